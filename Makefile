@@ -1,0 +1,68 @@
+# Everything here needs Python >= 3.11 and make; the rest is set up below, pinned and hashed.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+
+# The first interpreter that really runs and is new enough (a pyenv shim may exist and still fail).
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+VENV := .venv
+EMULATOR := .venv-emulator
+BIN := $(VENV)/bin
+LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
+
+.PHONY: help setup demo test lint format bench docs lock clean
+
+help: ## list the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# One virtual environment each: the emulator pins botocore. uv installs in seconds what takes pip
+# minutes; pip brings uv itself, checked by hash like everything else.
+$(VENV)/.ready: requirements/installer.txt requirements/dev.txt pyproject.toml
+	@$(call make_venv,$(VENV),requirements/dev.txt)
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
+	@touch $@
+
+$(EMULATOR)/.ready: requirements/installer.txt requirements/emulator.txt
+	@$(call make_venv,$(EMULATOR),requirements/emulator.txt)
+	@touch $@
+
+define make_venv
+test -n "$(PYTHON)" || { echo "hautech-worker needs Python 3.11 or newer, and none of python3, python3.13, python3.12, python3.11, python is. Install one, or name it: make PYTHON=/path/to/python3 …"; exit 1; }; \
+echo "setting up $(1) with $$($(PYTHON) --version) …"; \
+$(PYTHON) -m venv --clear $(1) && \
+$(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt && \
+$(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2)
+endef
+
+setup: $(VENV)/.ready $(EMULATOR)/.ready ## virtual environments for everything below
+
+demo: setup ## photos through the whole service, on this machine: make demo [GARMENT=a.png POSE=b.png]
+	@$(BIN)/hautech-worker demo $(if $(GARMENT),--garment "$(GARMENT)") $(if $(POSE),--pose "$(POSE)") $(if $(OUT),--out "$(OUT)")
+
+test: setup ## all tests but the ones that spend credits
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+lint: setup ## style, types, import directions, templates
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/cfn-lint infra/*.yml
+
+format: setup ## format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## speed, calls and memory of a worker against the sandbox
+	$(BIN)/python -m bench
+
+docs: setup ## write the generated parts of docs/reference
+	$(BIN)/python -m tests.docs.generate
+
+lock: ## resolve the dependencies again (needs uv)
+	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt
+	$(LOCK) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) $(UPGRADE) --group emulator -o requirements/emulator.txt
+
+clean: ## remove what the targets made
+	rm -rf $(VENV) $(EMULATOR) build dist demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
