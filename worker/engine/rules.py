@@ -1,0 +1,36 @@
+"""The limits and waiting times that the engine keeps; `bootstrap` fills them from the settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from worker.jobs.pacing import PollBounds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineRules:
+    """What the engine may do and how long it waits; times in seconds."""
+
+    input_buckets: frozenset[str]
+    """Buckets that images may be read from."""
+    output_buckets: frozenset[str]
+    """Buckets that outputs may be written to."""
+    poll_bounds: PollBounds = PollBounds()
+    pipeline_timeout_s: float = 1800.0
+    """A pipeline pending longer fails the job."""
+    max_attempts: int = 10
+    """Failed attempts in a row at one move before the job fails."""
+    image_max_bytes: int = 20 * 1024 * 1024
+    image_max_px: int = 8192
+    """Longest side of an input image, in pixels."""
+    output_max_bytes: int = 64 * 1024 * 1024
+    lease_s: float = 60.0
+    """How long a worker holds a job without saving it; longer than most single calls take."""
+    paid_call_s: float = 20.0
+    """The longest that the paid call can last (connect + read timeout)."""
+    settle_s: float = 5.0
+    """Between two looks for a run whose answer was lost."""
+    clock_margin_s: float = 300.0
+    """How far Hautech's clock may differ from ours when we look for a run."""
+    systemic_wait_s: float = 30.0
+    """How long a message rests while somebody else is down."""

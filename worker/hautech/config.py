@@ -1,0 +1,90 @@
+"""How to reach Hautech, checked when it is made: URL, pool, timeouts by phase, allowed hosts."""
+
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Final, Literal
+from urllib.parse import urlsplit
+
+RunRoute = Literal["auto", "docs", "sdk"]
+
+DEFAULT_API_URL: Final = "https://api.hautech.ai"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClientConfig:
+    """Settings of one client.
+
+    Attributes:
+        api_url: Base URL; https, or http on a loopback host (a local stand-in).
+        pool_size: Connections kept open per host: as many as threads that call at once.
+        connect_timeout_s: Seconds for DNS, TCP and each chunk that is sent.
+        read_timeout_s: Seconds between two bytes of an answer, and for a JSON body as a whole.
+        transfer_timeout_s: Seconds for one image, up or down, as a whole.
+        run_route: Which of the two run routes to use; `auto` tries the documented one first
+            and the SDK's on 404, and remembers which one worked.
+        trusted_domain: Upload and download links may lead to this domain and its subdomains.
+            Empty trusts only the API host and `allowed_hosts`.
+        allowed_hosts: Further hosts for links; `cdn.example.com` is exact, `.example.com` means
+            every subdomain.
+        allowed_hosts_setting: What the user calls `allowed_hosts`; errors name it.
+        proxy_url: HTTP proxy for everything but loopback hosts. The environment is not looked
+            at, because those look-ups cost CPU on every request.
+        ca_bundle: File or folder of trusted certificates instead of the built-in ones.
+        user_agent: Sent with every request.
+        max_json_bytes: A longer JSON answer is refused.
+
+    Raises:
+        ValueError: A value is out of range; the message names it and the rule.
+    """
+
+    api_url: str = DEFAULT_API_URL
+    pool_size: int = 32
+    connect_timeout_s: float = 10.0
+    read_timeout_s: float = 60.0
+    transfer_timeout_s: float = 120.0
+    run_route: RunRoute = "auto"
+    trusted_domain: str = "hautech.ai"
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_hosts_setting: str = "HAUTECH_DOWNLOAD_HOSTS"
+    proxy_url: str | None = None
+    ca_bundle: str | None = None
+    user_agent: str = "hautech-worker"
+    max_json_bytes: int = 4 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "api_url", self.api_url.rstrip("/"))
+        parts = urlsplit(self.api_url)
+        if parts.scheme not in {"https", "http"} or not parts.hostname or parts.query:
+            raise ValueError(
+                "api_url: must be a base URL such as https://api.hautech.ai, without query string"
+            )
+        if parts.username is not None or parts.password is not None or parts.fragment:
+            raise ValueError("api_url: must hold no user name, password or fragment")
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
+            raise ValueError(
+                f"api_url: http is allowed on loopback hosts only; use https for {parts.hostname}"
+            )
+        for name in ("pool_size", "max_json_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)}")
+        for name in ("connect_timeout_s", "read_timeout_s", "transfer_timeout_s"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"{name}: must be more than 0 s, got {getattr(self, name)}")
+        if self.run_route not in {"auto", "docs", "sdk"}:
+            raise ValueError(f"run_route: must be auto, docs or sdk, got {self.run_route!r}")
+
+    @property
+    def api_host(self) -> str:
+        """Host name of the API, lower case, without port."""
+        return urlsplit(self.api_url).hostname or ""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host name or address means this machine, without asking DNS."""
+    host = host.strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,231 @@
+"""A job and its parts, as frozen values; `transitions` has the only moves that change them.
+
+A **job** is one request. It has one or more **steps**, each of which is one paid Hautech
+pipeline. The states are explained here and drawn in `transitions`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from worker.errors import Stage
+
+JsonObject = dict[str, Any]
+"""A JSON object as `json.loads` gives it."""
+
+
+class JobState(StrEnum):
+    """Where a job stands, which also says which message carries it on."""
+
+    ACCEPTED = "accepted"
+    """Recorded; its request message carries it through upload and submit."""
+    RUNNING = "running"
+    """Hautech has been paid for a step; its one poll message carries it from here on."""
+    ANNOUNCING = "announcing"
+    """The verdict and its event are fixed in the record; the event has yet to be published."""
+    SUCCEEDED = "succeeded"
+    """Final: outputs are in S3 and the event was published."""
+    FAILED = "failed"
+    """Final: the failed event was published and the request lies in the dead-letter queue."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether nothing more will ever happen to the job by itself."""
+        return self in {JobState.SUCCEEDED, JobState.FAILED}
+
+
+class StepState(StrEnum):
+    """Where one step stands."""
+
+    PLANNED = "planned"
+    """Not submitted; nothing was paid."""
+    SUBMITTING = "submitting"
+    """The intent to pay is recorded. Until a pipeline id is known, Hautech may or may not run."""
+    RUNNING = "running"
+    """The pipeline id is known and the pipeline has not been seen to end."""
+    COMPLETED = "completed"
+    """The pipeline completed; its output is in the record."""
+    FAILED = "failed"
+    """The pipeline ended without an output that we can use."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Binding:
+    """A hole in a step's input: the id that belongs at `path` is known only later.
+
+    Either `image_uri` is set (an uploaded image's id goes there), or `step` and `field` are
+    (that field of an earlier step's output goes there).
+    """
+
+    path: tuple[str | int, ...]
+    image_uri: str | None = None
+    step: str | None = None
+    field: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Submission:
+    """The recorded intent to pay for one pipeline, written before the call goes out."""
+
+    key: str
+    """Travels in the run's metadata; the pipeline that carries it is ours."""
+    intended_at: datetime
+    """Just before the first call."""
+    calls: int = 1
+    """How many times the run may have been sent (at most 2)."""
+    looks: tuple[datetime, ...] = ()
+    """When the pipeline list was searched without finding the key, since the last call."""
+    answer: str | None = None
+    """Why the answer is unknown; None while a call may still be under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRun:
+    """One pipeline at Hautech that was started for a step."""
+
+    pipeline_id: str
+    submitted_at: datetime
+    adopted: bool = False
+    """Found in the pipeline list after its answer was lost."""
+    ended_at: datetime | None = None
+    """As Hautech reports it, or when we saw it."""
+    credits: str | None = None
+    """What it cost: a decimal string of credits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One pipeline that the job needs."""
+
+    name: str
+    workflow_id: str
+    input: JsonObject
+    """The workflow's input without the values that `bindings` put in."""
+    bindings: tuple[Binding, ...] = ()
+    state: StepState = StepState.PLANNED
+    submission: Submission | None = None
+    pipeline: PipelineRun | None = None
+    output: Any = None
+    """The pipeline's raw output (any JSON), once completed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceImage:
+    """An input image in S3 and what Hautech calls it."""
+
+    uri: str
+    image_id: str | None = None
+    expires_at: datetime | None = None
+    """When Hautech forgets the upload; None means never."""
+    size_bytes: int | None = None
+    width_px: int | None = None
+    height_px: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job failed, as the result event says it."""
+
+    code: str
+    message: str
+    stage: Stage
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryEntry:
+    """One thing that happened to the job, and why."""
+
+    at: datetime
+    subject: str
+    """`job`, `step NAME` or `image URI`."""
+    before: str | None
+    after: str
+    because: str
+    attempt: int
+    """Which attempt at the present move this was; 1 when nothing had failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lease:
+    """The right to work on a job, until a time. A term belongs to one `owner` token only.
+
+        worker A  |--- lease until 12:00:30 ---|
+        worker B                               |--- may take it over ---|
+
+    Every save checks the owner and the version, so a worker that slept through the end of its
+    lease can neither save nor release what belongs to the next one.
+    """
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One request and everything that has happened to it."""
+
+    request_id: str
+    request: JsonObject
+    """The accepted request message, as JSON, without its envelope."""
+    content_digest: str
+    """What makes two requests with this id the same or a conflict."""
+    accepted_at: datetime
+    updated_at: datetime
+    state: JobState
+    steps: tuple[Step, ...]
+    images: tuple[SourceImage, ...] = ()
+    poll_ticket: int = 0
+    """Only the poll message with this number belongs to the job; 0 before there is one."""
+    failures: int = 0
+    """Failed attempts in a row since the job last got on."""
+    failure: Failure | None = None
+    event: JsonObject | None = None
+    """The result event exactly as it is published, fixed when the verdict is."""
+    history: tuple[HistoryEntry, ...] = ()
+    version: int = 0
+    """Counts saves; the store raises `StaleJobError` when it moved under us."""
+    lease: Lease | None = None
+
+    @property
+    def workflow(self) -> str:
+        """The workflow as the request names it."""
+        return str(self.request["workflow"])
+
+    @property
+    def output_uri(self) -> str:
+        """Where the request wants its outputs."""
+        return str(self.request["output"])
+
+    @property
+    def metadata(self) -> JsonObject:
+        """The request's own metadata, echoed in the event."""
+        metadata: JsonObject = self.request.get("metadata") or {}
+        return metadata
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """After this moment nothing more is paid for the job (aware UTC)."""
+        text = self.request.get("expiresAt")
+        return datetime.fromisoformat(text) if text else None
+
+    def step(self, name: str) -> Step:
+        """The step of that name. Raises KeyError for a name the plan does not have."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def image(self, uri: str) -> SourceImage:
+        """The source image at that S3 URI. Raises KeyError for one the plan does not have."""
+        for image in self.images:
+            if image.uri == uri:
+                return image
+        raise KeyError(uri)
+
+    def running_steps(self) -> tuple[Step, ...]:
+        """The steps whose pipelines have not been seen to end."""
+        return tuple(step for step in self.steps if step.state is StepState.RUNNING)

@@ -1,0 +1,83 @@
+"""Every name that must come out the same each time: submissions, events, outputs.
+
+A name that is derived, not drawn, is what makes a repetition harmless: the second attempt
+overwrites the same object, announces the same event and finds the same pipeline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from worker.jobs.job import Job
+
+_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+
+
+def submission_key(job: Job, step: str) -> str:
+    """The key that a step's run carries in its metadata (40 hex digits).
+
+    It names the job, not only the request id: a request id may be used again after the record
+    of the first job has expired.
+    """
+    return _digest("submission", *_identity(job), step)
+
+
+def event_id(job: Job, status: str) -> str:
+    """The id of the job's result event (40 hex digits)."""
+    return _digest("event", *_identity(job), status)
+
+
+def rejection_event_id(body: str) -> str:
+    """The id of the failed event of a message that never became a job."""
+    return _digest("rejection", body)
+
+
+def output_key(
+    output_key_or_prefix: str, request_id: str, index: int, count: int, mime: str
+) -> str:
+    """The S3 key of output number `index` (from 0) of `count`.
+
+    A prefix (ends in `/`, or is empty) gives `<prefix><requestId>.png`, or `-1.png`, `-2.png` …
+    where there are several. An exact key is used as it is for the first output; further ones,
+    which the request did not foresee but has paid for, go beside it as `<key>-2.png` ….
+    `mime` is the content type seen in the bytes.
+    """
+    extension = _EXTENSIONS.get(mime, "bin")
+    if _is_prefix(output_key_or_prefix):
+        number = f"-{index + 1}" if count > 1 else ""
+        return f"{output_key_or_prefix}{request_id}{number}.{extension}"
+    if index == 0:
+        return output_key_or_prefix
+    folder, _, name = output_key_or_prefix.rpartition("/")
+    stem = name.rsplit(".", 1)[0] or name
+    beside = f"{stem}-{index + 1}.{extension}"
+    return f"{folder}/{beside}" if folder else beside
+
+
+def document_key(output_key_or_prefix: str, request_id: str) -> str:
+    """The S3 key of the result document, beside the outputs."""
+    folder = output_key_or_prefix
+    if not _is_prefix(folder):
+        folder = folder[: folder.rfind("/") + 1]
+    return f"{folder}{request_id}.json"
+
+
+def _is_prefix(output_key_or_prefix: str) -> bool:
+    return not output_key_or_prefix or output_key_or_prefix.endswith("/")
+
+
+def _identity(job: Job) -> tuple[str, str, str]:
+    return job.request_id, job.content_digest, _instant(job.accepted_at)
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat(timespec="microseconds")
+
+
+def _digest(*parts: str) -> str:
+    hasher = hashlib.sha256()
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        hasher.update(len(data).to_bytes(8, "big") + data)
+    return hasher.hexdigest()[:40]

@@ -1,0 +1,227 @@
+"""What a request needs: its steps, the images they use, and the next thing to do.
+
+full-naomi     full-naomi
+naomi          prepare-pose ─┐
+               prepare-image ┴─► naomi       (each only when given as an S3 image)
+prepare-…      one step of that name
+a UUID         one step named `workflow`
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from worker.contracts.request import Request, s3_references
+from worker.contracts.workflows import WORKFLOWS
+from worker.jobs.job import Binding, Job, JobState, JsonObject, SourceImage, Step, StepState
+
+CUSTOM_STEP = "workflow"
+"""The step name of a workflow that is given by its UUID."""
+
+UPLOAD_MARGIN = timedelta(hours=1)
+"""An upload that Hautech forgets within this time is made again before it is paid for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Bring one image from S3 to Hautech."""
+
+    uri: str
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Record the intent and run the workflow of one step."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class FindOut:
+    """A run may have been started: look for it before anything else."""
+
+    step: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Only time is missing: pipelines are running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collect:
+    """Every step completed: bring the outputs to S3."""
+
+
+@dataclass(frozen=True, slots=True)
+class Announce:
+    """The verdict is fixed: publish it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """The job is over."""
+
+
+Move = Upload | Submit | FindOut | Wait | Collect | Announce | Nothing
+
+
+def plan_steps(request: Request) -> tuple[Step, ...]:
+    """The steps of a valid request, in the order in which they may be submitted."""
+    if request.workflow == "naomi":
+        return _naomi_steps(request)
+    spec = WORKFLOWS.get(request.workflow)
+    bindings = tuple(
+        Binding(path=reference.path, image_uri=str(reference.uri))
+        for reference in s3_references(request)
+    )
+    return (
+        Step(
+            name=request.workflow if spec else CUSTOM_STEP,
+            workflow_id=spec.workflow_id if spec else request.workflow,
+            input=dict(request.input),
+            bindings=bindings,
+        ),
+    )
+
+
+def plan_images(steps: Iterable[Step]) -> tuple[SourceImage, ...]:
+    """The images that the steps need, each once."""
+    uris = (binding.image_uri for step in steps for binding in step.bindings if binding.image_uri)
+    return tuple(SourceImage(uri=uri) for uri in dict.fromkeys(uris))
+
+
+def next_move(job: Job, *, at: datetime) -> Move:
+    """The next thing to do for the job.
+
+    What may already have been paid for comes first, then what can be paid for now; waiting
+    begins only when nothing else can be done.
+    """
+    if job.state.is_final:
+        return Nothing()
+    if job.state is JobState.ANNOUNCING:
+        return Announce()
+    for step in job.steps:
+        if step.state is StepState.SUBMITTING:
+            return FindOut(step.name)
+    for step in job.steps:
+        if step.state is StepState.PLANNED and _inputs_known(job, step):
+            missing = _missing_upload(job, step, at)
+            return Upload(missing) if missing else Submit(step.name)
+    if job.running_steps():
+        return Wait()
+    return Collect()
+
+
+def resolved_input(job: Job, step: Step) -> JsonObject:
+    """The step's input with every id in its place.
+
+    Raises KeyError when an id is not known yet.
+    """
+    filled = copy.deepcopy(step.input)
+    for binding in step.bindings:
+        _put(filled, binding.path, _bound_id(job, binding))
+    return filled
+
+
+def sent_ids(job: Job) -> frozenset[str]:
+    """Every id that the job's steps were given: none of them is ever a result.
+
+    Hautech's outputs may echo inputs.
+    """
+    ids: set[str] = {image.image_id for image in job.images if image.image_id}
+    for step in job.steps:
+        if _inputs_known(job, step):
+            ids.update(_strings(step.input))
+            ids.update(_bound_id(job, binding) for binding in step.bindings if binding.step)
+    return frozenset(ids)
+
+
+def own_ids(job: Job, step: Step) -> frozenset[str]:
+    """The ids in the step's input that no other job can have sent: our uploads and results."""
+    return frozenset(_bound_id(job, binding) for binding in step.bindings)
+
+
+def _naomi_steps(request: Request) -> tuple[Step, ...]:
+    given = request.input
+    references = {reference.path: str(reference.uri) for reference in s3_references(request)}
+    pose_uri, garment_uri = references.get(("poseId",)), references.get(("imageId",))
+    steps: list[Step] = []
+    bindings: list[Binding] = []
+    if pose_uri:
+        steps.append(
+            Step(
+                name="prepare-pose",
+                workflow_id=WORKFLOWS["prepare-pose"].workflow_id,
+                input=_only(given, "aspectRatio"),
+                bindings=(Binding(path=("poseImageId",), image_uri=pose_uri),),
+            )
+        )
+        bindings.append(Binding(path=("poseId",), step="prepare-pose", field="poseId"))
+    if garment_uri:
+        steps.append(
+            Step(
+                name="prepare-image",
+                workflow_id=WORKFLOWS["prepare-image"].workflow_id,
+                input=_only(given, "label", "isHuman"),
+                bindings=(Binding(path=("imageId",), image_uri=garment_uri),),
+            )
+        )
+        bindings.append(Binding(path=("imageId",), step="prepare-image", field="preparedImageId"))
+    naomi = Step(
+        name="naomi",
+        workflow_id=WORKFLOWS["naomi"].workflow_id,
+        input=_only(given, "poseId", "imageId", "prompt", "label", "enhancePrompt", "seed"),
+        bindings=tuple(bindings),
+    )
+    return (*steps, naomi)
+
+
+def _only(given: JsonObject, *names: str) -> JsonObject:
+    return {name: given[name] for name in names if given.get(name) is not None}
+
+
+def _inputs_known(job: Job, step: Step) -> bool:
+    needed = (binding.step for binding in step.bindings if binding.step)
+    return all(job.step(name).state is StepState.COMPLETED for name in needed)
+
+
+def _missing_upload(job: Job, step: Step, at: datetime) -> str | None:
+    for binding in step.bindings:
+        if binding.image_uri:
+            image = job.image(binding.image_uri)
+            forgotten = image.expires_at is not None and image.expires_at - UPLOAD_MARGIN <= at
+            if image.image_id is None or forgotten:
+                return image.uri
+    return None
+
+
+def _bound_id(job: Job, binding: Binding) -> str:
+    if binding.image_uri:
+        image_id = job.image(binding.image_uri).image_id
+        if image_id is None:
+            raise KeyError(binding.image_uri)
+        return image_id
+    output = job.step(binding.step or "").output
+    return str(output[binding.field])
+
+
+def _put(target: Any, path: tuple[str | int, ...], value: str) -> None:
+    for part in path[:-1]:
+        target = target[part]
+    target[path[-1]] = value
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for member in value.values():
+            yield from _strings(member)
+    elif isinstance(value, list):
+        for member in value:
+            yield from _strings(member)

@@ -1,0 +1,304 @@
+"""The states of a job and of its steps, and every named move between them.
+
+The charts; a test checks that they and the tables below list the same edges.
+
+    job
+               a            b               c                d
+        (new) ───► accepted ───► running ───────► announcing ───► succeeded
+                      │            │ ▲                ▲ │
+                      │            └─┘ f              │ └─────► failed
+                      └───────────────────────────────┘    e
+                                      c
+
+    a  accept            the request is valid and its id is new: recorded before anything else
+    b  await_pipelines   all that can be paid for now is running: one poll message takes over
+    c  settle            the verdict and its event are fixed; no second verdict can follow
+    d  finish            succeeded event published
+    e  finish            failed event published and dead letter sent
+    f  await_pipelines   the request came again, or a later step was submitted: wait on
+
+    step
+                 a               c              d
+        planned ───► submitting ───► running ───────► completed
+           ▲           │  │ ▲           │
+           └───────────┘  └─┘           └───────────► failed
+                b          g, h               e
+
+    a  intend            the intent to pay is recorded, before the call
+    b  withdraw          the call is known to have cost nothing (not sent, or refused)
+    c  start, adopt      the pipeline id is known: answered, or found by its key
+    d  complete          Hautech says completed; the output is recorded
+    e  give_up           Hautech says failed, or it took too long, or the output is unusable
+    g  lose_answer, look_in_vain   the answer is unknown; the list does not show the key
+    h  intend_again      two looks found nothing: the one second call is recorded
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from worker.errors import IllegalTransitionError
+from worker.jobs.job import (
+    Failure,
+    HistoryEntry,
+    Job,
+    JobState,
+    JsonObject,
+    PipelineRun,
+    SourceImage,
+    Step,
+    StepState,
+    Submission,
+)
+
+HISTORY_LIMIT = 200
+"""Entries kept; DynamoDB items may have 400 KB (Source: DynamoDB quotas, item size)."""
+
+BECAUSE_LIMIT = 500
+"""Characters of one reason."""
+
+MAX_CALLS = 2
+"""The paid call and the one repetition after two looks found nothing."""
+
+JOB_MOVES: Mapping[str, frozenset[tuple[JobState | None, JobState]]] = {
+    "accept": frozenset({(None, JobState.ACCEPTED)}),
+    "await_pipelines": frozenset(
+        {(JobState.ACCEPTED, JobState.RUNNING), (JobState.RUNNING, JobState.RUNNING)}
+    ),
+    "settle": frozenset(
+        {(JobState.ACCEPTED, JobState.ANNOUNCING), (JobState.RUNNING, JobState.ANNOUNCING)}
+    ),
+    "finish": frozenset(
+        {(JobState.ANNOUNCING, JobState.SUCCEEDED), (JobState.ANNOUNCING, JobState.FAILED)}
+    ),
+}
+
+STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
+    "intend": (StepState.PLANNED, StepState.SUBMITTING),
+    "withdraw": (StepState.SUBMITTING, StepState.PLANNED),
+    "start": (StepState.SUBMITTING, StepState.RUNNING),
+    "adopt": (StepState.SUBMITTING, StepState.RUNNING),
+    "complete": (StepState.RUNNING, StepState.COMPLETED),
+    "give_up": (StepState.RUNNING, StepState.FAILED),
+    "lose_answer": (StepState.SUBMITTING, StepState.SUBMITTING),
+    "look_in_vain": (StepState.SUBMITTING, StepState.SUBMITTING),
+    "intend_again": (StepState.SUBMITTING, StepState.SUBMITTING),
+}
+
+
+def accept(
+    *,
+    request_id: str,
+    request: JsonObject,
+    content_digest: str,
+    steps: tuple[Step, ...],
+    images: tuple[SourceImage, ...],
+    at: datetime,
+) -> Job:
+    """A new job for a valid request, not yet stored."""
+    job = Job(
+        request_id=request_id,
+        request=request,
+        content_digest=content_digest,
+        accepted_at=at,
+        updated_at=at,
+        state=JobState.ACCEPTED,
+        steps=steps,
+        images=images,
+    )
+    names = " + ".join(step.name for step in steps)
+    return _told(job, "job", None, JobState.ACCEPTED, f"valid request; plan: {names}", at)
+
+
+def record_upload(job: Job, image: SourceImage, *, because: str, at: datetime) -> Job:
+    """Hautech knows one of the job's images under `image.image_id` now."""
+    job.image(image.uri)
+    images = tuple(image if known.uri == image.uri else known for known in job.images)
+    job = replace(job, images=images, failures=0)
+    return _told(job, f"image {image.uri}", None, "uploaded", because, at)
+
+
+def intend(job: Job, name: str, *, key: str, at: datetime) -> Job:
+    """PLANNED -> SUBMITTING: about to pay, with this key. Save it before the call goes out."""
+    step = _step(job, name, "intend")
+    moved = replace(
+        step, state=StepState.SUBMITTING, submission=Submission(key=key, intended_at=at)
+    )
+    return _moved(job, step, moved, "about to pay for one pipeline", at, progress=False)
+
+
+def withdraw(job: Job, name: str, *, because: str, at: datetime) -> Job:
+    """SUBMITTING -> PLANNED, for a call that is known to have cost nothing.
+
+    Never for an unknown answer: then the intent is all that stands between us and paying twice.
+    """
+    step = _step(job, name, "withdraw")
+    moved = replace(step, state=StepState.PLANNED, submission=None)
+    return _moved(job, step, moved, because, at, progress=False)
+
+
+def start(job: Job, name: str, *, pipeline_id: str, at: datetime) -> Job:
+    """SUBMITTING -> RUNNING: Hautech answered with the pipeline's id."""
+    return _run(job, name, "start", PipelineRun(pipeline_id=pipeline_id, submitted_at=at), at)
+
+
+def adopt(job: Job, name: str, *, pipeline_id: str, because: str, at: datetime) -> Job:
+    """SUBMITTING -> RUNNING, for a pipeline that an earlier attempt already paid for."""
+    step = job.step(name)
+    intended_at = step.submission.intended_at if step.submission else at
+    run = PipelineRun(pipeline_id=pipeline_id, submitted_at=intended_at, adopted=True)
+    return _run(job, name, "adopt", run, at, because)
+
+
+def lose_answer(job: Job, name: str, *, because: str, at: datetime) -> Job:
+    """SUBMITTING stays: the call was sent and its answer is lost."""
+    step, submission = _submission(job, name, "lose_answer")
+    moved = replace(step, submission=replace(submission, answer=because))
+    return _moved(job, step, moved, f"answer unknown: {because}", at, progress=False)
+
+
+def look_in_vain(job: Job, name: str, *, because: str, at: datetime) -> Job:
+    """SUBMITTING stays: the pipeline list does not show our key (yet)."""
+    step, submission = _submission(job, name, "look_in_vain")
+    moved = replace(step, submission=replace(submission, looks=(*submission.looks, at)))
+    return _moved(job, step, moved, because, at, progress=False)
+
+
+def intend_again(job: Job, name: str, *, at: datetime) -> Job:
+    """SUBMITTING stays: two looks found nothing, so the run is sent a second and last time.
+
+    Raises IllegalTransitionError unless two looks were made and a call is left.
+    """
+    step, submission = _submission(job, name, "intend_again")
+    if len(submission.looks) < 2 or submission.calls >= MAX_CALLS:
+        raise IllegalTransitionError(
+            f"step {name}: a second call needs two looks and a call left, not "
+            f"{len(submission.looks)} look(s) after {submission.calls} call(s)"
+        )
+    again = replace(submission, calls=submission.calls + 1, looks=(), answer=None)
+    moved = replace(step, submission=again)
+    because = "two looks found no pipeline with our key; sending the run once more"
+    return _moved(job, step, moved, because, at, progress=False)
+
+
+def complete(
+    job: Job, name: str, *, output: Any, credits_used: str | None, ended_at: datetime, at: datetime
+) -> Job:
+    """RUNNING -> COMPLETED, with the pipeline's output (any JSON) and cost (decimal string)."""
+    step, run = _pipeline(job, name, "complete")
+    ended = replace(run, ended_at=ended_at, credits=credits_used)
+    moved = replace(step, state=StepState.COMPLETED, pipeline=ended, output=output)
+    return _moved(job, step, moved, f"pipeline {run.pipeline_id} completed", at)
+
+
+def give_up(
+    job: Job,
+    name: str,
+    *,
+    because: str,
+    credits_used: str | None,
+    ended_at: datetime | None,
+    at: datetime,
+) -> Job:
+    """RUNNING -> FAILED; what it cost is still reported."""
+    step, run = _pipeline(job, name, "give_up")
+    ended = replace(run, ended_at=ended_at, credits=credits_used)
+    moved = replace(step, state=StepState.FAILED, pipeline=ended)
+    return _moved(job, step, moved, because, at)
+
+
+def await_pipelines(job: Job, *, because: str, at: datetime) -> Job:
+    """ACCEPTED or RUNNING -> RUNNING: a poll message with the new ticket takes over.
+
+    Save it before that message is sent: the message that carried the job until now is still
+    there, so a crash in between is repaired by its redelivery, and older tickets are ignored.
+    """
+    job = replace(job, poll_ticket=job.poll_ticket + 1)
+    return _job_moved(job, "await_pipelines", JobState.RUNNING, because, at)
+
+
+def settle(job: Job, *, event: JsonObject, failure: Failure | None, at: datetime) -> Job:
+    """ACCEPTED or RUNNING -> ANNOUNCING: the verdict, with the event that will be published."""
+    because = f"{failure.code}: {failure.message}" if failure else "outputs verified in S3"
+    job = replace(job, event=event, failure=failure, failures=0)
+    return _job_moved(job, "settle", JobState.ANNOUNCING, because, at)
+
+
+def finish(job: Job, *, at: datetime) -> Job:
+    """ANNOUNCING -> SUCCEEDED or FAILED: the event is out; the lease ends with the job."""
+    final = JobState.FAILED if job.failure else JobState.SUCCEEDED
+    because = "failed event published, dead letter sent" if job.failure else "event published"
+    job = _job_moved(replace(job, failures=0), "finish", final, because, at)
+    return replace(job, lease=None)
+
+
+def note_failure(job: Job, *, because: str, at: datetime) -> Job:
+    """An attempt failed: counted, told, the state unchanged."""
+    job = replace(job, failures=job.failures + 1)
+    return _told(job, "job", job.state, job.state, because, at)
+
+
+def _job_moved(job: Job, move: str, to: JobState, because: str, at: datetime) -> Job:
+    if (job.state, to) not in JOB_MOVES[move]:
+        raise IllegalTransitionError(f"job {job.request_id}: {move} from {job.state} to {to}")
+    return _told(replace(job, state=to), "job", job.state, to, because, at)
+
+
+def _step(job: Job, name: str, move: str) -> Step:
+    step = job.step(name)
+    if job.state not in {JobState.ACCEPTED, JobState.RUNNING}:
+        raise IllegalTransitionError(f"step {name}: {move} while the job is {job.state}")
+    if step.state is not STEP_MOVES[move][0]:
+        raise IllegalTransitionError(f"step {name}: {move} from {step.state}")
+    return step
+
+
+def _submission(job: Job, name: str, move: str) -> tuple[Step, Submission]:
+    step = _step(job, name, move)
+    if step.submission is None:
+        raise IllegalTransitionError(f"step {name}: {move} without a recorded intent")
+    return step, step.submission
+
+
+def _pipeline(job: Job, name: str, move: str) -> tuple[Step, PipelineRun]:
+    step = _step(job, name, move)
+    if step.pipeline is None:
+        raise IllegalTransitionError(f"step {name}: {move} without a pipeline")
+    return step, step.pipeline
+
+
+def _run(job: Job, name: str, move: str, run: PipelineRun, at: datetime, because: str = "") -> Job:
+    step = _step(job, name, move)
+    moved = replace(step, state=StepState.RUNNING, pipeline=run)
+    return _moved(job, step, moved, because or f"pipeline {run.pipeline_id} started", at)
+
+
+def _moved(
+    job: Job, step: Step, moved: Step, because: str, at: datetime, *, progress: bool = True
+) -> Job:
+    steps = tuple(moved if known is step else known for known in job.steps)
+    told = _told(
+        replace(job, steps=steps), f"step {step.name}", step.state, moved.state, because, at
+    )
+    return replace(told, failures=0) if progress else told
+
+
+def _told(
+    job: Job, subject: str, before: str | None, after: str, because: str, at: datetime
+) -> Job:
+    entry = HistoryEntry(
+        at=at,
+        subject=subject,
+        before=None if before is None else str(before),
+        after=str(after),
+        because=because[:BECAUSE_LIMIT],
+        attempt=job.failures + 1,
+    )
+    history = (*job.history, entry)
+    if len(history) > HISTORY_LIMIT:
+        # The beginning tells what was asked, the end what goes on; the middle is repetition.
+        history = (*history[:20], *history[-(HISTORY_LIMIT - 20) :])
+    return replace(job, history=history, updated_at=at)

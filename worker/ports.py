@@ -1,0 +1,262 @@
+"""All our ways to touch the world, as the engine needs them; adapters implement these.
+
+Every method raises only errors of `worker.errors`: adapters translate foreign errors once, with
+`raise … from`, and name the call. One test suite per port runs on every adapter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, BinaryIO, Literal, Protocol
+
+from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.poll import PollMessage
+from worker.contracts.s3_uri import S3Uri
+from worker.jobs.job import Job, JobState, JsonObject, Lease
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> datetime:
+        """The present moment (aware UTC)."""
+
+
+class WorkBudget(Protocol):
+    """How much time the process has left for the work in hand: a Lambda deadline, a shutdown."""
+
+    def remaining_s(self) -> float:
+        """Seconds left; `math.inf` when nothing limits the work."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobSummary:
+    """One line about a job, for lists."""
+
+    request_id: str
+    state: JobState
+    workflow: str
+    updated_at: datetime
+
+
+class JobStore(Protocol):
+    """The durable records: one per job, changed only by guarded writes.
+
+    Implementations must recognise the echo of their own retried write (the SDK may repeat a
+    conditional write that had already taken effect): that is a success, not a lost race.
+    """
+
+    def create(self, job: Job) -> Job | None:
+        """Store a new job, with its lease if it has one, as version 1.
+
+        Returns None when it was stored; else the job that already has this request id, untouched.
+        """
+
+    def load(self, request_id: str) -> Job | None:
+        """The job as last saved (strongly consistent), or None."""
+
+    def take_lease(self, job: Job, lease: Lease, *, at: datetime) -> Job:
+        """Hold the job, if it is unchanged since `job` was read and nobody else holds it.
+
+        A lease whose `until` is not after `at` is over. Returns the job with the new lease and
+        version. Raises LeaseHeldError when another owner holds it, StaleJobError when the
+        record changed or vanished.
+        """
+
+    def save(self, job: Job, *, lease: Lease | None) -> Job:
+        """Store the job, if its version is unchanged and its lease is still `job.lease`'s owner's.
+
+        `lease` is what stands in the record afterwards: a longer term for the same owner, or
+        None to release it. Returns the job with its new version and lease. Raises StaleJobError
+        when the record changed, vanished, or belongs to another owner.
+        """
+
+    def list_by_state(self, state: JobState, *, limit: int) -> list[JobSummary]:
+        """The most recently changed jobs in that state, newest first (eventually consistent)."""
+
+
+class WorkQueue(Protocol):
+    """Messages that the engine sends."""
+
+    def send_poll(self, message: PollMessage, *, delay_s: int) -> None:
+        """Put a poll message on the polls queue, invisible for 0–900 s. Returns once durable."""
+
+    def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
+        """Put a request that failed on the dead-letter queue, the reason as attributes."""
+
+
+class Reader(Protocol):
+    """A stream of bytes that is read once."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Up to `size` bytes (all that is left when negative); b"" at the end."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredObject:
+    """An object being read. `size_bytes` is the whole object's size."""
+
+    body: Reader
+    size_bytes: int
+    etag: str
+    version_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectInfo:
+    """What the store says about an object, without its bytes."""
+
+    size_bytes: int
+    content_type: str
+    sha256: str | None
+    """Hex digest, as `put` recorded it; None for objects of others."""
+
+
+class ObjectStore(Protocol):
+    """Images in, pictures and result documents out (S3)."""
+
+    def open(self, uri: S3Uri) -> StoredObject:
+        """Begin to read an object.
+
+        Raises ImageMissingError (no such object, version or bucket), ImageForbiddenError, or a
+        transient or systemic error. A body that ends early raises UnavailableError from `read`.
+        """
+
+    def put(
+        self,
+        uri: S3Uri,
+        body: BinaryIO | bytes,
+        *,
+        size_bytes: int,
+        content_type: str,
+        sha256: str,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """Write an object whole, with its SHA-256 (hex), replacing what was there.
+
+        A seekable `body` is read from its beginning. Raises OutputForbiddenError when the
+        bucket does not exist or may not be written, or a transient or systemic error.
+        """
+
+    def head(self, uri: S3Uri) -> ObjectInfo | None:
+        """What is stored there, or None. Raises OutputForbiddenError or a transient error."""
+
+
+class ResultTopic(Protocol):
+    """Where results are announced (SNS)."""
+
+    def publish(self, event_json: str, attributes: dict[str, str]) -> None:
+        """Publish one event with string attributes for filter policies. Returns once accepted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageUpload:
+    """One image to bring to Hautech. `open` gives the bytes from the start each time."""
+
+    open: Callable[[], Reader]
+    """Called again when the upload has to begin again."""
+    filename: str
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UploadedImage:
+    """An image that Hautech knows; `expires_at` None means it is kept."""
+
+    image_id: str
+    expires_at: datetime | None = None
+
+
+PipelineStatus = Literal["pending", "completed", "failed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineReport:
+    """A pipeline as Hautech reports it; all but the first two only once it has ended."""
+
+    pipeline_id: str
+    status: PipelineStatus
+    input: JsonObject | None = None
+    output: Any = None
+    error_code: str | None = None
+    error_message: str | None = None
+    credits: str | None = None
+    """Consumed credits: a decimal string. Failed runs can cost, too."""
+    created_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSummary:
+    """One line of Hautech's pipeline list."""
+
+    pipeline_id: str
+    status: PipelineStatus
+    created_at: datetime
+    metadata: JsonObject = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PictureRef:
+    """Where an output picture is: an image id, or else a URL that stands in the output."""
+
+    image_id: str | None = None
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DownloadedPicture:
+    """A complete picture that was written to the sink."""
+
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+class ImageGeneration(Protocol):
+    """Hautech, as the engine sees it.
+
+    Errors: HautechRefusedError when what the request contains is refused; ThrottledError,
+    UnavailableError; CredentialsRefusedError, OutOfFundsError.
+    """
+
+    def upload(self, image: ImageUpload) -> UploadedImage:
+        """Bring one image to Hautech. Errors of its reader come through unchanged."""
+
+    def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
+        """Start one pipeline and return its id. **This costs money.** It is sent at most once.
+
+        Raises AnswerUnknownError when it was sent and the answer is lost. Every other error
+        means that nothing was started and nothing was paid.
+        """
+
+    def look(self, pipeline_id: str) -> PipelineReport:
+        """How a pipeline stands. Raises PipelineLostError when Hautech does not know it."""
+
+    def read_pipeline(self, pipeline_id: str) -> PipelineReport:
+        """The whole pipeline, its input included, whatever its status."""
+
+    def runs_since(self, since: datetime) -> Iterable[RunSummary]:
+        """The account's pipelines created at or after `since`, newest first, read lazily."""
+
+    def download(self, picture: PictureRef, sink: BinaryIO) -> DownloadedPicture:
+        """Write one picture to `sink` (seekable, begun again on a retry), complete or not at all.
+
+        Raises OutputDamagedError for a cut body and OutputUnusableError for bytes that are no
+        image, too many bytes, or a host that is not allowed.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceivedMessage:
+    """A message as a driver hands it to the engine."""
+
+    body: str
+    receive_count: int = 1
+    """How often the queue has delivered it. Not a failure count: polls and deploys raise it."""
