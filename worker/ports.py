@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, Literal, Protocol
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.poll import PollMessage
 from worker.contracts.s3_uri import S3Uri
+from worker.hautech.outputs import ImageRef
 from worker.jobs.job import Job, JobState, JsonObject, Lease
 
 
@@ -203,14 +204,6 @@ class RunSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PictureRef:
-    """Where an output picture is: an image id, or else a URL that stands in the output."""
-
-    image_id: str | None = None
-    url: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DownloadedPicture:
     """A complete picture that was written to the sink."""
 
@@ -245,7 +238,7 @@ class ImageGeneration(Protocol):
     def runs_since(self, since: datetime) -> Iterable[RunSummary]:
         """The account's pipelines created at or after `since`, newest first, read lazily."""
 
-    def download(self, picture: PictureRef, sink: BinaryIO) -> DownloadedPicture:
+    def download(self, picture: ImageRef, sink: BinaryIO) -> DownloadedPicture:
         """Write one picture to `sink` (seekable, begun again on a retry), complete or not at all.
 
         Raises OutputDamagedError for a cut body and OutputUnusableError for bytes that are no

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from worker.jobs.pacing import PollBounds
 
@@ -15,7 +15,7 @@ class EngineRules:
     """Buckets that images may be read from."""
     output_buckets: frozenset[str]
     """Buckets that outputs may be written to."""
-    poll_bounds: PollBounds = PollBounds()
+    poll_bounds: PollBounds = field(default_factory=PollBounds)
     pipeline_timeout_s: float = 1800.0
     """A pipeline pending longer fails the job."""
     max_attempts: int = 10
@@ -30,7 +30,7 @@ class EngineRules:
     """The longest that the paid call can last (connect + read timeout)."""
     settle_s: float = 5.0
     """Between two looks for a run whose answer was lost."""
-    clock_margin_s: float = 300.0
+    clock_margin_s: float = 900.0
     """How far Hautech's clock may differ from ours when we look for a run."""
     systemic_wait_s: float = 30.0
     """How long a message rests while somebody else is down."""

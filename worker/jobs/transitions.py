@@ -15,7 +15,7 @@ The charts; a test checks that they and the tables below list the same edges.
     c  settle            the verdict and its event are fixed; no second verdict can follow
     d  finish            succeeded event published
     e  finish            failed event published and dead letter sent
-    f  await_pipelines   the request came again, or a later step was submitted: wait on
+    f  await_pipelines   the request came again: a new poll message replaces the one before
 
     step
                  a               c              d

@@ -1,0 +1,51 @@
+"""A stored job comes back as it was."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.builders import NOON, at, new_job, running_job
+from worker.jobs import transitions
+from worker.jobs.document import JobDocumentError, from_document, to_document
+from worker.jobs.job import Job, Lease
+
+LEASE = Lease(owner="worker-1", until=NOON)
+
+
+def settled() -> Job:
+    job = running_job("naomi")
+    job = transitions.complete(
+        job,
+        "prepare-pose",
+        output={"poseId": "p", "none": None, "list": [1, None, "x"]},
+        credits_used="0.04375",
+        ended_at=at(9),
+        at=at(10),
+    )
+    return transitions.settle(
+        job, event={"data": {"error": None, "ä": "日本"}}, failure=None, at=NOON
+    )
+
+
+@pytest.mark.parametrize("job", [new_job(), running_job(), running_job("naomi"), settled()])
+def test_a_job_survives_the_store(job: Job) -> None:
+    stored = replace(job, version=7, lease=LEASE)
+    assert from_document(to_document(stored), version=7, lease=LEASE) == stored
+
+
+def test_version_and_lease_are_not_in_the_text() -> None:
+    text = to_document(replace(new_job(), version=7, lease=LEASE))
+    assert "worker-1" not in text
+    assert from_document(text, version=1, lease=None).version == 1
+
+
+def test_nulls_in_a_request_survive() -> None:
+    job = replace(new_job(), request={"input": {"a": None}})
+    assert from_document(to_document(job), version=0, lease=None).request == {"input": {"a": None}}
+
+
+def test_what_is_no_job_is_refused_with_the_place() -> None:
+    with pytest.raises(JobDocumentError, match="steps"):
+        from_document(
+            to_document(new_job()).replace('"steps":[', '"steps":[1,'), version=1, lease=None
+        )

@@ -1,0 +1,58 @@
+"""Derived names come out the same each time and differ where they must."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.builders import at, new_job
+from worker.jobs.keys import document_key, event_id, output_key, rejection_event_id, submission_key
+
+
+def test_keys_are_the_same_each_time() -> None:
+    assert submission_key(new_job(), "naomi") == submission_key(new_job(), "naomi")
+    assert event_id(new_job(), "failed") == event_id(new_job(), "failed")
+    assert rejection_event_id("x") == rejection_event_id("x")
+
+
+def test_keys_differ_by_job_step_and_verdict() -> None:
+    job = new_job()
+    later = replace(job, accepted_at=at(1))
+    keys = {
+        submission_key(job, "naomi"),
+        submission_key(job, "prepare-pose"),
+        submission_key(later, "naomi"),
+        event_id(job, "failed"),
+        event_id(job, "succeeded"),
+        rejection_event_id("x"),
+        rejection_event_id("y"),
+    }
+    assert len(keys) == 7
+
+
+@pytest.mark.parametrize(
+    ("place", "index", "count", "mime", "key"),
+    [
+        ("gen/", 0, 1, "image/png", "gen/r.png"),
+        ("", 0, 1, "image/jpeg", "r.jpg"),
+        ("gen/", 0, 2, "image/png", "gen/r-1.png"),
+        ("gen/", 1, 2, "image/webp", "gen/r-2.webp"),
+        ("gen/front.png", 0, 1, "image/jpeg", "gen/front.png"),
+        ("gen/front.png", 1, 2, "image/png", "gen/front-2.png"),
+        ("front", 1, 2, "image/png", "front-2.png"),
+    ],
+)
+def test_output_keys(place: str, index: int, count: int, mime: str, key: str) -> None:
+    assert output_key(place, "r", index, count, mime) == key
+
+
+@pytest.mark.parametrize(
+    ("place", "key"),
+    [
+        ("gen/", "gen/r.json"),
+        ("", "r.json"),
+        ("a/b/front.png", "a/b/r.json"),
+        ("front.png", "r.json"),
+    ],
+)
+def test_the_document_stands_beside_the_outputs(place: str, key: str) -> None:
+    assert document_key(place, "r") == key

@@ -1,0 +1,65 @@
+"""Poll spacing and backoff stay within their bounds, at the first attempt and at the 5,000th."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from worker.jobs.pacing import (
+    MAX_DELAY_S,
+    PollBounds,
+    backoff_s,
+    first_poll_delay_s,
+    next_poll_delay_s,
+)
+
+BOUNDS = PollBounds(min_s=1, max_s=30)
+
+
+def test_an_unknown_workflow_is_asked_soon() -> None:
+    assert first_poll_delay_s(None, BOUNDS) == 1
+
+
+@pytest.mark.parametrize(("expected_s", "delay_s"), [(5.0, 5), (5.2, 5), (5.3, 6), (0.01, 1)])
+def test_the_first_poll_comes_when_the_answer_is_likely(expected_s: float, delay_s: int) -> None:
+    assert first_poll_delay_s(expected_s, BOUNDS) == delay_s
+
+
+def test_a_poll_before_the_expected_end_waits_for_it() -> None:
+    assert next_poll_delay_s(2.0, 12.0, BOUNDS) == 10
+
+
+def test_after_the_expected_end_the_wait_grows_with_age() -> None:
+    assert [next_poll_delay_s(age_s, 5.0, BOUNDS) for age_s in (5, 20, 60, 600)] == [1, 3, 9, 30]
+
+
+@given(
+    st.floats(-1e6, 1e9),
+    st.none() | st.floats(0, 1e9),
+    st.floats(0, 120),
+    st.floats(1, 5_000),
+)
+def test_delays_are_whole_seconds_that_sqs_takes(
+    age_s: float, expected_s: float | None, min_s: float, max_s: float
+) -> None:
+    bounds = PollBounds(min_s=min(min_s, max_s), max_s=max_s)
+    for delay_s in (
+        first_poll_delay_s(expected_s, bounds),
+        next_poll_delay_s(age_s, expected_s, bounds),
+    ):
+        assert isinstance(delay_s, int)
+        assert 1 <= delay_s <= min(MAX_DELAY_S, max(1, max_s))
+
+
+@pytest.mark.parametrize("failures", [0, 1, 5, 5_000, 10**9])
+def test_backoff_is_jittered_within_its_cap(failures: int) -> None:
+    draws = [backoff_s(failures, random=random.Random(seed), cap_s=300) for seed in range(200)]
+    assert all(1.0 <= draw <= 300.0 for draw in draws)
+    assert max(draws) <= max(1.0, 2.0 * 2.0 ** min(failures, 16))
+
+
+def test_backoff_uses_the_whole_range() -> None:
+    draws = [backoff_s(6, random=random.Random(seed), cap_s=1_000) for seed in range(500)]
+    assert min(draws) < 10
+    assert max(draws) > 118

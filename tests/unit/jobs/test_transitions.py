@@ -1,0 +1,170 @@
+"""The moves between the states, and that the drawn charts and the tables list the same ones."""
+
+import re
+
+import pytest
+
+from tests.builders import NOON, at, new_job, running_job, with_uploads
+from worker.errors import IllegalTransitionError
+from worker.jobs import transitions
+from worker.jobs.job import Failure, Job, JobState, StepState
+from worker.jobs.transitions import HISTORY_LIMIT, JOB_MOVES, STEP_MOVES
+
+FAILURE = Failure(code="image.missing", message="gone", stage="upload", retryable=False)
+
+
+def submitting() -> Job:
+    return transitions.intend(with_uploads(new_job()), "full-naomi", key="k", at=NOON)
+
+
+def chart(title: str) -> str:
+    text = transitions.__doc__ or ""
+    return re.split(r"\n    (?=job\n|step\n)", text)[1 if title == "job" else 2]
+
+
+def legend(title: str) -> dict[str, set[str]]:
+    """Letter -> the moves that the chart's legend names for it."""
+    found = re.findall(r"^    ([a-z](?:, [a-z])*)  ([a-z_]+(?:, [a-z_]+)*)   ", chart(title), re.M)
+    return {letters: set(names.split(", ")) for letters, names in found}
+
+
+def test_the_job_chart_names_every_move_and_every_state() -> None:
+    assert set().union(*legend("job").values()) == set(JOB_MOVES)
+    drawing = chart("job").split("\n    a  ")[0]
+    for state in JobState:
+        assert state in drawing
+
+
+def test_the_step_chart_names_every_move_and_every_state() -> None:
+    assert set().union(*legend("step").values()) == set(STEP_MOVES)
+    drawing = chart("step").split("\n    a  ")[0]
+    for state in StepState:
+        assert state in drawing
+
+
+def test_every_letter_of_a_legend_stands_at_an_edge() -> None:
+    for title in ("job", "step"):
+        drawing, letters = chart(title).split("\n    a  ")[0], ",".join(legend(title))
+        for letter in letters.replace(" ", "").split(","):
+            assert re.search(rf"(?<![a-z]){letter}(?![a-z])", drawing), (title, letter)
+
+
+def test_a_new_job_tells_its_plan() -> None:
+    job = new_job("naomi")
+    assert job.state is JobState.ACCEPTED
+    assert "prepare-pose + prepare-image + naomi" in job.history[0].because
+
+
+def test_an_intent_is_recorded_with_key_and_time_before_anything_is_paid() -> None:
+    step = submitting().step("full-naomi")
+    assert step.state is StepState.SUBMITTING
+    assert step.submission is not None
+    assert (step.submission.key, step.submission.intended_at, step.submission.calls) == (
+        "k",
+        NOON,
+        1,
+    )
+
+
+def test_a_step_cannot_be_started_without_an_intent() -> None:
+    with pytest.raises(IllegalTransitionError, match="start from planned"):
+        transitions.start(new_job(), "full-naomi", pipeline_id="p", at=NOON)
+
+
+def test_a_second_intent_for_a_submitting_step_is_illegal() -> None:
+    with pytest.raises(IllegalTransitionError, match="intend from submitting"):
+        transitions.intend(submitting(), "full-naomi", key="other", at=NOON)
+
+
+def test_a_running_step_cannot_be_withdrawn() -> None:
+    with pytest.raises(IllegalTransitionError, match="withdraw from running"):
+        transitions.withdraw(running_job(), "full-naomi", because="", at=NOON)
+
+
+def test_paying_again_needs_two_looks() -> None:
+    job = transitions.look_in_vain(submitting(), "full-naomi", because="no", at=at(1))
+    with pytest.raises(IllegalTransitionError, match="needs two looks"):
+        transitions.intend_again(job, "full-naomi", at=at(2))
+
+
+def test_paying_a_third_time_is_illegal() -> None:
+    job = submitting()
+    for _ in range(2):
+        job = transitions.look_in_vain(job, "full-naomi", because="no", at=at(1))
+    job = transitions.intend_again(job, "full-naomi", at=at(2))
+    for _ in range(2):
+        job = transitions.look_in_vain(job, "full-naomi", because="no", at=at(3))
+    with pytest.raises(IllegalTransitionError, match="a call left"):
+        transitions.intend_again(job, "full-naomi", at=at(4))
+
+
+def test_a_lost_answer_keeps_the_intent() -> None:
+    job = transitions.lose_answer(submitting(), "full-naomi", because="read timed out", at=NOON)
+    submission = job.step("full-naomi").submission
+    assert submission is not None
+    assert submission.answer == "read timed out"
+
+
+def test_an_adopted_pipeline_counts_from_the_intent() -> None:
+    job = transitions.adopt(submitting(), "full-naomi", pipeline_id="p", because="key", at=at(60))
+    run = job.step("full-naomi").pipeline
+    assert run is not None
+    assert run.adopted
+    assert run.submitted_at == NOON
+
+
+def test_each_wait_has_a_new_ticket() -> None:
+    job = running_job()
+    again = transitions.await_pipelines(job, because="came again", at=NOON)
+    assert again.poll_ticket == job.poll_ticket + 1
+
+
+def test_a_settled_job_takes_no_second_verdict() -> None:
+    job = transitions.settle(running_job(), event={"id": "e"}, failure=FAILURE, at=NOON)
+    with pytest.raises(IllegalTransitionError, match="settle from announcing"):
+        transitions.settle(job, event={"id": "other"}, failure=None, at=NOON)
+
+
+def test_a_settled_job_cannot_pay() -> None:
+    job = transitions.settle(new_job(), event={}, failure=FAILURE, at=NOON)
+    with pytest.raises(IllegalTransitionError, match="while the job is announcing"):
+        transitions.intend(job, "full-naomi", key="k", at=NOON)
+
+
+@pytest.mark.parametrize(
+    ("failure", "final"), [(None, JobState.SUCCEEDED), (FAILURE, JobState.FAILED)]
+)
+def test_a_job_finishes_as_its_verdict_says_and_without_a_lease(
+    failure: Failure | None, final: JobState
+) -> None:
+    job = transitions.settle(running_job(), event={}, failure=failure, at=NOON)
+    done = transitions.finish(job, at=NOON)
+    assert done.state is final
+    assert done.lease is None
+
+
+def test_a_job_that_was_not_settled_cannot_finish() -> None:
+    with pytest.raises(IllegalTransitionError, match="finish from running"):
+        transitions.finish(running_job(), at=NOON)
+
+
+def test_failures_count_up_and_getting_on_resets_them() -> None:
+    job = transitions.note_failure(submitting(), because="503", at=NOON)
+    job = transitions.note_failure(job, because="503", at=NOON)
+    assert job.failures == 2
+    assert job.history[-1].attempt == 3
+    assert transitions.start(job, "full-naomi", pipeline_id="p", at=NOON).failures == 0
+
+
+def test_withdrawing_a_refused_call_does_not_reset_the_failures() -> None:
+    job = transitions.note_failure(submitting(), because="429", at=NOON)
+    assert transitions.withdraw(job, "full-naomi", because="429", at=NOON).failures == 1
+
+
+def test_the_history_stays_bounded_and_keeps_its_beginning() -> None:
+    job = new_job()
+    for second in range(HISTORY_LIMIT * 2):
+        job = transitions.note_failure(job, because="503", at=at(second))
+    assert len(job.history) == HISTORY_LIMIT
+    assert job.history[0].because.startswith("valid request")
+    assert job.history[-1].at == at(HISTORY_LIMIT * 2 - 1)

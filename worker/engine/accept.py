@@ -1,0 +1,81 @@
+"""accept: a message becomes a job record, or is the same job again, or is refused."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from worker.contracts.request import Request, content_digest, parse_request
+from worker.engine.world import HeldJob, World
+from worker.errors import RequestConflictError, RequestExpiredError
+from worker.jobs.job import Job, JsonObject
+from worker.jobs.plan import plan_images, plan_steps
+from worker.jobs.transitions import accept
+from worker.ports import WorkBudget
+
+
+def read_request(world: World, body: str) -> Request:
+    """The valid request in a message.
+
+    Raises MalformedRequestError or InvalidRequestError, the latter with all problems at once.
+    """
+    return parse_request(
+        body,
+        input_buckets=world.rules.input_buckets,
+        output_buckets=world.rules.output_buckets,
+    )
+
+
+def record(world: World, request: Request, budget: WorkBudget) -> HeldJob | Job:
+    """The new job, held by us; or the job that this request already is, not held.
+
+    Raises RequestConflictError when the id stands for other content, and RequestExpiredError
+    for a new request that is already too old. Neither leaves a record, so the producer can send
+    the corrected request under the same id.
+    """
+    job = _new_job(world, request)
+    lease = HeldJob.new_lease(world)
+    if job.expires_at is None or job.expires_at > world.now():
+        known = world.store.create(replace(job, lease=lease))
+        if known is None:
+            return HeldJob(world, replace(job, lease=lease, version=1), budget)
+    else:
+        known = world.store.load(request.request_id)
+        if known is None:
+            raise RequestExpiredError(_expired(job))
+    if known.content_digest != job.content_digest:
+        raise RequestConflictError(
+            f"requestId: {request.request_id}: was used at {known.accepted_at:%Y-%m-%d %H:%M:%S} "
+            "UTC with other content; that job is untouched (send this request under a new id)"
+        )
+    return known
+
+
+def _new_job(world: World, request: Request) -> Job:
+    steps = plan_steps(request)
+    return accept(
+        request_id=request.request_id,
+        request=_as_json(request),
+        content_digest=content_digest(request),
+        steps=steps,
+        images=plan_images(steps),
+        at=world.now(),
+    )
+
+
+def refuse_if_expired(job: Job, world: World) -> None:
+    """Raise RequestExpiredError when the job may not be paid for any more."""
+    if job.expires_at is not None and job.expires_at <= world.now():
+        raise RequestExpiredError(_expired(job))
+
+
+def _expired(job: Job) -> str:
+    return (
+        f"expiresAt: {job.request.get('expiresAt')}: passed before the request was submitted, so "
+        "nothing was paid (send it again with a later expiresAt)"
+    )
+
+
+def _as_json(request: Request) -> JsonObject:
+    document: JsonObject = json.loads(request.model_dump_json(exclude_unset=True))
+    return document

@@ -1,0 +1,200 @@
+"""announce: the verdict becomes a document in S3, an event on SNS and, if need be, a dead letter.
+
+outputs verified ─► verdict saved ─► document ─► event ─► (dead letter) ─► record says over
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+import structlog
+
+from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.readable import readable_metadata, readable_request_id, readable_workflow
+from worker.contracts.result import (
+    ErrorInfo,
+    Output,
+    PipelineUse,
+    ResultData,
+    ResultEvent,
+    Status,
+    Timings,
+    message_attributes,
+    result_event,
+)
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.collect import result_ids
+from worker.engine.world import HeldJob, World
+from worker.errors import OutputForbiddenError, PermanentError, Stage, UnavailableError
+from worker.jobs.job import Failure, Job, JsonObject
+from worker.jobs.keys import document_key, event_id, rejection_event_id
+from worker.jobs.transitions import finish, settle
+
+log = structlog.get_logger(__name__)
+
+
+def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
+    """Fix the verdict "succeeded" and its event in the record."""
+    at = world.now()
+    event = _event(held.job, at, outputs=outputs, failure=None)
+    held.job = settle(held.job, event=_as_json(event), failure=None, at=at)
+    held.save()
+
+
+def settle_failure(world: World, held: HeldJob, error: PermanentError, stage: Stage) -> None:
+    """Fix the verdict "failed" and its event in the record. No success can follow."""
+    at = world.now()
+    failure = Failure(
+        code=error.code, message=error.message, stage=stage, retryable=error.retryable
+    )
+    event = _event(held.job, at, outputs=[], failure=failure)
+    held.job = settle(held.job, event=_as_json(event), failure=failure, at=at)
+    held.save()
+
+
+def announce(world: World, held: HeldJob) -> None:
+    """Publish the fixed event of a settled job and finish the job.
+
+    Everything here may be repeated: the document is overwritten with the same text, the event
+    has the same id, the dead letter names the same event.
+    """
+    job = held.job
+    event = ResultEvent.model_validate(job.event)
+    _write_document(world, job, event)
+    world.topic.publish(event.dumps(), message_attributes(event))
+    if job.failure is not None:
+        reason = _reason(event, job.failure)
+        world.queue.send_dead_letter(json.dumps(job.request, ensure_ascii=False), reason)
+    held.job = finish(job, at=world.now())
+    held.release()
+    log.info(
+        f"{event.data.status}; the event is published and the job is over",
+        action=f"job_{event.data.status}",
+        job_state=held.job.state,
+        event_id=event.id,
+        error_code=job.failure.code if job.failure else None,
+    )
+
+
+def reject(world: World, body: str, error: PermanentError) -> None:
+    """Announce that a message never became a job: a failed event, then a dead letter.
+
+    There is no record, so that a corrected request can be sent under the same id. The event's
+    id is derived from the message, so a redelivery announces the same event.
+    """
+    at = world.now()
+    failure = Failure(code=error.code, message=error.message, stage="accept", retryable=False)
+    event = result_event(
+        event_id=rejection_event_id(body),
+        at=at,
+        data=ResultData(
+            request_id=readable_request_id(body),
+            workflow=readable_workflow(body),
+            status="failed",
+            error=_error_info(failure),
+            timings=Timings(accepted_at=at, settled_at=at, total_s=0.0),
+            metadata=readable_metadata(body),
+        ),
+    )
+    world.topic.publish(event.dumps(), message_attributes(event))
+    world.queue.send_dead_letter(body, _reason(event, failure))
+    log.warning(
+        f"the message was refused, announced and dead-lettered: {error.message}",
+        action="request_rejected",
+        request_id=event.data.request_id,
+        error_code=error.code,
+        event_id=event.id,
+    )
+
+
+def _event(
+    job: Job, at: datetime, *, outputs: list[Output], failure: Failure | None
+) -> ResultEvent:
+    status: Status = "failed" if failure else "succeeded"
+    return result_event(
+        event_id=event_id(job, status),
+        at=at,
+        data=ResultData(
+            request_id=job.request_id,
+            workflow=job.workflow,
+            status=status,
+            outputs=outputs,
+            result=result_ids(job),
+            pipelines=[
+                PipelineUse(
+                    step=step.name,
+                    pipeline_id=step.pipeline.pipeline_id,
+                    credits=step.pipeline.credits,
+                )
+                for step in job.steps
+                if step.pipeline
+            ],
+            error=_error_info(failure) if failure else None,
+            timings=_timings(job, at),
+            metadata=job.metadata,
+        ),
+    )
+
+
+def _error_info(failure: Failure) -> ErrorInfo:
+    return ErrorInfo(
+        code=failure.code,
+        message=failure.message,
+        stage=failure.stage,
+        retryable=failure.retryable,
+    )
+
+
+def _timings(job: Job, at: datetime) -> Timings:
+    runs = [step.pipeline for step in job.steps if step.pipeline]
+    ends = [run.ended_at for run in runs if run.ended_at]
+    return Timings(
+        accepted_at=job.accepted_at,
+        submitted_at=min((run.submitted_at for run in runs), default=None),
+        pipeline_ended_at=max(ends, default=None),
+        settled_at=at,
+        total_s=round((at - job.accepted_at).total_seconds(), 3),
+    )
+
+
+def _write_document(world: World, job: Job, event: ResultEvent) -> None:
+    place = S3Uri.parse(job.output_uri)
+    target = S3Uri(place.bucket, document_key(place.key, job.request_id))
+    text = event.data.dumps().encode()
+    try:
+        world.objects.put(
+            target,
+            text,
+            size_bytes=len(text),
+            content_type="application/json",
+            sha256=hashlib.sha256(text).hexdigest(),
+            metadata={"request-id": job.request_id},
+        )
+    except OutputForbiddenError as error:
+        if job.failure is None:
+            # The outputs were written, so the place was writable a moment ago. The verdict
+            # stands; the event must not go out before the document does.
+            raise UnavailableError(error.message) from error
+        log.warning(
+            "the result document cannot be written; the event says the same",
+            action="document_skipped",
+            error=error.message,
+        )
+
+
+def _reason(event: ResultEvent, failure: Failure) -> DeadLetterReason:
+    return DeadLetterReason(
+        error_code=failure.code,
+        error_message=failure.message,
+        error_stage=failure.stage,
+        request_id=event.data.request_id,
+        event_id=event.id,
+        failed_at=event.time,
+    )
+
+
+def _as_json(event: ResultEvent) -> JsonObject:
+    document: JsonObject = json.loads(event.dumps())
+    return document

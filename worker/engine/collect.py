@@ -1,0 +1,117 @@
+"""collect: the finished pictures go from Hautech to S3, and are seen to be there, whole."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import Any, BinaryIO, cast
+
+import structlog
+
+from worker.contracts.result import Output
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.world import HeldJob, World
+from worker.errors import NoOutputError, OutputDamagedError, OutputUnusableError
+from worker.hautech.outputs import ImageRef, find_images
+from worker.jobs.images import HeaderIncompleteError, ImageHeader, NotAnImageError, read_header
+from worker.jobs.job import Job
+from worker.jobs.keys import output_key
+from worker.jobs.plan import CUSTOM_STEP, sent_ids
+from worker.ports import DownloadedPicture
+
+log = structlog.get_logger(__name__)
+
+_SPOOL_BYTES = 8 * 1024 * 1024
+"""Up to this size a picture is held in memory, beyond it in a temporary file."""
+
+_COLLECT_S = 10.0
+"""Time that must be left to begin with a picture."""
+
+
+def collect(world: World, held: HeldJob) -> list[Output]:
+    """Write every output picture of a completed job to S3 and verify it there.
+
+    Raises NoOutputError, OutputUnusableError or OutputForbiddenError, which fail the job, or a
+    passing error. Repeating it writes the same bytes to the same keys.
+    """
+    pictures = _pictures(held.job)
+    outputs: list[Output] = []
+    for index, picture in enumerate(pictures):
+        held.need(_COLLECT_S, "collecting an output")
+        held.renew_if_short()
+        outputs.append(_collect_one(world, held.job, picture, index, len(pictures)))
+    return outputs
+
+
+def result_ids(job: Job) -> dict[str, Any]:
+    """What the steps gave beside pictures: `poseId`, `preparedImageId`, or a custom output."""
+    found: dict[str, Any] = {}
+    for step in job.steps:
+        if step.name in {"prepare-pose", "prepare-image"} and isinstance(step.output, dict):
+            found.update(step.output)
+        elif step.name == CUSTOM_STEP and step.output is not None:
+            found["output"] = step.output
+    return found
+
+
+def _pictures(job: Job) -> tuple[ImageRef, ...]:
+    last = job.steps[-1]
+    if last.name == "prepare-pose":
+        return ()  # A pose is a record, not a picture: its id is the result.
+    if last.name == "prepare-image":
+        return (ImageRef(image_id=last.output["preparedImageId"]),)
+    pictures = find_images(last.output, sent_ids=sent_ids(job))
+    if not pictures and (last.name != CUSTOM_STEP or last.output is None):
+        pipeline_id = last.pipeline.pipeline_id if last.pipeline else "?"
+        raise NoOutputError(
+            f"pipeline {pipeline_id} (step {last.name}) completed without an image: "
+            f"its output is {str(last.output)[:200]}"
+        )
+    return pictures
+
+
+def _collect_one(world: World, job: Job, picture: ImageRef, index: int, count: int) -> Output:
+    place = S3Uri.parse(job.output_uri)
+    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
+        sink = cast("BinaryIO", spool)  # it has every method of one, only not the base class
+        got = world.hautech.download(picture, sink)
+        header = _header(sink, picture)
+        key = output_key(place.key, job.request_id, index, count, got.content_type)
+        target = S3Uri(place.bucket, key)
+        world.objects.put(
+            target,
+            sink,
+            size_bytes=got.size_bytes,
+            content_type=got.content_type,
+            sha256=got.sha256,
+            metadata={"request-id": job.request_id},
+        )
+    _verify(world, target, got)
+    log.info(f"output is in {target}", action="output_stored", uri=str(target))
+    return Output(
+        uri=str(target),
+        content_type=got.content_type,
+        bytes=got.size_bytes,
+        width=header.width_px,
+        height=header.height_px,
+        sha256=got.sha256,
+        image_id=picture.image_id,
+    )
+
+
+def _header(sink: BinaryIO, picture: ImageRef) -> ImageHeader:
+    sink.seek(0)
+    try:
+        return read_header(sink.read())
+    except (NotAnImageError, HeaderIncompleteError) as error:
+        raise OutputUnusableError(f"Hautech's output {picture!r} is no image: {error}") from error
+
+
+def _verify(world: World, target: S3Uri, got: DownloadedPicture) -> None:
+    stored = world.objects.head(target)
+    if stored is None:
+        raise OutputDamagedError(f"{target}: was written and is not there")
+    if (stored.size_bytes, stored.sha256) != (got.size_bytes, got.sha256):
+        raise OutputDamagedError(
+            f"{target}: holds {stored.size_bytes:,} bytes with SHA-256 {stored.sha256}, "
+            f"not the {got.size_bytes:,} bytes with {got.sha256} that were written"
+        )

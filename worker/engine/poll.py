@@ -1,0 +1,179 @@
+"""poll: how the running pipelines stand, and what their ends mean for the steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import structlog
+
+from worker.engine.world import HeldJob, World
+from worker.errors import (
+    NoOutputError,
+    PipelineError,
+    PipelineFailedError,
+    PipelineLostError,
+    PipelineTimeoutError,
+    UnavailableError,
+)
+from worker.hautech.outputs import read_pose_id, read_prepared_image_id
+from worker.jobs.job import Job, PipelineRun, Step
+from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
+from worker.jobs.plan import sent_ids
+from worker.jobs.transitions import complete, give_up
+from worker.ports import PipelineReport
+
+log = structlog.get_logger(__name__)
+
+_NEW_S = 60.0
+"""For so long a 404 for a pipeline is not believed (hautech-api notes, section 12)."""
+
+_NEW_RETRY_S = 3.0
+
+_READ_RESULT = {
+    "prepare-pose": ("poseId", read_pose_id),
+    "prepare-image": ("preparedImageId", read_prepared_image_id),
+}
+"""What the two preparing workflows give, by step name."""
+
+
+def look(world: World, job: Job) -> dict[str, PipelineReport]:
+    """A report for each running step of the job, by step name. Changes nothing."""
+    return {step.name: _look_at(world, step) for step in job.running_steps()}
+
+
+def is_over(world: World, job: Job, reports: dict[str, PipelineReport]) -> bool:
+    """Whether the job can get on: every pipeline ended, one failed, or one took too long."""
+    if any(report.status == "failed" for report in reports.values()):
+        return True
+    if all(report.status == "completed" for report in reports.values()):
+        return True
+    return has_late_step(world, job)
+
+
+def has_late_step(world: World, job: Job) -> bool:
+    """Whether a pipeline of the job has been pending longer than it may."""
+    return any(_is_late(world, step) for step in job.running_steps())
+
+
+def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport]) -> None:
+    """Move every step whose pipeline ended.
+
+    Raises a PipelineError for the first that gave nothing, after all have been recorded.
+    """
+    trouble: PipelineError | None = None
+    for step in held.job.running_steps():
+        report = reports.get(step.name)
+        if report is None:
+            continue
+        try:
+            if report.status == "completed":
+                _complete(world, held, step, report)
+            elif report.status == "failed":
+                raise _failed(step, report)
+            elif _is_late(world, step):
+                raise _late(world, step)
+        except PipelineError as error:
+            held.job = give_up(
+                held.job,
+                step.name,
+                because=error.message,
+                credits_used=report.credits,
+                ended_at=report.ended_at,
+                at=world.now(),
+            )
+            trouble = trouble or error
+    if trouble is not None:
+        raise trouble
+
+
+def first_delay_s(world: World, job: Job) -> int:
+    """Whole seconds until the first poll of what was just submitted."""
+    return first_poll_delay_s(_expected_s(world, job.running_steps()), world.rules.poll_bounds)
+
+
+def next_delay_s(world: World, job: Job) -> int:
+    """Whole seconds until the next poll of pipelines that were found pending."""
+    running = job.running_steps()
+    age_s = max((_age_s(_run(step), world.now()) for step in running), default=0.0)
+    return next_poll_delay_s(age_s, _expected_s(world, running), world.rules.poll_bounds)
+
+
+def _look_at(world: World, step: Step) -> PipelineReport:
+    run = _run(step)
+    try:
+        return world.hautech.look(run.pipeline_id)
+    except PipelineLostError as error:
+        if _age_s(run, world.now()) > _NEW_S:
+            raise
+        # A pipeline that was just created may not be readable everywhere yet.
+        raise UnavailableError(error.message, retry_after_s=_NEW_RETRY_S) from error
+
+
+def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -> None:
+    output = report.output
+    if step.name in _READ_RESULT:
+        field, read = _READ_RESULT[step.name]
+        found = read(output, sent_ids=sent_ids(held.job))
+        if found is None:
+            raise NoOutputError(
+                f"pipeline {report.pipeline_id} (step {step.name}) completed without a {field}: "
+                f"its output is {str(output)[:200]}"
+            )
+        output = {field: found}
+    at = world.now()
+    run = _run(step)
+    held.job = complete(
+        held.job,
+        step.name,
+        output=output,
+        credits_used=report.credits,
+        ended_at=report.ended_at or at,
+        at=at,
+    )
+    took_s = _age_s(run, at)
+    if report.created_at and report.ended_at:
+        # Both from Hautech's clock: exact, however late we looked.
+        took_s = (report.ended_at - report.created_at).total_seconds()
+    world.durations.observe(step.workflow_id, took_s)
+    log.info(
+        f"pipeline completed after {took_s:.1f} s",
+        action="pipeline_completed",
+        step=step.name,
+        pipeline_id=report.pipeline_id,
+    )
+
+
+def _failed(step: Step, report: PipelineReport) -> PipelineFailedError:
+    code = report.error_code or "no error code"
+    why = report.error_message or "no error message"
+    return PipelineFailedError(
+        f"pipeline {report.pipeline_id} (step {step.name}) failed at Hautech: {code}: {why}"
+    )
+
+
+def _late(world: World, step: Step) -> PipelineTimeoutError:
+    run = _run(step)
+    return PipelineTimeoutError(
+        f"pipeline {run.pipeline_id} (step {step.name}) is still pending after "
+        f"{_age_s(run, world.now()):.0f} s: at most {world.rules.pipeline_timeout_s:.0f} s are "
+        "waited (WORKER_PIPELINE_TIMEOUT_SECONDS)"
+    )
+
+
+def _is_late(world: World, step: Step) -> bool:
+    return _age_s(_run(step), world.now()) > world.rules.pipeline_timeout_s
+
+
+def _age_s(run: PipelineRun, at: datetime) -> float:
+    return (at - run.submitted_at).total_seconds()
+
+
+def _expected_s(world: World, steps: Iterable[Step]) -> float | None:
+    return world.durations.expected_s(step.workflow_id for step in steps)
+
+
+def _run(step: Step) -> PipelineRun:
+    if step.pipeline is None:
+        raise AssertionError(f"step {step.name} is running without a pipeline")
+    return step.pipeline

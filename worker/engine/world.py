@@ -1,0 +1,97 @@
+"""All that the engine may touch, in one frozen value; and a job that this worker holds."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from worker.engine.durations import Durations
+from worker.engine.rules import EngineRules
+from worker.errors import InterruptedWorkError
+from worker.jobs.job import Job, Lease
+from worker.ports import (
+    Clock,
+    ImageGeneration,
+    JobStore,
+    ObjectStore,
+    ResultTopic,
+    WorkBudget,
+    WorkQueue,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The engine's ports, its rules, and its sources of randomness."""
+
+    store: JobStore
+    queue: WorkQueue
+    objects: ObjectStore
+    topic: ResultTopic
+    hautech: ImageGeneration
+    clock: Clock
+    rules: EngineRules
+    random: random.Random
+    new_token: Callable[[], str]
+    """Draws a string that no other worker draws: the owner of a lease."""
+    durations: Durations = field(default_factory=Durations)
+
+    def now(self) -> datetime:
+        """The present moment (aware UTC)."""
+        return self.clock.now()
+
+
+class HeldJob:
+    """A job under this worker's lease: `job` is the latest value, saved or not.
+
+    Every save is guarded by version and owner, so what happens after the lease is lost raises
+    StaleJobError instead of overwriting another worker's record.
+    """
+
+    def __init__(self, world: World, job: Job, budget: WorkBudget) -> None:
+        self._world = world
+        self._budget = budget
+        self._owner = job.lease.owner if job.lease else ""
+        self.job = job
+
+    @classmethod
+    def new_lease(cls, world: World) -> Lease:
+        """A lease for a new term of this worker."""
+        until = world.now() + timedelta(seconds=world.rules.lease_s)
+        return Lease(owner=world.new_token(), until=until)
+
+    @classmethod
+    def take(cls, world: World, job: Job, budget: WorkBudget) -> HeldJob:
+        """Hold a job that was read. Raises LeaseHeldError or StaleJobError."""
+        at = world.now()
+        return cls(world, world.store.take_lease(job, cls.new_lease(world), at=at), budget)
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the last save left the lease with us."""
+        return self.job.lease is not None
+
+    def save(self, *, lease_s: float | None = None) -> None:
+        """Make `job` durable and hold it for `lease_s` more seconds (the rules' default)."""
+        for_s = self._world.rules.lease_s if lease_s is None else lease_s
+        until = self._world.now() + timedelta(seconds=for_s)
+        self.job = self._world.store.save(self.job, lease=Lease(owner=self._owner, until=until))
+
+    def release(self) -> None:
+        """Make `job` durable and let others have it."""
+        self.job = self._world.store.save(self.job, lease=None)
+
+    def renew_if_short(self) -> None:
+        """Save with a new term when less than half of one is left."""
+        lease = self.job.lease
+        half = timedelta(seconds=self._world.rules.lease_s / 2)
+        if lease is None or lease.until - self._world.now() < half:
+            self.save()
+
+    def need(self, seconds: float, what: str) -> None:
+        """Raise InterruptedWorkError unless the process has that long left for `what`."""
+        left_s = self._budget.remaining_s()
+        if left_s < seconds:
+            raise InterruptedWorkError(f"{what} needs {seconds:.0f} s and {left_s:.0f} s are left")
