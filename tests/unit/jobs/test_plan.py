@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from tests.builders import NAOMI_INPUT, NOON, at, new_job, request, running_job, with_uploads
 from worker.jobs import plan, transitions
@@ -47,7 +48,7 @@ def test_naomi_with_only_a_raw_pose_prepares_only_that() -> None:
 
 def test_the_same_image_twice_is_uploaded_once() -> None:
     uri = "s3://catalog/raw/jacket.png"
-    given = {"imageId": uri, "nested": {"refIds": [uri, "s3://catalog/b.png"]}}
+    given: dict[str, Any] = {"imageId": uri, "nested": {"refIds": [uri, "s3://catalog/b.png"]}}
     job = new_job(CUSTOM, input=given)
     assert [image.uri for image in job.images] == [uri, "s3://catalog/b.png"]
     resolved = plan.resolved_input(with_uploads(job), with_uploads(job).steps[0])
@@ -55,7 +56,7 @@ def test_the_same_image_twice_is_uploaded_once() -> None:
         "imageId": "id-of-jacket.png",
         "nested": {"refIds": ["id-of-jacket.png", "id-of-b.png"]},
     }
-    assert given["nested"]["refIds"][0] == uri  # type: ignore[index] -- the request is not changed
+    assert given["nested"]["refIds"][0] == uri
 
 
 def test_images_come_before_submission() -> None:

@@ -24,7 +24,9 @@ def chart(title: str) -> str:
 
 def legend(title: str) -> dict[str, set[str]]:
     """Letter -> the moves that the chart's legend names for it."""
-    found = re.findall(r"^    ([a-z](?:, [a-z])*)  ([a-z_]+(?:, [a-z_]+)*)   ", chart(title), re.M)
+    found = re.findall(
+        r"^    ([a-z](?:, [a-z])*)  ([a-z_]+(?:, [a-z_]+)*)   ", chart(title), re.MULTILINE
+    )
     return {letters: set(names.split(", ")) for letters, names in found}
 
 
