@@ -31,7 +31,8 @@ def metadata_problems(metadata: Any) -> list[Problem]:
         for key in metadata
         if not 1 <= len(key) <= MAX_METADATA_KEY_CHARACTERS
     ]
-    size_bytes = len(json.dumps(metadata, ensure_ascii=False, separators=(",", ":")).encode())
+    text = json.dumps(metadata, ensure_ascii=False, separators=(",", ":"))
+    size_bytes = len(text.encode(errors="surrogatepass"))
     if size_bytes > MAX_METADATA_BYTES:
         rule = f"must be at most {MAX_METADATA_BYTES:,} bytes of JSON"
         fix = "keep a key to your own record in it instead of the record"

@@ -31,7 +31,7 @@ _RULES: Mapping[str, str] = {
     "string_too_long": "must have at most {max_length} characters",
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
-    "literal_error": "must be one of {expected}",
+    "literal_error": "must be {expected}",
 }
 
 
@@ -43,8 +43,10 @@ def problems_of(
     `model` supplies the field names for "did you mean" and the examples for missing fields.
     """
     fields = {field.alias or name: field for name, field in model.model_fields.items()}
+    # A finding about a default value names the field as it is called in code.
+    aliases = {name: field.alias or name for name, field in model.model_fields.items()}
     details = error.errors(include_url=False)
-    return [_problem(detail, fields, under) for detail in details[:MAX_PROBLEMS]]
+    return [_problem(detail, fields, aliases, under) for detail in details[: MAX_PROBLEMS + 1]]
 
 
 def path_of(parts: Iterable[str | int]) -> str:
@@ -67,11 +69,17 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 
 def _problem(
-    detail: ErrorDetails, fields: Mapping[str, FieldInfo], under: Sequence[str]
+    detail: ErrorDetails,
+    fields: Mapping[str, FieldInfo],
+    aliases: Mapping[str, str],
+    under: Sequence[str],
 ) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
-    path = path_of((*under, *detail["loc"])) or "the message"
-    name = str(detail["loc"][0]) if detail["loc"] else ""
+    name, *inner = detail["loc"] or ("",)
+    if detail["type"] != "extra_forbidden":
+        name = aliases.get(str(name), name)
+    name = str(name)
+    path = path_of((*under, name, *inner)) or "the message"
     if kind == "rule":
         # A rule about an absent field has no value to show.
         value = "" if detail["input"] is None else shown(detail["input"])

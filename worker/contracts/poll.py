@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from worker.contracts.fields import OWN_CONFIG
 from worker.contracts.plain_words import problems_of
-from worker.contracts.request import REQUEST_ID_PATTERN
+from worker.contracts.request import REQUEST_ID_PATTERN, check_request_id
 from worker.errors import PollMessageError
 
 
@@ -23,7 +23,12 @@ class PollMessage(BaseModel):
 
     v: Literal[1] = Field(default=1, description="Version of this message.")
     request_id: Annotated[
-        str, Field(pattern=f"^{REQUEST_ID_PATTERN}$", description="The job to look at.")
+        str,
+        AfterValidator(check_request_id),
+        Field(
+            description="The job to look at.",
+            json_schema_extra={"pattern": f"^{REQUEST_ID_PATTERN}$"},
+        ),
     ]
     ticket: Annotated[
         int,

@@ -23,7 +23,8 @@ _LONG_RUN = re.compile(r"[\w+/%=.-]{16,}")
 # Source: SQS SendMessage and SNS Publish: #x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD |
 # #x10000-#x10FFFF, the characters of XML 1.0.
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+# Line breaks and marks that turn the direction of writing can make a log line lie, too.
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 def shorten(text: str, limit: int) -> str:
@@ -38,7 +39,7 @@ def redact(text: str) -> str:
 
 def one_line(text: str, limit: int) -> str:
     """`text` in at most `limit` characters that SQS and SNS take; control characters are spaces."""
-    return shorten(_CONTROL.sub(" ", _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)), limit)
+    return shorten(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", _CONTROL.sub(" ", text)), limit)
 
 
 def is_attribute_text(text: str) -> bool:

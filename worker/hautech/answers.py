@@ -38,7 +38,7 @@ _FUNDS: Final = re.compile(
     r"(?<![a-z])(?<!white )(?<!color )(?<!colour )balance(?![a-z])"
     r"|(?<![a-z])credits?(?![a-z])(?! cards?)"
     r"|insufficient[\s_-]*funds|payment[\s_-]*required",
-    re.I,
+    re.IGNORECASE,
 )
 _MAX_READABLE_BYTES: Final = 64 * 1024
 
@@ -108,28 +108,29 @@ def read_error_body(body: bytes) -> ErrorBody:
     Source: the framework's defaults; the API declares no error schema. Never raises.
     """
     text = body[:_MAX_READABLE_BYTES].decode("utf-8", "replace").strip()
-    if not text:
-        return ErrorBody("")
-    if text[0] == "<":
-        title = re.search(r"<(title|h1)[^>]{0,200}>([^<]{1,300})<", text, re.I)
+    if text.startswith("<"):
+        title = re.search(r"<(title|h1)[^>]{0,200}>([^<]{1,300})<", text, re.IGNORECASE)
         return ErrorBody(f"HTML page: {title[2].strip()}" if title else "HTML page")
     try:
         document = json.loads(text)
     except (ValueError, RecursionError):
         return ErrorBody(text)
-    if not isinstance(document, dict):
-        return ErrorBody(document if isinstance(document, str) else text)
+    if isinstance(document, dict):
+        return _read_error_object(document, text)
+    return ErrorBody(document if isinstance(document, str) else text)
+
+
+def _read_error_object(document: Mapping[str, Any], text: str) -> ErrorBody:
     code = document.get("errorCode") or document.get("code")
     code = code if isinstance(code, str) else None
-    nested = document.get("error")
-    for message in (document.get("message"), nested, document.get("errorMessage")):
-        if isinstance(message, dict):  # some frameworks nest: {"error": {"message": …}}
-            message = message.get("message")
-        if isinstance(message, str) and message:
-            return ErrorBody(message, code=code)
-        if isinstance(message, list) and (
-            parts := [one for one in message if isinstance(one, str)]
-        ):
+    for name in ("message", "error", "errorMessage"):
+        said = document.get(name)
+        # Some frameworks nest: {"error": {"message": …}}.
+        said = said.get("message") if isinstance(said, dict) else said
+        if isinstance(said, str) and said:
+            return ErrorBody(said, code=code)
+        parts = [one for one in said if isinstance(one, str)] if isinstance(said, list) else []
+        if parts:
             return ErrorBody("; ".join(parts), is_validation=True, code=code)
     return ErrorBody(text, code=code)
 
@@ -150,8 +151,8 @@ def error_of(answer: Answer, *, method: str, target: str, now_s: float) -> Haute
         detail = f"{detail} [{redact(said.code)}]"
     if kind is RedirectedError:
         detail = (
-            "answered with a redirect, which calls do not follow; set the API URL to where it "
-            f"leads ({redact(answer.headers.get('location') or 'no location given')})"
+            "answered with a redirect, which is not followed; if the API moved, set the API URL "
+            f"to where it leads ({redact(answer.headers.get('location') or 'no location given')})"
         )
     return kind(
         detail or "no further explanation",

@@ -11,6 +11,7 @@ from typing import Final
 
 import requests
 from urllib3 import exceptions as urllib3_errors
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from worker.hautech.errors import (
     AnswerUnknownError,
@@ -26,7 +27,6 @@ from worker.hautech.errors import (
 # after the request went out (TLS 1.3 lets the client speak first).
 _HANDSHAKE_REASONS: Final = frozenset(
     {
-        "CERTIFICATE_VERIFY_FAILED",
         "NO_PROTOCOLS_AVAILABLE",
         "TLSV1_ALERT_PROTOCOL_VERSION",
         "TLSV1_UNRECOGNIZED_NAME",
@@ -55,26 +55,34 @@ def error_of_broken_exchange(
         target: Path of the call, or the host of a signed link.
         timeout_s: Connect and read timeout that were in force.
     """
-    reason = _reason(broken)
-    where = {"method": method, "target": target}
+    kind, detail = _verdict(_reason(broken), timeout_s)
+    return kind(detail, method=method, target=target)
+
+
+def _verdict(
+    reason: BaseException, timeout_s: tuple[float, float]
+) -> tuple[type[HautechError], str]:
     # The order matters: "no connection" is a kind of connect timeout in urllib3's tree.
+    kind: type[HautechError] = NotSentError
     if isinstance(reason, urllib3_errors.NewConnectionError):
-        return NotSentError(f"no connection: {_root_text(reason)}; nothing was sent", **where)
-    if isinstance(reason, urllib3_errors.ConnectTimeoutError):
-        return ConnectTimedOutError(
-            f"no connection within {timeout_s[0]:g} s; nothing was sent", **where
-        )
-    if isinstance(reason, urllib3_errors.ProxyError):
-        return NotSentError(f"no way through the proxy: {_root_text(reason)}", **where)
-    if _is_failed_handshake(reason):
-        return NotSentError(f"no trusted TLS connection: {_root_text(reason)}", **where)
-    if isinstance(reason, urllib3_errors.ClosedPoolError):
-        return NotSentError("the client is closed; nothing was sent", **where)
-    if isinstance(reason, _UNUSABLE_URL):
-        return NotSentError("the URL or a header cannot be sent as it is", **where)
-    if isinstance(reason, urllib3_errors.ReadTimeoutError):
-        return ReadTimedOutError(f"sent, but no answer within {timeout_s[1]:g} s", **where)
-    return AnswerUnknownError(f"sent, but the answer was lost: {_root_text(reason)}", **where)
+        detail = f"no connection: {_root_text(reason)}; nothing was sent"
+    elif isinstance(reason, urllib3_errors.ConnectTimeoutError):
+        kind = ConnectTimedOutError
+        detail = f"no connection within {timeout_s[0]:g} s; nothing was sent"
+    elif isinstance(reason, urllib3_errors.ProxyError):
+        detail = f"no way through the proxy: {_root_text(reason)}; nothing was sent"
+    elif _is_failed_handshake(reason):
+        detail = f"no trusted TLS connection: {_root_text(reason)}; nothing was sent"
+    elif isinstance(reason, urllib3_errors.ClosedPoolError):
+        detail = "the client is closed; nothing was sent"
+    elif isinstance(reason, _UNUSABLE_URL):
+        detail = "the URL or a header cannot be sent as it is; nothing was sent"
+    elif isinstance(reason, urllib3_errors.ReadTimeoutError):
+        kind, detail = ReadTimedOutError, f"sent, but no answer within {timeout_s[1]:g} s"
+    else:
+        kind = AnswerUnknownError
+        detail = f"sent, but the answer was lost: {_root_text(reason)}"
+    return kind, detail
 
 
 def error_of_broken_body(
@@ -124,10 +132,10 @@ def _is_failed_handshake(reason: BaseException) -> bool:
     if not isinstance(reason, (urllib3_errors.SSLError, requests.exceptions.SSLError)):
         return False
     inner = reason.args[0] if reason.args else None
-    if isinstance(inner, ssl.SSLError):
-        return inner.reason in _HANDSHAKE_REASONS
-    # A certificate for another host, found by the client itself after the handshake.
-    return isinstance(inner, ssl.CertificateError)
+    # A certificate is judged before anything is sent, by the ssl module or by urllib3 itself.
+    if isinstance(inner, (ssl.SSLCertVerificationError, CertificateError)):
+        return True
+    return isinstance(inner, ssl.SSLError) and inner.reason in _HANDSHAKE_REASONS
 
 
 def _root_text(error: BaseException) -> str:

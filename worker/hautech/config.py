@@ -1,11 +1,14 @@
 """How to reach Hautech, checked when it is made: URL, pool, timeouts by phase, allowed hosts."""
 
+import re
 from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 RunRoute = Literal["auto", "docs", "sdk"]
+
+_HOST_PATTERN: Final = re.compile(r"(?:\*?\.)?[\w-]+(?:\.[\w-]+)*\.?")
 
 DEFAULT_API_URL: Final = "https://api.hautech.ai"
 
@@ -17,7 +20,8 @@ class ClientConfig:
     Attributes:
         api_url: Base URL; https, or http on a loopback host (a local stand-in).
         pool_size: Connections kept open per host: as many as threads that call at once.
-        connect_timeout_s: Seconds for DNS, TCP and each chunk that is sent.
+        connect_timeout_s: Seconds for TCP and TLS, and for each chunk that is sent. Name
+            resolution has the limits of the system's resolver.
         read_timeout_s: Seconds between two bytes of an answer, and for a JSON body as a whole.
         transfer_timeout_s: Seconds for one image, up or down, as a whole.
         run_route: Which of the two run routes to use; `auto` tries the documented one first
@@ -64,6 +68,12 @@ class ClientConfig:
             raise ValueError(
                 f"api_url: http is allowed on loopback hosts only; use https for {parts.hostname}"
             )
+        for host in self.allowed_hosts:
+            if not _HOST_PATTERN.fullmatch(host.strip()):
+                raise ValueError(
+                    f"{self.allowed_hosts_setting}: {host!r} must be a host name such as "
+                    "cdn.example.com or .example.com, without scheme, port and path"
+                )
         for name in ("pool_size", "max_json_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)}")

@@ -5,7 +5,7 @@ the API's generated types (see docs of `ImageEntity`, `PipelineDto`, `SelfAccoun
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -86,7 +86,7 @@ class TaskFailure:
     """The first task of a pipeline that failed, and its error as they sent it."""
 
     task_id: str
-    error: Any
+    error: Any = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +95,10 @@ class Pipeline:
 
     pipeline_id: str
     status: str
-    metadata: Mapping[str, Any]
-    input: Mapping[str, Any]
-    output: Any = None
+    # Callers' data and links: not for a log line that prints a record.
+    metadata: Mapping[str, Any] = field(repr=False)
+    input: Mapping[str, Any] = field(repr=False)
+    output: Any = field(default=None, repr=False)
     error_code: str | None = None
     error_message: str | None = None
     consumed_credits: Decimal | None = None
@@ -157,7 +158,7 @@ class PipelinePreview:
 
     pipeline_id: str
     status: str
-    metadata: Mapping[str, Any]
+    metadata: Mapping[str, Any] = field(repr=False)
     created_at: datetime | None = None
     updated_at: datetime | None = None
     error_code: str | None = None
@@ -236,7 +237,7 @@ class Workflow:
     alias: str | None
     version: int | None
     is_public: bool
-    document: Mapping[str, Any]
+    document: Mapping[str, Any] = field(repr=False)
 
     @classmethod
     def from_json(cls, document: Any) -> "Workflow":

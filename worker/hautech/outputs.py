@@ -5,7 +5,7 @@ Two passes, ids first, because an id can always be turned into a fresh link and 
 be refreshed. An id that was sent as input is never a result: outputs may echo their inputs.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -82,21 +82,20 @@ def _ids(value: Any, sent: frozenset[str], depth: int) -> list[str]:
         return []
     if isinstance(value, list):
         return [one for member in value for one in _ids(member, sent, depth + 1)]
-    if not isinstance(value, dict):
-        return _bare_id(value, sent)
+    if isinstance(value, dict):
+        return _ids_of_object(value, sent, depth)
+    return _bare_id(value, sent)
+
+
+def _ids_of_object(value: Mapping[str, Any], sent: frozenset[str], depth: int) -> list[str]:
     named = [value.get("id")] if value.get("kind") == "image" else []
     for candidate in (*named, *(value.get(key) for key in _ID_KEYS)):
         if found := _new_ids([candidate], sent):
             return found
-    for key in _ID_LIST_KEYS:
-        members = value.get(key)
-        if isinstance(members, list):
-            lists = [_image_ids(member, sent, depth + 1) for member in members]
-            if found := [one for one_list in lists for one in one_list]:
-                return found
-    for key in _WRAPPERS:
-        # Inside `image`, a record's plain `id` is an image id; elsewhere it could be anything's.
-        look = _image_ids if key == "image" else _ids
+    for key in (*_ID_LIST_KEYS, *_WRAPPERS):
+        # Inside `image` and `images`, a record's plain `id` is an image id; elsewhere it could
+        # be anything's.
+        look = _image_ids if key in {"image", "images", "imageIds"} else _ids
         if found := look(value.get(key), sent, depth + 1):
             return found
     others = [value[key] for key in value if key.endswith("mageId") and key not in _INPUT_ECHOES]
@@ -105,7 +104,9 @@ def _ids(value: Any, sent: frozenset[str], depth: int) -> list[str]:
 
 
 def _image_ids(value: Any, sent: frozenset[str], depth: int) -> list[str]:
-    """Image ids in a value that is known to stand for an image: an id, or a record with `id`."""
+    """Image ids in a value that stands for images: ids, records with `id`, a list of those."""
+    if isinstance(value, list) and depth <= MAX_DEPTH:
+        return [one for member in value for one in _image_ids(member, sent, depth + 1)]
     if isinstance(value, str):
         return _new_ids([value], sent)
     found = _ids(value, sent, depth)
@@ -120,18 +121,10 @@ def _urls(value: Any, depth: int) -> list[str]:
         return []
     if isinstance(value, list):
         return [one for member in value for one in _urls(member, depth + 1)]
-    if not isinstance(value, dict):
-        return [value] if _is_url(value) else []
-    for key in _WRAPPERS:
-        if found := _urls(value.get(key), depth + 1):
-            return found
-    for key in (*_URL_KEYS, *_ID_KEYS):
-        if _is_url(value.get(key)):
-            return [value[key]]
-    for key in _URL_LIST_KEYS:
-        if isinstance(value.get(key), list) and (found := _urls(value[key], depth + 1)):
-            return found
-    return []
+    if isinstance(value, dict):
+        keys = (*_WRAPPERS, *_URL_KEYS, *_ID_KEYS, *_URL_LIST_KEYS, *_ID_LIST_KEYS)
+        return next((found for key in keys if (found := _urls(value.get(key), depth + 1))), [])
+    return [value] if _is_url(value) else []
 
 
 def _new_ids(values: list[Any], sent: frozenset[str]) -> list[str]:

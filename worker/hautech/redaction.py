@@ -5,14 +5,15 @@ from typing import Final
 
 # A signed link is a credential: its path and query let anyone fetch the picture.
 _URL: Final = re.compile(
-    r"""\b(https?|wss?)://(?:[^\s/?#"'<>@]*@)?([^\s/?#"'<>\\]*)[^\s"'<>]*""", re.I
+    r"""\b(https?|wss?)://(?:[^\s/?#"'<>@]*@)?([^\s/?#"'<>\\]*)[^\s"'<>]*""", re.IGNORECASE
 )
 _JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*){0,2}")
-_BEARER: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.I)
-_PEM: Final = re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.S)
+_BEARER: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_PEM: Final = re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL)
 _ASSIGNED: Final = re.compile(
-    r"""((?:[\w-]*(?:signature|credential|token|secret|password|authorization)))(["']?\s*[=:]\s*["']?)[^\s"'&,;}]+""",
-    re.I,
+    # No open-ended prefix: it would take quadratic time on a long word.
+    r"""(signature|credential|token|secret|password|authorization)(["']?\s{0,9}[=:]\s{0,9}["']?)[^\s"'&,;}]+""",
+    re.IGNORECASE,
 )
 _SPACES: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 

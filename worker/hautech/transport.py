@@ -9,7 +9,7 @@ environment for every request. One adapter for all threads is also the cheapest.
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 from requests import PreparedRequest, RequestException, Response
@@ -64,13 +64,13 @@ Observer = Callable[[CallEvent], None]
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request, ready to go. `target` is what errors may show of its URL."""
+    """One HTTP request. `target` is what may be shown of its URL; `repr` shows no secret."""
 
     call: Call
-    url: str
+    url: str = field(repr=False)
     target: str
-    headers: dict[str, str]
-    body: bytes | Iterable[bytes] | None = None
+    headers: dict[str, str] = field(repr=False)
+    body: bytes | Iterable[bytes] | None = field(default=None, repr=False)
     timeout_s: tuple[float, float] = (10.0, 60.0)
     is_signed_link: bool = False
 
@@ -204,9 +204,9 @@ class Transport:
                         call.method,
                         call.path_template,
                         "after",
-                        status=opened.status if opened else None,
+                        status=None if opened is None else opened.status,
                         duration_s=self.monotonic() - started_at,
-                        request_id=request_id_of(opened.headers) if opened else None,
+                        request_id=None if opened is None else request_id_of(opened.headers),
                         error=failure,
                     )
                 )

@@ -50,7 +50,9 @@ def read_header(data: bytes) -> ImageHeader:
                 content_type = CONTENT_TYPES[image.format or ""]
     except Image.DecompressionBombError as error:
         raise NotAnImageError(f"absurd size: {error}") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError, EOFError, KeyError) as error:
+    except UnidentifiedImageError as error:
+        raise HeaderIncompleteError("the header ends early or is damaged") from error
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError) as error:
         raise HeaderIncompleteError(str(error) or type(error).__name__) from error
     return ImageHeader(content_type, width_px, height_px)
 

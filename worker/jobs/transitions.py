@@ -228,11 +228,10 @@ def settle(job: Job, *, event: JsonObject, failure: Failure | None, at: datetime
 
 
 def finish(job: Job, *, at: datetime) -> Job:
-    """ANNOUNCING -> SUCCEEDED or FAILED: the event is out; the lease ends with the job."""
+    """ANNOUNCING -> SUCCEEDED or FAILED: the event is out."""
     final = JobState.FAILED if job.failure else JobState.SUCCEEDED
     because = "failed event published, dead letter sent" if job.failure else "event published"
-    job = _job_moved(replace(job, failures=0), "finish", final, because, at)
-    return replace(job, lease=None)
+    return _job_moved(replace(job, failures=0), "finish", final, because, at)
 
 
 def note_failure(job: Job, *, because: str, at: datetime) -> Job:

@@ -2,10 +2,11 @@
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
+from hypothesis import HealthCheck, settings
 from requests import PreparedRequest, Response
 from requests.adapters import BaseAdapter
 from urllib3 import HTTPResponse
@@ -13,6 +14,9 @@ from urllib3 import HTTPResponse
 from worker.hautech import ClientConfig, HautechClient, Observer, StaticToken, TokenProvider
 
 TOKEN = "made-up-token"
+
+# A loaded machine is no failure: examples have no time limit.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass
@@ -40,6 +44,7 @@ class Reply:
     status: int = 200
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
+    is_length_checked: bool = True  # by urllib3, below us
 
     def to_response(self) -> Response:
         content = self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
@@ -48,6 +53,7 @@ class Reply:
             status=self.status,
             headers=self.headers,
             preload_content=False,
+            enforce_content_length=self.is_length_checked,
         )
         response = Response()
         response.status_code = self.status
@@ -67,14 +73,22 @@ class FakeNetwork(BaseAdapter):
         self.seen: list[Seen] = []
         self.timeouts: list[Any] = []
 
-    def send(self, request: PreparedRequest, **options: Any) -> Response:
+    def send(
+        self,
+        request: PreparedRequest,
+        stream: bool = False,  # noqa: ARG002 part of the signature
+        timeout: Any = None,
+        verify: Any = True,  # noqa: ARG002 part of the signature
+        cert: Any = None,  # noqa: ARG002 part of the signature
+        proxies: Any = None,  # noqa: ARG002 part of the signature
+    ) -> Response:
         body = request.body
         if body is not None and not isinstance(body, bytes):
-            body = b"".join(body)  # type: ignore[arg-type] # an iterable of bytes
+            body = b"".join(cast("Iterable[bytes]", body))
         assert request.url is not None
-        seen = Seen(str(request.method), request.url, dict(request.headers), body)  # type: ignore[arg-type] # only text headers are sent
+        seen = Seen(str(request.method), request.url, dict(request.headers), body)
         self.seen.append(seen)
-        self.timeouts.append(options["timeout"])
+        self.timeouts.append(timeout)
         assert self.script, f"unexpected call: {seen.method} {seen.path}"
         step = self.script.pop(0)
         if isinstance(step, Exception):

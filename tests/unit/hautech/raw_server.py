@@ -4,7 +4,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 
@@ -107,10 +107,8 @@ def raw_server(*behaviours: Behaviour) -> Iterator[RawServer]:
         listener.close()
         acceptor.join(5)
         for connection in open_ends:
-            try:
+            with suppress(OSError):  # already closed
                 connection.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # already closed
         for thread in threads:
             thread.join(5)
             assert not thread.is_alive()

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.hautech.fakes import FakeNetwork, Reply, client_of
+from tests.unit.hautech.fakes import FakeNetwork, Reply, client_of, unhurried
 from worker.hautech import errors
 from worker.hautech.answers import Answer, error_of, mentions_funds, read_error_body, retry_after_s
 
@@ -21,7 +22,7 @@ CLASS_OF_STATUS: Mapping[int, type[errors.HautechError]] = {
     410: errors.NotFoundError,
     425: errors.RateLimitedError,
     429: errors.RateLimitedError,
-} | {status: errors.RedirectedError for status in (300, 301, 302, 307, 308)}
+} | dict.fromkeys((300, 301, 302, 307, 308), errors.RedirectedError)
 
 
 def expected_class(status: int) -> type[errors.HautechError]:
@@ -32,14 +33,14 @@ def expected_class(status: int) -> type[errors.HautechError]:
     return errors.BadRequestError if status < 500 else errors.ServerError
 
 
-def error_for(status: int, body: bytes = b"", headers: dict[str, str] | None = None):
+def error_for(status: int, body: bytes = b"", headers: dict[str, str] | None = None) -> Any:
     return error_of(
         Answer(status, headers or {}, body), method="GET", target="/v1/things/1", now_s=0.0
     )
 
 
 @pytest.mark.parametrize("status", [*range(300, 310), *range(400, 452), *range(500, 512), 599])
-def test_every_status_becomes_its_class(status):
+def test_every_status_becomes_its_class(status: Any) -> None:
     error = error_for(status, b'{"statusCode": 0, "message": "said so"}')
     assert type(error) is expected_class(status)
     assert error.status == status
@@ -55,19 +56,21 @@ def test_every_status_becomes_its_class(status):
         (errors.ReadTimedOutError, False),
     ],
 )
-def test_the_tree_answers_whether_something_may_have_been_done(kind, nothing_was_done):
+def test_the_tree_answers_whether_something_may_have_been_done(
+    kind: Any, nothing_was_done: Any
+) -> None:
     assert issubclass(kind, errors.RefusedError) is nothing_was_done
     assert issubclass(kind, errors.AnswerUnknownError) is not nothing_was_done
 
 
-def test_the_tree_drawn_in_the_docstring_lists_every_class():
+def test_the_tree_drawn_in_the_docstring_lists_every_class() -> None:
     drawn = errors.__doc__ or ""
     for name, kind in vars(errors).items():
         if isinstance(kind, type):
             assert f" {name} " in drawn.replace("\n", "  "), name
 
 
-def test_a_message_names_call_status_words_and_request_id():
+def test_a_message_names_call_status_words_and_request_id() -> None:
     error = error_for(
         400,
         json.dumps({"message": ["ids must be an array", "ids should not be empty"]}).encode(),
@@ -100,7 +103,7 @@ def test_a_message_names_call_status_words_and_request_id():
         (b"[" * 100_000, "[["),
     ],
 )
-def test_any_error_body_is_read_defensively(body, said):
+def test_any_error_body_is_read_defensively(body: Any, said: Any) -> None:
     assert said in read_error_body(body).message
 
 
@@ -115,8 +118,9 @@ error_documents = st.dictionaries(
 )
 
 
+@unhurried
 @given(st.binary() | (json_values | error_documents).map(lambda value: json.dumps(value).encode()))
-def test_reading_an_error_body_never_raises_and_errors_stay_short(body):
+def test_reading_an_error_body_never_raises_and_errors_stay_short(body: Any) -> None:
     error = error_for(400, body)
     assert isinstance(error, errors.RefusedError)
     assert error.detail
@@ -137,12 +141,12 @@ def test_reading_an_error_body_never_raises_and_errors_stay_short(body):
     ],
 )
 @pytest.mark.parametrize("status", [400, 403])
-def test_words_about_funds_mean_out_of_funds(status, text):
+def test_words_about_funds_mean_out_of_funds(status: Any, text: Any) -> None:
     assert mentions_funds(text)
     assert type(error_for(status, json.dumps({"message": text}).encode())) is errors.OutOfFundsError
 
 
-def test_an_error_code_about_funds_means_out_of_funds():
+def test_an_error_code_about_funds_means_out_of_funds() -> None:
     body = b'{"message": "refused", "errorCode": "INSUFFICIENT_BALANCE"}'
     assert type(error_for(403, body)) is errors.OutOfFundsError
 
@@ -150,16 +154,16 @@ def test_an_error_code_about_funds_means_out_of_funds():
 @pytest.mark.parametrize(
     "text", ["woman balanced on one leg", "accredited shop", "white balance failed", "credit card"]
 )
-def test_other_uses_of_the_words_do_not_stop_the_work(text):
+def test_other_uses_of_the_words_do_not_stop_the_work(text: Any) -> None:
     assert not mentions_funds(text, None)
 
 
-def test_a_validation_list_that_quotes_the_prompt_is_no_empty_account():
+def test_a_validation_list_that_quotes_the_prompt_is_no_empty_account() -> None:
     body = json.dumps({"message": ["prompt: 'shop with credit on a balance' is too long"]})
     assert type(error_for(400, body.encode())) is errors.BadRequestError
 
 
-def test_funds_in_a_server_error_stay_a_server_error():
+def test_funds_in_a_server_error_stay_a_server_error() -> None:
     assert type(error_for(500, b"balance service down")) is errors.ServerError
 
 
@@ -179,20 +183,20 @@ def test_funds_in_a_server_error_stay_a_server_error():
         ("٣", None),
     ],
 )
-def test_retry_after_is_read_as_seconds_or_date(value, expected_s):
+def test_retry_after_is_read_as_seconds_or_date(value: Any, expected_s: Any) -> None:
     assert retry_after_s({"retry-after": value}, now_s=100.0) == expected_s
 
 
-def test_retry_after_reaches_the_error():
+def test_retry_after_reaches_the_error() -> None:
     error = error_for(429, b"", {"retry-after": "12"})
     assert error.retry_after_s == 12.0
 
 
-def test_an_odd_request_id_is_left_out():
+def test_an_odd_request_id_is_left_out() -> None:
     assert error_for(400, b"x", {"x-request-id": "a b\nc"}).request_id is None
 
 
-def test_secrets_in_an_error_body_are_not_repeated():
+def test_secrets_in_an_error_body_are_not_repeated() -> None:
     secret = "eyJhbGciOiJSUzI1NiJ9.eyJpc3MiOiJhIn0.c2ln"
     body = json.dumps({"message": f"bad token {secret} at https://cdn.x/y?sig=hush"}).encode()
     text = str(error_for(401, body))
@@ -200,7 +204,7 @@ def test_secrets_in_an_error_body_are_not_repeated():
     assert "hush" not in text
 
 
-def test_a_redirect_is_an_error_that_shows_no_query():
+def test_a_redirect_is_an_error_that_shows_no_query() -> None:
     network = FakeNetwork(Reply(302, b"", {"location": "https://new.example/v1?token=hush"}))
     with pytest.raises(errors.RedirectedError) as caught:
         client_of(network).get_account()

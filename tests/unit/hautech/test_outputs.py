@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.unit.hautech.fakes import unhurried
 from worker.hautech import ImageRef, find_images, read_pose_id, read_prepared_image_id
 from worker.hautech.outputs import is_uuid
 
@@ -46,7 +47,7 @@ URL_2 = "https://cdn.hautech.ai/b.png?sig=2"
         ({"imageId": A, "finalImageId": B}, [A]),
     ],
 )
-def test_generated_ids_are_found_in_every_known_shape(output, ids):
+def test_generated_ids_are_found_in_every_known_shape(output: Any, ids: Any) -> None:
     assert find_images(output, sent_ids=[SENT]) == tuple(ImageRef(image_id=one) for one in ids)
 
 
@@ -66,7 +67,7 @@ def test_generated_ids_are_found_in_every_known_shape(output, ids):
         ([URL, URL_2], [URL, URL_2]),
     ],
 )
-def test_links_are_taken_where_no_id_is_named(output, urls):
+def test_links_are_taken_where_no_id_is_named(output: Any, urls: Any) -> None:
     assert find_images(output, sent_ids=[SENT]) == tuple(ImageRef(url=one) for one in urls)
 
 
@@ -93,17 +94,17 @@ def test_links_are_taken_where_no_id_is_named(output, urls):
         "ftp://cdn.hautech.ai/a.png",
     ],
 )
-def test_nothing_is_guessed(output):
+def test_nothing_is_guessed(output: Any) -> None:
     assert find_images(output, sent_ids=[SENT]) == ()
 
 
-def test_a_reference_shows_no_link_when_printed():
+def test_a_reference_shows_no_link_when_printed() -> None:
     assert "sig" not in repr(ImageRef(url=URL))
 
 
 @pytest.mark.parametrize("name", ["preparedImageId", "poseId"])
 @pytest.mark.parametrize("wrap", [None, "data", "output"])
-def test_prepared_ids_are_read_directly_wrapped_and_bare(name, wrap):
+def test_prepared_ids_are_read_directly_wrapped_and_bare(name: Any, wrap: Any) -> None:
     read = read_prepared_image_id if name == "preparedImageId" else read_pose_id
     for plain in ({name: "opaque"}, A):
         output: Any = {wrap: plain} if wrap else plain
@@ -113,14 +114,30 @@ def test_prepared_ids_are_read_directly_wrapped_and_bare(name, wrap):
 @pytest.mark.parametrize(
     "output", [None, {}, [], "words", {"imageId": A}, {"poseId": None}, {"poseId": SENT}, SENT]
 )
-def test_prepared_ids_are_not_guessed_either(output):
+def test_prepared_ids_are_not_guessed_either(output: Any) -> None:
     assert read_pose_id(output, sent_ids=[SENT]) is None
     assert read_prepared_image_id(output, sent_ids=[SENT]) is None
 
 
 keys = st.sampled_from(
-    ["imageId", "finalImageId", "imageIds", "images", "output", "result", "data", "image", "url"]
-    + ["imageUrls", "kind", "id", "poseImageId", "xImageId", "poseId", "preparedImageId"]
+    [
+        "imageId",
+        "finalImageId",
+        "imageIds",
+        "images",
+        "output",
+        "result",
+        "data",
+        "image",
+        "url",
+        "imageUrls",
+        "kind",
+        "id",
+        "poseImageId",
+        "xImageId",
+        "poseId",
+        "preparedImageId",
+    ]
 )
 leaves = st.none() | st.booleans() | st.integers() | st.text(max_size=5)
 values = st.recursive(
@@ -130,27 +147,30 @@ values = st.recursive(
 )
 
 
+@unhurried
 @given(values)
-def test_a_sent_id_is_never_the_result(output):
+def test_a_sent_id_is_never_the_result(output: Any) -> None:
     for found in find_images(output, sent_ids=[SENT]):
         assert (found.image_id is None) != (found.url is None)
         assert found.image_id != SENT
     assert read_pose_id(output, sent_ids=[SENT]) != SENT
 
 
+@unhurried
 @given(values)
-def test_results_are_distinct_and_all_of_one_sort(output):
+def test_results_are_distinct_and_all_of_one_sort(output: Any) -> None:
     found = find_images(output)
     assert len(set(found)) == len(found)
     assert len({one.image_id is None for one in found}) <= 1
 
 
+@unhurried
 @given(values)
-def test_finding_twice_finds_the_same(output):
+def test_finding_twice_finds_the_same(output: Any) -> None:
     assert find_images(output) == find_images(output)
 
 
-def test_deep_nesting_ends():
+def test_deep_nesting_ends() -> None:
     output: Any = A
     for _ in range(5000):
         output = {"images": [output]}
@@ -159,7 +179,13 @@ def test_deep_nesting_ends():
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [(A, True), (A.upper(), True), (A.replace("-", ""), False), ("{" + A + "}", False), ("", False)],
+    [
+        (A, True),
+        (A.upper(), True),
+        (A.replace("-", ""), False),
+        ("{" + A + "}", False),
+        ("", False),
+    ],
 )
-def test_only_the_usual_form_is_a_uuid(text, expected):
+def test_only_the_usual_form_is_a_uuid(text: Any, expected: Any) -> None:
     assert is_uuid(text) is expected

@@ -136,13 +136,9 @@ def test_a_settled_job_cannot_pay() -> None:
 @pytest.mark.parametrize(
     ("failure", "final"), [(None, JobState.SUCCEEDED), (FAILURE, JobState.FAILED)]
 )
-def test_a_job_finishes_as_its_verdict_says_and_without_a_lease(
-    failure: Failure | None, final: JobState
-) -> None:
+def test_a_job_finishes_as_its_verdict_says(failure: Failure | None, final: JobState) -> None:
     job = transitions.settle(running_job(), event={}, failure=failure, at=NOON)
-    done = transitions.finish(job, at=NOON)
-    assert done.state is final
-    assert done.lease is None
+    assert transitions.finish(job, at=NOON).state is final
 
 
 def test_a_job_that_was_not_settled_cannot_finish() -> None:

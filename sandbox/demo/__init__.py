@@ -1,0 +1,1 @@
+"""`make demo`: photos through the whole service on this machine, and a contact sheet of it."""

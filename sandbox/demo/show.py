@@ -1,0 +1,157 @@
+"""What a person sees while the demo runs: live bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from sandbox.demo.progress import Progress
+
+_STYLES = {"succeeded": "green", "failed": "red", "queued": "dim"}
+_FRAMES_PER_S = 12
+
+
+class Show(Protocol):
+    """Where news goes."""
+
+    def step(self, text: str) -> None:
+        """The demo itself does something now, such as starting AWS."""
+
+    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        """How the jobs stand: request id and progress, always in the same order."""
+
+    def __enter__(self) -> Self:
+        """Begins to show."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Leaves the last picture standing."""
+
+
+def show_for(console: Console) -> Show:
+    """Bars for a terminal that can redraw, lines for files, pipes and dumb terminals."""
+    return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
+
+
+class Bars:
+    """The live view: what the demo does, a bar for each job, seconds since the first request."""
+
+    def __init__(self, console: Console) -> None:
+        self._steps: list[tuple[str, float]] = []
+        self._lines: Sequence[tuple[str, Progress]] = ()
+        self._jobs_since: float | None = None
+        self._ended: float | None = None
+        self._live = Live(
+            console=console,
+            get_renderable=self._frame,
+            refresh_per_second=_FRAMES_PER_S,
+            transient=False,
+        )
+
+    def __enter__(self) -> Self:
+        self._live.start(refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._ended = time.monotonic()
+        self._live.stop()
+
+    def step(self, text: str) -> None:
+        self._steps.append((text, time.monotonic()))
+        self._live.refresh()
+
+    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        if self._jobs_since is None:
+            self._jobs_since = time.monotonic()
+        self._lines = list(lines)
+
+    def _frame(self) -> RenderableType:
+        parts: list[RenderableType] = [
+            Text("hautech-worker demo", style="bold"),
+            self._steps_text(),
+        ]
+        if self._lines:
+            parts += [Text(), self._table()]
+        return Group(*parts)
+
+    def _steps_text(self) -> Text:
+        ends = [since for _, since in self._steps[1:]] + [self._ended]
+        text = Text()
+        for (what, since), end in zip(self._steps, ends, strict=True):
+            took_s = (time.monotonic() if end is None else end) - since
+            mark, style = ("…", "yellow") if end is None else ("✓", "green")
+            text.append(f"  {mark} ", style=style)
+            text.append(what)
+            text.append(f"  {took_s:.1f} s\n", style="dim")
+        text.right_crop(1)
+        return text
+
+    def _table(self) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(no_wrap=True)
+        table.add_column(no_wrap=True, width=28)
+        table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+        for name, now in self._lines:
+            bar = ProgressBar(
+                total=1.0,
+                completed=now.share,
+                width=28,
+                complete_style="cyan",
+                finished_style="red" if now.word == "failed" else "green",
+            )
+            told = Text(now.word, style=_STYLES.get(now.word, "cyan"))
+            if now.detail:
+                told.append(f"  {' '.join(now.detail.split())}", style="dim")
+            table.add_row(Text("  " + name), bar, told)
+        return table
+
+
+class Lines:
+    """One line for each thing that changes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._since = time.monotonic()
+        self._told: dict[str, tuple[str, str]] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Nothing to leave: lines stay."""
+
+    def step(self, text: str) -> None:
+        self._say(text)
+
+    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        for name, now in lines:
+            news = (now.word, now.detail)
+            if self._told.get(name) != news:
+                self._told[name] = news
+                self._say(f"{name}: {now.word}" + (f" ({now.detail})" if now.detail else ""))
+
+    def _say(self, text: str) -> None:
+        line = f"{time.monotonic() - self._since:5.1f} s  {' '.join(text.split())}"
+        self._console.print(Text(line), soft_wrap=True)

@@ -1,0 +1,245 @@
+"""The whole service on this machine for as long as a `with` block lasts: AWS, Hautech, workers.
+
+Demo, end-to-end tests and bench start it the same way:
+
+    with LocalStack(standin_options={"durationSeconds": 3}) as stack:
+        stack.submit({"requestId": "one", "workflow": "prepare-pose", …})
+        stack.wait_for(lambda: stack.receive_events(), deadline_s=30)
+
+Ports are free ones, files live in temporary folders, and nothing outlives the block or this
+process, whatever ends it.
+"""
+
+from __future__ import annotations
+
+import json
+import mimetypes
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+from sandbox.aws import (
+    LocalAws,
+    MiniStack,
+    StackOutputs,
+    deploy,
+    subscribe_queue,
+    worker_environment,
+)
+from sandbox.children import StandInProcess, WorkerProcess
+from sandbox.hautech import ControlClient, Credentials
+from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.jobs.job import Job
+
+_LOOK_EVERY_S = 0.05
+_LOG_LINES_SHOWN = 30
+_SIGN_IN = ("HAUTECH_API_TOKEN", "HAUTECH_APP_ID", "HAUTECH_SECRET_ARN")
+
+Found = TypeVar("Found")
+
+
+class LocalStackError(Exception):
+    """Something local did not do its part: "worker 1 ended with code 2; its last lines: …"."""
+
+
+class LocalStack:
+    """AWS (MiniStack with `infra/resources.yml`), a stand-in of Hautech and worker processes.
+
+    Args:
+        workers: how many worker processes to start; more can be added with `add_worker`.
+        standin_options: switches of the stand-in by their JSON keys.
+        worker_env: further settings of the workers; they win over those of the stack. Unless it
+            says how to sign in at Hautech, workers sign their own tokens with an application key.
+
+    Attributes:
+        aws: makes boto3 clients for the emulator.
+        outputs: the stack outputs: queues, topic, table and buckets.
+        standin: steers the stand-in and tells what it was asked.
+        credentials: what a client needs to get in at the stand-in.
+        api_url: base URL of the stand-in.
+        events_queue_url: a queue that receives every event of the topic, raw.
+        workers: the worker processes, those that ended included.
+    """
+
+    aws: LocalAws
+    outputs: StackOutputs
+    standin: ControlClient
+    credentials: Credentials
+    api_url: str
+    events_queue_url: str
+
+    def __init__(
+        self,
+        *,
+        workers: int = 1,
+        standin_options: Mapping[str, Any] | None = None,
+        worker_env: Mapping[str, str] | None = None,
+    ) -> None:
+        self.workers: list[WorkerProcess] = []
+        self._worker_count = workers
+        self._standin_options = dict(standin_options or {})
+        self._worker_env = dict(worker_env or {})
+        self._open = ExitStack()
+        self._standin_process: StandInProcess | None = None
+
+    def __enter__(self) -> Self:
+        """Starts everything and returns when the workers have been started.
+
+        Raises:
+            EmulatorError, DeployError: AWS or the stand-in did not start.
+        """
+        try:
+            self._start()
+        except BaseException:  # also Ctrl-C while it starts
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stops everything."""
+        self.close()
+
+    def close(self) -> None:
+        """Stops everything: workers first, cleanly, then what they work with. May be repeated."""
+        self._open.close()
+
+    # -- workers -----------------------------------------------------------------------------
+
+    def add_worker(self, extra_env: Mapping[str, str] | None = None) -> WorkerProcess:
+        """Starts one more worker."""
+        environment = self.worker_environment(extra_env)
+        worker = WorkerProcess(len(self.workers) + 1, environment)
+        self.workers.append(worker)
+        return worker
+
+    def worker_environment(self, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+        """The settings of a worker on this stack. It holds secrets: never show it."""
+        wanted = self._worker_env | dict(extra or {})
+        settings = {
+            "HAUTECH_API_URL": self.api_url,
+            "WORKER_HEALTH_PORT": "",
+            "WORKER_LOG_FORMAT": "console",
+        }
+        if not any(name in wanted for name in _SIGN_IN):
+            settings |= {
+                "HAUTECH_APP_ID": self.credentials.app_id,
+                "HAUTECH_APP_KEY_ID": self.credentials.key_id,
+                "HAUTECH_APP_KEY_SECRET": self.credentials.key_secret,
+            }
+        return worker_environment(self.outputs, self.aws, settings | wanted)
+
+    def log_tails(self) -> str:
+        """The last lines of every worker and of the stand-in, for a person to read."""
+        processes: list[WorkerProcess | StandInProcess] = list(self.workers)
+        if self._standin_process is not None:
+            processes.append(self._standin_process)
+        return "\n".join(
+            f"--- {process.name} ---\n"
+            + "\n".join(process.log_text.splitlines()[-_LOG_LINES_SHOWN:])
+            for process in processes
+        )
+
+    # -- what a user of the service does -----------------------------------------------------
+
+    def upload(self, photo: Path, key: str | None = None) -> str:
+        """Puts a photo into the input bucket and returns its `s3://` URI."""
+        bucket, key = self.outputs.input_bucket_name, key or photo.name
+        content_type = mimetypes.guess_type(photo.name)[0] or "application/octet-stream"
+        self.aws.client("s3").put_object(
+            Bucket=bucket, Key=key, Body=photo.read_bytes(), ContentType=content_type
+        )
+        return f"s3://{bucket}/{key}"
+
+    def submit(self, request: Mapping[str, Any] | str) -> str:
+        """Sends one request message (text is sent as it is) and returns SQS's message id."""
+        body = request if isinstance(request, str) else json.dumps(dict(request))
+        answer = self.aws.client("sqs").send_message(
+            QueueUrl=self.outputs.request_queue_url, MessageBody=body
+        )
+        return answer["MessageId"]
+
+    def receive_events(self) -> list[dict[str, Any]]:
+        """The events that were announced since the last call, without waiting."""
+        sqs = self.aws.client("sqs")
+        events: list[dict[str, Any]] = []
+        while True:
+            answer = sqs.receive_message(
+                QueueUrl=self.events_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
+            )
+            messages = answer.get("Messages", [])
+            if not messages:
+                return events
+            events += [json.loads(message["Body"]) for message in messages]
+            for message in messages:
+                sqs.delete_message(
+                    QueueUrl=self.events_queue_url, ReceiptHandle=message["ReceiptHandle"]
+                )
+
+    def job(self, request_id: str) -> Job | None:
+        """The durable record of a request, or None before it was accepted."""
+        return self._jobs.load(request_id)
+
+    def read(self, uri: str) -> bytes:
+        """The bytes of an object, such as an output."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        return self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+
+    def wait_for(self, predicate: Callable[[], Found], *, deadline_s: float) -> Found:
+        """Asks `predicate` again and again until it says something true, and returns that.
+
+        Raises:
+            LocalStackError: the deadline passed, or a worker ended that nobody had stopped; it
+                shows the last log lines.
+        """
+        deadline = time.monotonic() + deadline_s
+        while not (found := predicate()):
+            self.check()
+            if time.monotonic() > deadline:
+                raise LocalStackError(f"not within {deadline_s:g} s\n{self.log_tails()}")
+            time.sleep(_LOOK_EVERY_S)
+        return found
+
+    def check(self) -> None:
+        """Raises LocalStackError if a worker ended by itself with an error."""
+        for worker in self.workers:
+            if worker.has_failed:
+                raise LocalStackError(
+                    f"{worker.name} ended with code {worker.exit_code}\n{self.log_tails()}"
+                )
+
+    # -- starting and stopping ---------------------------------------------------------------
+
+    def _start(self) -> None:
+        # The stand-in makes its key while MiniStack starts.
+        self._standin_process = StandInProcess(self._standin_options)
+        self._open.callback(self._standin_process.stop)
+        ministack = MiniStack()
+        self._open.pop_all()
+        standin_process = self._standin_process
+        # Neither needs the other to stop, and an emulator takes a second or two.
+        self._open.callback(_at_once, [standin_process.stop, ministack.stop])
+        self.aws = ministack.aws
+        self.outputs = deploy(self.aws, "local")
+        self.events_queue_url = subscribe_queue(self.aws, self.outputs.result_topic_arn)
+        self._jobs = DynamoJobStore(self.aws.client("dynamodb"), self.outputs.job_table_name)
+        self.standin = self._open.enter_context(standin_process.wait_until_ready())
+        self.api_url, self.credentials = standin_process.api_url, standin_process.credentials
+        self._open.callback(self._stop_workers)
+        for _ in range(self._worker_count):
+            self.add_worker()
+
+    def _stop_workers(self) -> None:
+        _at_once([worker.stop for worker in self.workers])
+
+
+def _at_once(calls: Sequence[Callable[[], object]]) -> None:
+    """Makes all calls side by side and raises the first error after all have returned."""
+    if not calls:
+        return
+    with ThreadPoolExecutor(max_workers=len(calls)) as pool:
+        results = [pool.submit(call) for call in calls]
+    for result in results:
+        result.result()

@@ -1,0 +1,186 @@
+"""The promises of the ObjectStore port, kept by every adapter."""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from tests.adapters.clients import clients_for
+from tests.support.aws import DeployedAws
+from worker.adapters.aws.s3 import S3ObjectStore
+from worker.adapters.memory import MemoryObjectStore
+from worker.contracts.s3_uri import S3Uri
+from worker.errors import ImageMissingError, OutputDamagedError, OutputForbiddenError
+from worker.ports import ObjectStore
+
+DATA = bytes(range(256)) * 700
+SHA256 = hashlib.sha256(DATA).hexdigest()
+KEY = "generated/sku 1/größe+x=1?.png"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A store, the name of a bucket in it, and a way to put other people's objects there."""
+
+    store: ObjectStore
+    name: str
+    add: Callable[[S3Uri, bytes], str | None]
+
+    def uri(self, key: str = KEY, version_id: str | None = None) -> S3Uri:
+        return S3Uri(self.name, key, version_id)
+
+    def put(self, data: bytes = DATA, key: str = KEY) -> S3Uri:
+        self.store.put(
+            self.uri(key),
+            data,
+            size_bytes=len(data),
+            content_type="image/png",
+            sha256=hashlib.sha256(data).hexdigest(),
+        )
+        return self.uri(key)
+
+
+def bucket_on(adapter: str, request: pytest.FixtureRequest) -> Bucket:
+    if adapter == "memory":
+        memory = MemoryObjectStore(["shop"])
+        return Bucket(memory, "shop", memory.add)
+    aws: DeployedAws = request.getfixturevalue(f"{adapter}_aws")
+    s3 = clients_for(aws).s3
+    # moto leaves this out of the stack's template.
+    s3.put_bucket_versioning(
+        Bucket=aws.outputs.output_bucket_name, VersioningConfiguration={"Status": "Enabled"}
+    )
+
+    def add(uri: S3Uri, data: bytes) -> str | None:
+        return s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=data).get("VersionId")
+
+    return Bucket(S3ObjectStore(s3), aws.outputs.output_bucket_name, add)
+
+
+@pytest.fixture(params=["memory", "ministack", "moto"])
+def bucket(request: pytest.FixtureRequest) -> Bucket:
+    return bucket_on(request.param, request)
+
+
+@pytest.fixture(params=["memory", "ministack"])
+def verifying_bucket(request: pytest.FixtureRequest) -> Bucket:
+    """Without moto, which stores a checksum without comparing it."""
+    return bucket_on(request.param, request)
+
+
+def test_object_is_read_as_it_was_written(bucket):
+    found = bucket.store.open(bucket.put())
+    assert found.size_bytes == len(DATA)
+    assert found.body.read() == DATA
+    assert found.body.read() == b""
+    assert found.etag
+
+
+def test_body_is_read_in_pieces_of_the_asked_size(bucket):
+    body = bucket.store.open(bucket.put()).body
+    pieces = list(iter(lambda: body.read(70_000), b""))
+    assert [len(piece) for piece in pieces] == [70_000, 70_000, 39_200]
+    assert b"".join(pieces) == DATA
+    assert body.read(1) == b""
+
+
+def test_body_can_be_closed_before_its_end(bucket):
+    body = bucket.store.open(bucket.put()).body
+    assert body.read(10) == DATA[:10]
+    body.close()
+    assert bucket.store.open(bucket.uri()).body.read() == DATA
+
+
+def test_empty_object_is_read(bucket):
+    found = bucket.store.open(bucket.put(b""))
+    assert found.size_bytes == 0
+    assert found.body.read(100) == b""
+
+
+def test_head_says_what_was_written(bucket):
+    info = bucket.store.head(bucket.put())
+    assert info is not None
+    assert info.size_bytes == len(DATA)
+    assert info.content_type == "image/png"
+    assert info.sha256 == SHA256
+
+
+def test_head_of_nothing_is_none(bucket):
+    assert bucket.store.head(bucket.uri("nothing.png")) is None
+
+
+def test_head_of_somebody_elses_object_has_no_sha256(bucket):
+    bucket.add(bucket.uri(), DATA)
+    info = bucket.store.head(bucket.uri())
+    assert info is not None
+    assert info.sha256 is None
+
+
+def test_file_is_written_from_its_beginning(bucket):
+    file = io.BytesIO(DATA)
+    file.seek(0, io.SEEK_END)
+    bucket.store.put(
+        bucket.uri(),
+        file,
+        size_bytes=len(DATA),
+        content_type="image/png",
+        sha256=SHA256,
+        metadata={"request-id": "sku-1"},
+    )
+    assert bucket.store.open(bucket.uri()).body.read() == DATA
+
+
+def test_second_write_replaces_the_first(bucket):
+    bucket.put(b"first")
+    assert bucket.store.open(bucket.put(b"second")).body.read() == b"second"
+
+
+def test_each_version_can_be_read(bucket):
+    first = bucket.add(bucket.uri(), b"first")
+    second = bucket.add(bucket.uri(), b"second")
+    assert bucket.store.open(bucket.uri(version_id=first)).body.read() == b"first"
+    newest = bucket.store.open(bucket.uri())
+    assert newest.body.read() == b"second"
+    assert newest.version_id == second
+
+
+def test_missing_object_is_named_with_the_fix(bucket):
+    with pytest.raises(ImageMissingError, match=r"s3://.*/nothing\.png"):
+        bucket.store.open(bucket.uri("nothing.png"))
+
+
+def test_missing_version_is_named(bucket):
+    bucket.put()
+    with pytest.raises(ImageMissingError, match="no-such-version"):
+        bucket.store.open(bucket.uri(version_id="no-such-version"))
+
+
+def test_missing_bucket_has_no_image(bucket):
+    with pytest.raises(ImageMissingError, match="no-such-bucket-here"):
+        bucket.store.open(S3Uri("no-such-bucket-here", "a.png"))
+
+
+def test_missing_bucket_cannot_be_written(bucket):
+    with pytest.raises(OutputForbiddenError, match="no-such-bucket-here"):
+        bucket.store.put(
+            S3Uri("no-such-bucket-here", "a.png"),
+            DATA,
+            size_bytes=len(DATA),
+            content_type="image/png",
+            sha256=SHA256,
+        )
+
+
+def test_bytes_that_have_another_sha256_are_not_stored(verifying_bucket):
+    bucket = verifying_bucket
+    with pytest.raises(OutputDamagedError):
+        bucket.store.put(
+            bucket.uri(),
+            b"damaged" + DATA[7:],
+            size_bytes=len(DATA),
+            content_type="image/png",
+            sha256=SHA256,
+        )
+    assert bucket.store.head(bucket.uri()) is None

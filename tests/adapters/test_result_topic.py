@@ -1,0 +1,56 @@
+"""The promises of the ResultTopic port, kept by every adapter."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+from sandbox.aws import subscribe_queue
+from tests.adapters.clients import clients_for
+from tests.support.aws import DeployedAws
+from worker.adapters.aws.sns import SnsResultTopic
+from worker.adapters.aws.sqs import SqsQueue
+from worker.adapters.memory import MemoryResultTopic
+from worker.errors import SystemicError
+from worker.ports import ResultTopic
+
+EVENT = json.dumps({"id": "1", "subject": "größe <&>"}, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Topic:
+    topic: ResultTopic
+    received: Callable[[], list[tuple[str, dict[str, str]]]]
+
+
+@pytest.fixture(params=["memory", "ministack", "moto"])
+def topic(request: pytest.FixtureRequest) -> Topic:
+    if request.param == "memory":
+        memory = MemoryResultTopic()
+        return Topic(memory, lambda: [(one.text, dict(one.attributes)) for one in memory.events])
+    aws: DeployedAws = request.getfixturevalue(f"{request.param}_aws")
+    clients = clients_for(aws)
+    subscriber = SqsQueue(clients.sqs, subscribe_queue(aws, aws.outputs.result_topic_arn))
+
+    def received() -> list[tuple[str, dict[str, str]]]:
+        messages = subscriber.receive(wait_s=5, visibility_s=60)
+        return [(one.body, dict(one.attributes)) for one in messages]
+
+    return Topic(SnsResultTopic(clients.sns, aws.outputs.result_topic_arn), received)
+
+
+def test_event_arrives_as_it_was_published(topic):
+    topic.topic.publish(EVENT, {"status": "succeeded", "requestId": "sku-1"})
+    assert topic.received() == [(EVENT, {"status": "succeeded", "requestId": "sku-1"})]
+
+
+def test_empty_attributes_are_left_out(topic):
+    topic.topic.publish(EVENT, {"status": "failed", "note": ""})
+    assert topic.received() == [(EVENT, {"status": "failed"})]
+
+
+def test_missing_topic_is_nobodys_job(aws):
+    arn = aws.outputs.result_topic_arn + "-gone"
+    with pytest.raises(SystemicError, match="-gone"):
+        SnsResultTopic(clients_for(aws).sns, arn).publish(EVENT, {})

@@ -1,0 +1,201 @@
+"""What only S3 does: bodies that break off, refusals and their reasons, what a PUT costs."""
+
+import hashlib
+import http.server
+import tempfile
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from botocore.session import Session
+
+from tests.adapters.clients import clients_for
+from worker.adapters.aws.clients import client_config
+from worker.adapters.aws.s3 import S3ObjectStore
+from worker.contracts.s3_uri import S3Uri
+from worker.errors import (
+    CredentialsRefusedError,
+    ImageForbiddenError,
+    ImageMissingError,
+    OutputDamagedError,
+    OutputForbiddenError,
+    ThrottledError,
+    UnavailableError,
+)
+
+URI = S3Uri("catalog", "a.png")
+DATA = b"0123456789" * 5000
+
+
+class CuttingServer(http.server.BaseHTTPRequestHandler):
+    """An S3 that promises all of DATA, sends a part of it and hangs up."""
+
+    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(DATA)))
+        self.send_header("ETag", '"e"')
+        self.end_headers()
+        self.wfile.write(DATA[:30_000])
+        self.close_connection = True
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@pytest.fixture
+def cutting() -> Iterator[S3ObjectStore]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), CuttingServer)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    client = Session().create_client(
+        "s3",
+        region_name="eu-west-1",
+        endpoint_url=f"http://127.0.0.1:{server.server_port}",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        config=client_config("s3", 2).merge(Config(proxies={}, s3={"addressing_style": "path"})),
+    )
+    yield S3ObjectStore(client)
+    client.close()
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.mark.parametrize("size", [-1, 7_000, 50_000, 60_000])
+def test_body_that_breaks_off_is_never_taken_for_complete(cutting, size):
+    body = cutting.open(URI).body
+    with pytest.raises(UnavailableError, match=r"s3://catalog/a\.png: \d+ bytes are missing"):
+        while body.read(size):
+            pass
+    body.close()
+
+
+class RefusingClient:
+    def __init__(self, code: str, status: int, message: str = "no") -> None:
+        self._error = ClientError(
+            {
+                "Error": {"Code": code, "Message": message},
+                "ResponseMetadata": {
+                    "HTTPStatusCode": status,
+                    "RequestId": "r-1",
+                    "HostId": "",
+                    "HTTPHeaders": {},
+                    "RetryAttempts": 0,
+                },
+            },
+            "Operation",
+        )
+
+    def _refuse(self, **_: Any) -> Any:
+        raise self._error
+
+    get_object = put_object = head_object = _refuse
+
+
+def store_that_answers(code: str, status: int, message: str = "no") -> S3ObjectStore:
+    client: Any = RefusingClient(code, status, message)
+    return S3ObjectStore(client)
+
+
+def put(store: S3ObjectStore) -> None:
+    sha256 = hashlib.sha256(DATA).hexdigest()
+    store.put(URI, DATA, size_bytes=len(DATA), content_type="image/png", sha256=sha256)
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("NoSuchKey", 404, ImageMissingError),
+        ("NoSuchVersion", 404, ImageMissingError),
+        ("NoSuchBucket", 404, ImageMissingError),
+        ("MethodNotAllowed", 405, ImageMissingError),
+        ("AccessDenied", 403, ImageForbiddenError),
+        ("InvalidObjectState", 403, ImageForbiddenError),
+        ("KMS.DisabledException", 400, ImageForbiddenError),
+        ("ExpiredToken", 400, CredentialsRefusedError),
+        ("InvalidAccessKeyId", 403, CredentialsRefusedError),
+        ("SignatureDoesNotMatch", 403, CredentialsRefusedError),
+        ("RequestTimeTooSkewed", 403, CredentialsRefusedError),
+        ("SlowDown", 503, ThrottledError),
+        ("InternalError", 500, UnavailableError),
+    ],
+)
+def test_each_answer_to_a_read_has_its_meaning(code, status, error):
+    with pytest.raises(error, match=r"s3://catalog/a\.png"):
+        store_that_answers(code, status).open(URI)
+
+
+def test_refused_read_says_which_permission_and_what_else_it_may_be():
+    with pytest.raises(ImageForbiddenError) as refused:
+        store_that_answers("AccessDenied", 403).open(URI)
+    assert "s3:GetObject " in refused.value.message
+    assert "s3:ListBucket" in refused.value.message
+    with pytest.raises(ImageForbiddenError, match="s3:GetObjectVersion"):
+        store_that_answers("AccessDenied", 403).open(S3Uri("catalog", "a.png", "v1"))
+
+
+def test_version_id_of_the_wrong_form_is_a_missing_version():
+    store = store_that_answers("InvalidArgument", 400, "Invalid version id specified")
+    with pytest.raises(ImageMissingError, match="version v1"):
+        store.open(S3Uri("catalog", "a.png", "v1"))
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [
+        ("NoSuchBucket", 404, OutputForbiddenError),
+        ("AccessDenied", 403, OutputForbiddenError),
+        ("BadDigest", 400, OutputDamagedError),
+        ("XAmzContentChecksumMismatch", 400, OutputDamagedError),
+        ("ExpiredToken", 400, CredentialsRefusedError),
+        ("SlowDown", 503, ThrottledError),
+        ("ServiceUnavailable", 503, UnavailableError),
+    ],
+)
+def test_each_answer_to_a_write_has_its_meaning(code, status, error):
+    with pytest.raises(error, match=r"s3://catalog/a\.png"):
+        put(store_that_answers(code, status))
+
+
+def test_head_tells_missing_from_forbidden():
+    assert store_that_answers("404", 404).head(URI) is None
+    with pytest.raises(OutputForbiddenError, match="s3:GetObject"):
+        store_that_answers("403", 403).head(URI)
+
+
+def test_put_neither_waits_for_leave_nor_hashes_the_body_again(aws):
+    s3 = clients_for(aws).s3
+    seen: list[dict[str, str]] = []
+
+    def look(request: Any, **_: object) -> None:
+        seen.append({name.lower(): str(value) for name, value in request.headers.items()})
+
+    s3.meta.events.register("before-send.s3.PutObject", look)
+    try:
+        uri = S3Uri(aws.outputs.output_bucket_name, "a.png")
+        with tempfile.TemporaryFile() as file:
+            file.write(DATA)
+            S3ObjectStore(s3).put(
+                uri,
+                file,
+                size_bytes=len(DATA),
+                content_type="image/png",
+                sha256=hashlib.sha256(DATA).hexdigest(),
+            )
+    finally:
+        s3.meta.events.unregister("before-send.s3.PutObject", look)
+    (headers,) = seen
+    assert "expect" not in headers
+    assert "content-md5" not in headers
+    assert "UNSIGNED-PAYLOAD" in headers["x-amz-content-sha256"]
+    assert "x-amz-checksum-sha256" in headers
+    assert not [
+        name for name in headers if name.startswith(("x-amz-checksum-crc", "x-amz-trailer"))
+    ]
+    assert "chunked" not in headers.get("content-encoding", "") + headers.get(
+        "transfer-encoding", ""
+    )

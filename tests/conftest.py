@@ -1,0 +1,27 @@
+"""What every test gets: quiet logs, and no AWS or Hautech settings of the person who runs it."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+_FOREIGN = ("AWS_", "HAUTECH_", "WORKER_")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _quiet_logs() -> None:
+    """Only what is worth a warning is rendered; tests that look at logs capture them."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _own_environment() -> Iterator[None]:
+    """No setting of the machine's owner reaches a test or a process that it starts."""
+    taken = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith(_FOREIGN)}
+    os.environ["AWS_EC2_METADATA_DISABLED"] = "true"
+    yield
+    os.environ.update(taken)

@@ -1,0 +1,137 @@
+"""The whole service in memory: the real engine, queues with SQS's manners, a clock to turn.
+
+A worker is an engine; when it is killed, a new one takes its place and knows nothing. Messages come
+back when their visibility ends. Nothing sleeps: when no message is visible, the clock moves to the
+moment when the next one is.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from itertools import count
+from typing import Any
+
+from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
+from tests.scenarios.crash import Killed, Killer, Watched
+from worker.adapters.memory import MemoryQueue, MemoryWorld
+from worker.adapters.memory.pictures import draw_png
+from worker.contracts.result import ResultEvent
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.engine import Engine
+from worker.engine.rules import EngineRules
+from worker.jobs.job import Job
+from worker.jobs.outcomes import Outcome
+from worker.ports import ReceivedMessage
+from worker.runtime.queue_verbs import Delete, verb_for
+
+VISIBILITY_S = 60
+_STEPS_MAX = 2_000
+"""A run that needs more does not end."""
+
+
+class Service:
+    """One worker at a time on a world in memory; `killer` sees every outside call."""
+
+    def __init__(self, killer: Killer | None = None, **rules: Any) -> None:
+        self.world = MemoryWorld()
+        self.killer = killer or Killer()
+        self.deaths: list[str] = []
+        self.outcomes: list[Outcome] = []
+        self._rules = EngineRules(
+            input_buckets=INPUT_BUCKETS, output_buckets=OUTPUT_BUCKETS, **rules
+        )
+        self._tokens = count(1)
+        self._engine = self._boot()
+        for key in ("poses/standing.png", "raw/jacket.png"):
+            self.world.objects.add(S3Uri("catalog", key), draw_png(key))
+
+    def send(self, body: str) -> None:
+        """A producer sends a request."""
+        self.world.requests.send(body)
+
+    def run(self) -> None:
+        """Deliver messages, and let time pass between them, until no message is left."""
+        for _ in range(_STEPS_MAX):
+            if not self.step():
+                return
+        raise AssertionError(f"messages are left after {_STEPS_MAX} deliveries")
+
+    def step(self) -> bool:
+        """Deliver the next message, when it is visible. False when there is none."""
+        queues = (self.world.polls, self.world.requests)
+        times = [at for queue in queues if (at := queue.next_visible_at()) is not None]
+        if not times:
+            return False
+        self.world.clock.advance_to(min(times))
+        try:
+            for queue in queues:
+                if self._deliver(queue):
+                    break
+        except Killed as death:
+            self.deaths.append(str(death))
+            self._engine = self._boot()
+        return True
+
+    @property
+    def job(self) -> Job:
+        """The only job."""
+        (job,) = self.world.store.all_jobs()
+        return job
+
+    @property
+    def events(self) -> list[ResultEvent]:
+        """What was published, repetitions included."""
+        return [ResultEvent.loads(one.text) for one in self.world.topic.events]
+
+    @property
+    def event(self) -> ResultEvent:
+        """The only event, however often it was published."""
+        (event,) = {event.id: event for event in self.events}.values()
+        return event
+
+    def document(self, key: str) -> dict[str, Any]:
+        """A result document in the output bucket."""
+        stored = self.world.objects.stored(S3Uri("shop", key))
+        assert stored is not None, f"no document at {key}"
+        document: dict[str, Any] = json.loads(stored.data)
+        return document
+
+    def _boot(self) -> Engine:
+        world, killer = self.world, self.killer
+        return Engine(
+            store=Watched(world.store, "store", killer),  # type: ignore[arg-type]  # -- a proxy
+            queue=Watched(world.queue, "queue", killer),  # type: ignore[arg-type]  # -- a proxy
+            objects=Watched(world.objects, "objects", killer),  # type: ignore[arg-type]  # -- a proxy
+            topic=Watched(world.topic, "topic", killer),  # type: ignore[arg-type]  # -- a proxy
+            hautech=Watched(world.hautech, "hautech", killer),  # type: ignore[arg-type]  # -- a proxy
+            clock=world.clock,
+            rules=self._rules,
+            random=random.Random(7),
+            new_token=lambda: f"worker-{next(self._tokens)}",
+        )
+
+    def _deliver(self, queue: MemoryQueue) -> bool:
+        name = "polls" if queue is self.world.polls else "requests"
+        watch = self.killer.around
+        received = watch(
+            f"{name}.receive", lambda: queue.receive(max_messages=1, visibility_s=VISIBILITY_S)
+        )
+        if not received:
+            return False
+        message = received[0]
+        handle = self._engine.handle_poll if name == "polls" else self._engine.handle_request
+        outcome = handle(
+            ReceivedMessage(body=message.body, receive_count=message.receive_count),
+            self.world.budget,
+        )
+        self.outcomes.append(outcome)
+        verb = verb_for(outcome, held_s=0)
+        if isinstance(verb, Delete):
+            watch(f"{name}.delete", lambda: queue.delete(message.receipt_handle))
+        else:
+            watch(
+                f"{name}.change_visibility",
+                lambda: queue.change_visibility(message.receipt_handle, verb.seconds),
+            )
+        return True

@@ -1,0 +1,185 @@
+"""Each kind of bad input: one failed event, one dead letter with the reason, nothing paid."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from PIL import Image
+
+from tests.builders import FULL_NAOMI_INPUT, body, message
+from tests.scenarios.harness import Service
+from worker.adapters.memory.clock import START
+from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.s3_uri import S3Uri
+from worker.jobs.job import JobState
+
+REFUSED = [
+    ("not json", "{", "request.malformed"),
+    ("unknown workflow", body("full-naomy"), "request.invalid"),
+    ("unknown field", body(colour="red"), "request.invalid"),
+    ("wrong type", body(input={**FULL_NAOMI_INPUT, "seed": "42"}), "request.invalid"),
+    ("no input", body(input=None), "request.invalid"),
+    ("foreign input bucket", body(input={**FULL_NAOMI_INPUT, "imageId": "s3://other/x.png"}), "request.invalid"),
+    ("foreign output bucket", body(output="s3://other/"), "request.invalid"),
+    ("expired", body(expiresAt="2020-01-01T00:00:00Z"), "request.expired"),
+]  # fmt: skip
+
+
+def reason_of_only_dead_letter(service: Service) -> DeadLetterReason:
+    (sent,) = service.world.dead_letters.sent
+    reason = DeadLetterReason.from_attributes(sent.attributes)
+    assert reason is not None
+    return reason
+
+
+def assert_nothing_was_paid_and_nothing_is_left(service: Service) -> None:
+    assert service.world.hautech.runs == []
+    assert (len(service.world.requests), len(service.world.polls)) == (0, 0)
+
+
+@pytest.mark.parametrize(("_what", "text", "code"), REFUSED, ids=[one[0] for one in REFUSED])
+def test_a_refused_message_is_announced_and_dead_lettered_and_leaves_no_record(
+    _what: str, text: str, code: str
+) -> None:
+    service = Service()
+    service.send(text)
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage) == (code, "accept")
+    assert len(service.events) == 1
+    reason = reason_of_only_dead_letter(service)
+    assert (reason.error_code, reason.event_id) == (code, service.event.id)
+    assert service.world.dead_letters.bodies() == [text]
+    assert service.world.store.all_jobs() == []
+    assert_nothing_was_paid_and_nothing_is_left(service)
+
+
+def test_all_problems_of_a_message_are_told_at_once() -> None:
+    service = Service()
+    wrong = {**FULL_NAOMI_INPUT, "aspectRatio": "1:2", "seed": -1, "colour": "red"}
+    service.send(body(input=wrong, output="s3://other/", workflow="full-naomi"))
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    for part in ("input.aspectRatio", "input.seed", "input.colour", 'bucket "other"'):
+        assert part in error.message
+
+
+def test_a_corrected_request_may_use_the_same_id() -> None:
+    service = Service()
+    service.send(body(colour="red"))
+    service.run()
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def missing(service: Service) -> None:
+    service.world.objects.remove(S3Uri("catalog", "raw/jacket.png"))
+
+
+def too_many_bytes(service: Service) -> None:
+    data = b"\x89PNG\r\n\x1a\n" + bytes(20 * 1024 * 1024)
+    service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), data)
+
+
+def too_many_pixels(service: Service) -> None:
+    picture = io.BytesIO()
+    Image.new("L", (8193, 1)).save(picture, "PNG")
+    service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), picture.getvalue())
+
+
+def not_an_image(service: Service) -> None:
+    service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), b"<html>not found</html>")
+
+
+def empty(service: Service) -> None:
+    service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), b"")
+
+
+def cut_header(service: Service) -> None:
+    service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), b"\xff\xd8\xff\xe0\x00\x10JFIF")
+
+
+def closed_bucket(service: Service) -> None:
+    service.world.objects.forbidden.add("catalog")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "code"),
+    [
+        (missing, "image.missing"),
+        (too_many_bytes, "image.too_large"),
+        (too_many_pixels, "image.too_large"),
+        (not_an_image, "image.unreadable"),
+        (empty, "image.unreadable"),
+        (cut_header, "image.unreadable"),
+        (closed_bucket, "image.forbidden"),
+    ],
+)
+def test_a_bad_image_fails_the_job_unpaid_with_the_reason(
+    spoil: Callable[[Service], None], code: str
+) -> None:
+    service = Service()
+    spoil(service)
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.FAILED
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage) == (code, "upload")
+    assert "s3://catalog/" in error.message
+    assert reason_of_only_dead_letter(service).error_code == code
+    assert json.loads(service.world.dead_letters.bodies()[0]) == message()
+    assert service.document("generated/sku-1042/sku-1042-front.json")["status"] == "failed"
+    assert_nothing_was_paid_and_nothing_is_left(service)
+
+
+def test_an_id_that_is_used_again_with_other_content_is_a_conflict() -> None:
+    service = Service()
+    service.send(body())
+    service.run()
+    service.send(body(metadata={"sku": "other"}))
+    service.run()
+    succeeded, refused = service.events
+    assert refused.data.error is not None
+    assert refused.data.error.code == "request.conflict"
+    assert succeeded.id != refused.id
+    assert service.job.metadata == {"sku": "1042"}
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_bad_messages_leave_the_others_of_their_batch_alone() -> None:
+    service = Service()
+    for number in range(9):
+        service.send(body(requestId=f"good-{number}"))
+        service.send(body(requestId=f"bad-{number}", colour="red"))
+    service.run()
+    assert len(service.world.hautech.runs) == 9
+    assert {event.subject for event in service.events if event.data.status == "failed"} == {
+        f"bad-{number}" for number in range(9)
+    }
+
+
+def test_a_request_that_expires_in_the_queue_is_not_paid_for() -> None:
+    service = Service(systemic_wait_s=600)
+    soon = START + timedelta(seconds=60)
+    service.world.hautech.balance -= service.world.hautech.balance
+    service.send(body(expiresAt=soon.isoformat()))
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "request.expired"
+    assert_nothing_was_paid_and_nothing_is_left(service)
+
+
+def test_a_stray_message_on_the_polls_queue_is_dead_lettered() -> None:
+    service = Service()
+    service.world.polls.send('{"hello": "world"}')
+    service.run()
+    assert reason_of_only_dead_letter(service).error_code == "poll.malformed"
+    assert len(service.world.polls) == 0

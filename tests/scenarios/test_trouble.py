@@ -1,0 +1,314 @@
+"""Passing, systemic and final trouble on the way: what is retried, held, given up."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.builders import body
+from tests.scenarios.harness import Service
+from worker.contracts.workflows import WORKFLOWS
+from worker.errors import (
+    AnswerUnknownError,
+    CredentialsRefusedError,
+    HautechRefusedError,
+    OutputDamagedError,
+    ThrottledError,
+    UnavailableError,
+)
+from worker.jobs.job import JobState
+from worker.jobs.outcomes import RetryLater
+
+FULL_NAOMI = WORKFLOWS["full-naomi"].workflow_id
+
+
+def failing(port: Any, method: str, errors: Iterator[Exception | None]) -> None:
+    """The port's method raises the next error before doing anything, until one is None."""
+    works = getattr(port, method)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        error = next(errors, None)
+        if error is not None:
+            raise error
+        return works(*args, **kwargs)
+
+    setattr(port, method, call)
+
+
+def losing_answers(service: Service, times: int) -> None:
+    """Hautech starts the run and its answer is lost, so many times."""
+    works = service.world.hautech.run
+    left = [times]
+
+    def run(*args: Any) -> str:
+        pipeline_id = works(*args)
+        if left[0]:
+            left[0] -= 1
+            raise AnswerUnknownError("POST …/run: read timed out")
+        return pipeline_id
+
+    service.world.hautech.run = run  # type: ignore[method-assign, assignment]  # -- the fault to test
+
+
+CALLS: list[tuple[Callable[[Service], Any], str]] = [
+    (lambda service: service.world.objects, "open"),
+    (lambda service: service.world.hautech, "upload"),
+    (lambda service: service.world.hautech, "run"),
+    (lambda service: service.world.queue, "send_poll"),
+    (lambda service: service.world.hautech, "look"),
+    (lambda service: service.world.hautech, "download"),
+    (lambda service: service.world.objects, "put"),
+    (lambda service: service.world.objects, "head"),
+    (lambda service: service.world.topic, "publish"),
+    (lambda service: service.world.store, "create"),
+    (lambda service: service.world.store, "save"),
+    (lambda service: service.world.store, "load"),
+]
+
+
+@pytest.mark.parametrize(("port", "method"), CALLS, ids=[name for _, name in CALLS])
+@pytest.mark.parametrize(
+    "error",
+    [UnavailableError("503"), ThrottledError("429", retry_after_s=7), RuntimeError("a bug")],
+    ids=["unavailable", "throttled", "unforeseen"],
+)
+def test_trouble_that_passes_delays_the_job_and_nothing_else(
+    port: Callable[[Service], Any], method: str, error: Exception
+) -> None:
+    service = Service()
+    failing(port(service), method, iter([error, error]))
+    service.send(body())
+    service.run()
+    if (method, type(error)) == ("run", RuntimeError):
+        # Where our own code fails around the paid call, the call counts as sent: two of them,
+        # neither found, and it is not paid a third time.
+        assert service.event.data.error is not None
+        assert service.event.data.error.code == "submission.unknown"
+        return
+    assert service.job.state is JobState.SUCCEEDED
+    assert len({event.id for event in service.events}) == 1
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_the_other_sides_advice_wins_over_our_backoff() -> None:
+    service = Service()
+    failing(service.world.hautech, "upload", iter([ThrottledError("429", retry_after_s=77)]))
+    service.send(body())
+    service.run()
+    assert RetryLater(77, "429") in service.outcomes
+
+
+def test_attempts_are_counted_in_the_record_and_run_out() -> None:
+    service = Service(max_attempts=4)
+    errors = iter([UnavailableError("503")] * 100)
+    failing(service.world.hautech, "upload", errors)
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.FAILED
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage, error.retryable) == ("attempts.exhausted", "upload", True)
+    assert "4 attempts" in error.message
+    assert "503" in error.message
+
+
+def test_somebody_elses_trouble_spends_no_attempt() -> None:
+    service = Service(max_attempts=2)
+    failing(service.world.hautech, "upload", iter([CredentialsRefusedError("401")] * 20))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert service.job.failures == 0
+
+
+def test_a_paid_pipeline_is_followed_through_an_outage() -> None:
+    service = Service(max_attempts=3)
+    failing(service.world.hautech, "look", iter([UnavailableError("503")] * 9))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_refused_run_fails_the_job_unpaid() -> None:
+    service = Service()
+    failing(service.world.hautech, "run", iter([HautechRefusedError("400: label")]))
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage) == ("hautech.refused", "submit")
+    assert service.world.hautech.runs == []
+
+
+def test_a_lost_answer_is_found_by_its_key_and_not_paid_again() -> None:
+    service = Service()
+    losing_answers(service, 1)
+    service.send(body())
+    service.run()
+    assert len(service.world.hautech.runs) == 1
+    run = service.job.step("full-naomi").pipeline
+    assert run is not None
+    assert run.adopted
+
+
+def test_an_answer_lost_twice_and_hidden_fails_and_says_that_it_does_not_know() -> None:
+    service = Service()
+    losing_answers(service, 2)
+    service.world.hautech.list_lag_s = 3_600
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "submission.unknown"
+    assert len(service.world.hautech.runs) == 2
+
+
+def test_another_jobs_run_is_not_adopted() -> None:
+    service = Service()
+    service.send(body(requestId="first"))
+    service.run()
+    failing(service.world.hautech, "run", iter([AnswerUnknownError("reset")]))
+    service.send(body(requestId="second"))
+    service.run()
+    assert len(service.world.hautech.runs) == 2
+    marks = [run.metadata["hautechWorker"]["jobId"] for run in service.world.hautech.runs]
+    assert marks == ["first", "second"]
+
+
+def test_a_failed_pipeline_fails_the_job_with_hautechs_words_and_its_cost() -> None:
+    service = Service()
+    service.world.hautech.failures[FULL_NAOMI] = ("LABEL_NOT_FOUND", "nothing matches the label")
+    service.send(body())
+    service.run()
+    data = service.event.data
+    assert data.error is not None
+    assert (data.error.code, data.error.stage) == ("pipeline.failed", "poll")
+    assert "LABEL_NOT_FOUND: nothing matches the label" in data.error.message
+    assert [use.credits for use in data.pipelines] == ["0.04375"]
+
+
+def test_a_pipeline_that_stays_pending_fails_the_job_in_the_end() -> None:
+    service = Service(pipeline_timeout_s=1800)
+    service.world.hautech.duration_s = 1e6
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "pipeline.timeout"
+
+
+@pytest.mark.parametrize("output", [None, {}, "no id", {"imageId": 7}, [[[[[["deep"]]]]]]])
+def test_a_completed_pipeline_without_an_image_fails_and_shows_the_output(output: Any) -> None:
+    service = Service()
+    service.world.hautech.output_of = lambda _input, _output: output
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "pipeline.no_output"
+    assert str(output)[:20] in error.message
+
+
+def test_an_echoed_input_is_not_taken_for_the_output() -> None:
+    service = Service()
+    service.world.hautech.output_of = lambda given, _output: {"imageId": given["imageId"]}
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "pipeline.no_output"
+
+
+def test_a_cut_download_is_repeated_and_never_stored() -> None:
+    service = Service()
+    failing(service.world.hautech, "download", iter([OutputDamagedError("cut")]))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert [uri.key for uri in service.world.objects.puts].count(
+        "generated/sku-1042/sku-1042-front.png"
+    ) == 1
+
+
+def test_a_damaged_object_in_s3_is_noticed_before_anything_is_announced() -> None:
+    service = Service()
+    works = service.world.objects.head
+    answers = iter([None])
+
+    def head(uri: Any) -> Any:
+        return next(answers, works(uri))
+
+    service.world.objects.head = head  # type: ignore[method-assign, assignment]  # -- the fault to test
+    service.send(body())
+    while not service.outcomes or not isinstance(service.outcomes[-1], RetryLater):
+        service.step()
+    assert service.events == []
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_an_output_bucket_that_is_closed_fails_the_job_and_the_event_still_goes_out() -> None:
+    service = Service()
+    service.world.objects.forbidden.add("shop")
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage) == ("output.forbidden", "collect")
+    assert [use.step for use in service.event.data.pipelines] == ["full-naomi"]
+
+
+def test_a_stopping_worker_begins_no_paid_call_and_spends_no_attempt() -> None:
+    service = Service()
+    service.send(body())
+    service.world.budget.left_s = 21.0
+    service.step()
+    assert service.world.hautech.runs == []
+    assert service.outcomes[-1] == RetryLater(0.0, "the paid call needs 23 s and 21 s are left")
+    assert service.job.failures == 0
+    assert service.job.lease is None
+    service.world.budget.left_s = 1e9
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_poll_message_with_an_old_ticket_is_dropped() -> None:
+    service = Service()
+    service.world.hautech.duration_s = 60
+    service.send(body())
+    service.step()
+    (old,) = service.world.polls.bodies()
+    service.send(body())
+    while len(service.world.requests):
+        service.step()
+    assert len(service.world.polls) == 2
+    looks = service.killer.calls.count("hautech.look")
+    while len(service.world.polls) == 2:
+        service.step()
+    assert old not in service.world.polls.bodies()
+    service.run()
+    assert service.killer.calls.count("hautech.look") > looks
+    assert len(service.events) == 1
+
+
+def test_a_poll_message_of_a_forgotten_job_is_dropped() -> None:
+    service = Service()
+    service.send(body())
+    service.step()
+    service.world.store.forget("sku-1042-front")
+    service.run()
+    assert len(service.world.polls) == 0
+
+
+def test_a_job_held_by_another_worker_is_left_alone_until_its_lease_ends() -> None:
+    service = Service()
+    service.send(body())
+    service.killer.at, service.killer.when = 4, "after"
+    service.step()
+    assert service.job.lease is not None
+    service.send(body())
+    service.step()
+    assert isinstance(service.outcomes[-1], RetryLater)
+    assert service.outcomes[-1].because.startswith("another worker holds the job")
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED

@@ -1,0 +1,1 @@
+"""The only code that touches AWS or the Hautech client: our ports, implemented."""

@@ -1,0 +1,209 @@
+"""Images in and pictures out: objects in S3, streamed, their SHA-256 verified by S3 itself."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from botocore import exceptions as sdk
+from botocore.exceptions import ClientError
+from urllib3.exceptions import HTTPError
+
+from worker.adapters.aws.errors import AwsCall, aws_errors, error_code, status_of
+from worker.contracts.s3_uri import S3Uri
+from worker.errors import (
+    ImageForbiddenError,
+    ImageMissingError,
+    OutputDamagedError,
+    OutputForbiddenError,
+    UnavailableError,
+    WorkerError,
+)
+from worker.ports import ObjectInfo, Reader, StoredObject
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+SHA256_METADATA = "sha256"
+
+_GET = AwsCall("S3", "GetObject", "s3:GetObject")
+_PUT = AwsCall("S3", "PutObject", "s3:PutObject")
+_HEAD = AwsCall("S3", "HeadObject", "s3:GetObject")
+
+_MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
+"""405: that version is a delete marker (Source: S3 guide, "Working with delete markers")."""
+
+_FORBIDDEN_CODES = frozenset({"AccessDenied", "AllAccessDisabled", "403", "Forbidden"})
+"""The bucket's answer about this object; other 403 answers are about our credentials."""
+
+_DAMAGED_CODES = frozenset({"BadDigest", "XAmzContentChecksumMismatch"})
+
+
+class S3ObjectStore:
+    """The ObjectStore port on S3."""
+
+    def __init__(self, client: S3Client) -> None:
+        self._client = client
+
+    def open(self, uri: S3Uri) -> StoredObject:
+        """See `ObjectStore.open`."""
+        with aws_errors(_GET, str(uri)):
+            try:
+                answer = self._client.get_object(**_place(uri))
+            except ClientError as error:
+                about_image = _input_error(error, uri)
+                if about_image is None:
+                    raise
+                raise about_image from error
+        size_bytes = answer["ContentLength"]
+        version_id = answer.get("VersionId")
+        return StoredObject(
+            body=_Body(answer["Body"], uri, size_bytes),
+            size_bytes=size_bytes,
+            etag=answer["ETag"].strip('"'),
+            version_id=None if version_id == "null" else version_id,
+        )
+
+    def put(
+        self,
+        uri: S3Uri,
+        body: BinaryIO | bytes,
+        *,
+        size_bytes: int,
+        content_type: str,
+        sha256: str,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
+        if not isinstance(body, bytes):
+            body.seek(0)
+        with aws_errors(_PUT, str(uri)):
+            try:
+                self._client.put_object(
+                    Bucket=uri.bucket,
+                    Key=uri.key,
+                    Body=body,
+                    ContentLength=size_bytes,
+                    ContentType=content_type,
+                    ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+                    Metadata={**(metadata or {}), SHA256_METADATA: sha256},
+                )
+            except ClientError as error:
+                if error_code(error) in _DAMAGED_CODES or "x-amz-checksum" in str(error):
+                    message = f"{_PUT} on {uri}: the bytes do not have the SHA-256 {sha256}"
+                    raise OutputDamagedError(message) from error
+                about_place = _output_error(error, uri, _PUT)
+                if about_place is None:
+                    raise
+                raise about_place from error
+
+    def head(self, uri: S3Uri) -> ObjectInfo | None:
+        """See `ObjectStore.head`."""
+        with aws_errors(_HEAD, str(uri)):
+            try:
+                answer = self._client.head_object(**_place(uri))
+            except ClientError as error:
+                # HEAD answers have no body, so a missing bucket looks like a missing key.
+                if error_code(error) in _MISSING_CODES:
+                    return None
+                about_place = _output_error(error, uri, _HEAD)
+                if about_place is None:
+                    raise
+                raise about_place from error
+        return ObjectInfo(
+            size_bytes=answer["ContentLength"],
+            content_type=answer.get("ContentType", "binary/octet-stream"),
+            sha256=answer.get("Metadata", {}).get(SHA256_METADATA),
+        )
+
+
+class _Body(Reader):
+    """An object's bytes: all of them or an error. A short read is only ever the end."""
+
+    def __init__(self, body: Any, uri: S3Uri, size_bytes: int) -> None:
+        self._body = body
+        self._uri = uri
+        self._missing_bytes = size_bytes
+
+    def read(self, size: int = -1, /) -> bytes:
+        pieces: list[bytes] = []
+        wanted = self._missing_bytes if size < 0 else min(size, self._missing_bytes)
+        while wanted > 0:
+            piece = self._read_piece(wanted)
+            pieces.append(piece)
+            wanted -= len(piece)
+            self._missing_bytes -= len(piece)
+        if not self._missing_bytes:
+            self.close()  # all read: the connection is free for others now, not when we are deleted
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def close(self) -> None:
+        self._body.close()
+
+    def _read_piece(self, wanted: int) -> bytes:
+        try:
+            piece: bytes = self._body.read(wanted)
+        except (sdk.BotoCoreError, HTTPError, OSError) as error:
+            reason = f"{type(error).__name__}: {str(error)[:200]}"
+            raise UnavailableError(self._cut_short(reason)) from error
+        if not piece:
+            raise UnavailableError(self._cut_short("the connection ended"))
+        return piece
+
+    def _cut_short(self, reason: str) -> str:
+        return f"{_GET} on {self._uri}: {self._missing_bytes} bytes are missing ({reason})"
+
+
+def _place(uri: S3Uri) -> dict[str, Any]:
+    place = {"Bucket": uri.bucket, "Key": uri.key}
+    return place if uri.version_id is None else {**place, "VersionId": uri.version_id}
+
+
+def _input_error(error: ClientError, uri: S3Uri) -> WorkerError | None:
+    """What the failed read says about the image; None if it says nothing about it."""
+    code = error_code(error)
+    if code == "NoSuchBucket":
+        return ImageMissingError(
+            f"{uri}: there is no bucket {uri.bucket}: correct the URI, or upload the image first"
+        )
+    if code in _MISSING_CODES or _is_no_version(error, uri):
+        what = f"version {uri.version_id} of this object" if uri.version_id else "such object"
+        return ImageMissingError(f"{uri}: there is no {what}: upload it first, or correct the URI")
+    if code == "InvalidObjectState":
+        return ImageForbiddenError(
+            f"{uri}: it lies in an archive class and cannot be read at once: restore it first"
+        )
+    if code in _FORBIDDEN_CODES or code.upper().startswith("KMS"):
+        return ImageForbiddenError(
+            f"{uri}: S3 refuses it ({code}): allow {_permission(uri)} on it to the worker's role (and "
+            "kms:Decrypt, if it is encrypted with a key). S3 answers the same for an object that does "
+            f"not exist when the role lacks s3:ListBucket on {uri.bucket}: check the key, too"
+        )
+    return None
+
+
+def _output_error(error: ClientError, uri: S3Uri, call: AwsCall) -> WorkerError | None:
+    code = error_code(error)
+    if code == "NoSuchBucket":
+        return OutputForbiddenError(
+            f"{uri}: there is no bucket {uri.bucket}: create it, or correct the request's output"
+        )
+    if code in _FORBIDDEN_CODES:
+        return OutputForbiddenError(
+            f"{uri}: S3 refuses {call.operation} ({code}): allow {call.permission} on it to the "
+            "worker's role, and see that no bucket policy denies it"
+        )
+    return None
+
+
+def _permission(uri: S3Uri) -> str:
+    return "s3:GetObjectVersion" if uri.version_id else "s3:GetObject"
+
+
+def _is_no_version(error: ClientError, uri: S3Uri) -> bool:
+    return (
+        uri.version_id is not None
+        and error_code(error) == "InvalidArgument"
+        and status_of(error) == 400
+        and "version id" in str(error).lower()
+    )

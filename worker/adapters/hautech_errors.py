@@ -1,0 +1,132 @@
+"""What an error of the Hautech client means for a job: one table for all calls, then exceptions.
+
+what the client says           all calls                run          upload       download
+NotSentError                   Unavailable              ·            ·            ·
+  ForbiddenUrlError            Systemic (settings)      ·            ·            OutputUnusable
+BadRequestError                HautechRefused           ·            ·            ·
+AuthenticationError            CredentialsRefused       ·            ¹            ¹
+PermissionDeniedError          CredentialsRefused       ·            ¹            ¹
+OutOfFundsError                OutOfFunds               ·            ·            ·
+NotFoundError                  Unavailable ²            ·            ·            ·
+  WorkflowNotFoundError                                 ³
+RateLimitedError               Throttled                ·            ·            ·
+RedirectedError                Systemic (settings)      ·            ·            ·
+AnswerUnknownError             Unavailable              AnswerUnknown ·           ·
+UnusableAnswerError            Unavailable              AnswerUnknown ·           ·
+  CutBodyError                 Unavailable              AnswerUnknown ·           OutputDamaged
+  TooLargeError                Unavailable              AnswerUnknown ·           OutputUnusable
+  InvalidAnswerError           Unavailable              AnswerUnknown ·           OutputUnusable ⁴
+DeadlineExceededError          Unavailable              AnswerUnknown ·           ·
+BodySizeError                  Unavailable              AnswerUnknown ·           ·
+
+·  as for all calls
+¹  by the host of a signed link: the link is stale, which is passing: Unavailable
+²  "Cannot POST /…" means that there is no such route at all: Systemic (settings). A missing
+   pipeline is the gateway's own case: PipelineLost
+³  a workflow of the four documented ones: Systemic, for the account cannot run any such job;
+   one named by the request: HautechRefused
+⁴  only for bytes that came with status 200 from the link itself
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from worker.contracts.workflows import WORKFLOWS
+from worker.errors import (
+    AnswerUnknownError,
+    CredentialsRefusedError,
+    HautechRefusedError,
+    OutOfFundsError,
+    OutputDamagedError,
+    OutputUnusableError,
+    SystemicError,
+    ThrottledError,
+    UnavailableError,
+    WorkerError,
+)
+from worker.hautech import errors as theirs
+
+_KNOWN_WORKFLOW_IDS = frozenset(spec.workflow_id for spec in WORKFLOWS.values())
+
+
+_NOTES: Mapping[type[theirs.HautechError], tuple[type[WorkerError], str]] = {
+    theirs.ForbiddenUrlError: (SystemicError, ""),
+    theirs.RedirectedError: (SystemicError, "the setting is HAUTECH_API_URL"),
+    theirs.AuthenticationError: (
+        CredentialsRefusedError,
+        (
+            "Hautech refuses the worker's token: check HAUTECH_API_TOKEN, the application key, or "
+            "the secret behind HAUTECH_SECRET_ARN"
+        ),
+    ),
+    theirs.PermissionDeniedError: (
+        CredentialsRefusedError,
+        (
+            "either the worker's token lacks this permission, or an id in the request belongs to "
+            "another account: Hautech does not say which"
+        ),
+    ),
+    theirs.OutOfFundsError: (
+        OutOfFundsError,
+        "top up the Hautech account; messages wait meanwhile",
+    ),
+    theirs.BadRequestError: (HautechRefusedError, ""),
+}
+"""Their class, ours, and what our message adds. A class that is not here is passing trouble."""
+
+
+def translate_error(error: theirs.HautechError) -> WorkerError:
+    """Our error for one of theirs, whatever the call. Its message names method and path."""
+    if isinstance(error, theirs.RateLimitedError):
+        return ThrottledError(str(error), retry_after_s=error.retry_after_s)
+    if isinstance(error, theirs.NotFoundError) and error.detail.startswith("Cannot "):
+        return SystemicError(f"{error} (there is no such route: check HAUTECH_API_URL)")
+    for kind in type(error).__mro__:
+        if kind in _NOTES:
+            ours, note = _NOTES[kind]
+            return ours(f"{error} ({note})" if note else str(error))
+    return UnavailableError(str(error), retry_after_s=error.retry_after_s)
+
+
+def translate_run_error(error: theirs.HautechError, workflow_id: str) -> WorkerError:
+    """As `translate_error`, for the paid call: what is not known to be unpaid is unknown."""
+    match error:
+        case theirs.WorkflowNotFoundError() if workflow_id not in _KNOWN_WORKFLOW_IDS:
+            return HautechRefusedError(str(error))
+        case theirs.WorkflowNotFoundError():
+            return SystemicError(f"{error} (or check HAUTECH_API_URL and HAUTECH_RUN_ROUTE)")
+        case theirs.NotSentError() | theirs.RefusedError():
+            return translate_error(error)
+        case _:
+            return AnswerUnknownError(str(error))
+
+
+def translate_upload_error(error: theirs.HautechError) -> WorkerError:
+    """As `translate_error`, for an upload: a stale upload link is no matter of credentials."""
+    return _stale_link(error) or translate_error(error)
+
+
+def translate_download_error(error: theirs.HautechError) -> WorkerError:
+    """As `translate_error`, for a picture: damaged, unusable, or not to be had right now."""
+    match error:
+        case theirs.CutBodyError():
+            return OutputDamagedError(str(error))
+        case theirs.ForbiddenUrlError() | theirs.TooLargeError():
+            return OutputUnusableError(str(error))
+        case theirs.InvalidAnswerError() if error.status == 200 and _is_link(error):
+            return OutputUnusableError(str(error))
+        case _:
+            return _stale_link(error) or translate_error(error)
+
+
+def _stale_link(error: theirs.HautechError) -> WorkerError | None:
+    is_refusal = isinstance(error, (theirs.AuthenticationError, theirs.PermissionDeniedError))
+    if is_refusal and _is_link(error):
+        return UnavailableError(f"{error} (a fresh link was refused as well)")
+    return None
+
+
+def _is_link(error: theirs.HautechError) -> bool:
+    """Whether a signed link failed, not a route of the API: errors show only a link's host."""
+    return bool(error.target) and not error.target.startswith("/")

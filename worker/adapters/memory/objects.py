@@ -1,0 +1,169 @@
+"""Objects in memory, with versions, like S3: buckets must exist and may be closed to us."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass
+from threading import Lock
+from typing import BinaryIO
+
+from worker.contracts.s3_uri import S3Uri
+from worker.errors import (
+    ImageForbiddenError,
+    ImageMissingError,
+    OutputDamagedError,
+    OutputForbiddenError,
+    UnavailableError,
+)
+from worker.ports import ObjectInfo, StoredObject
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredBytes:
+    """One version of an object."""
+
+    data: bytes
+    content_type: str
+    metadata: dict[str, str]
+    sha256: str | None
+    version_id: str
+
+
+class MemoryObjectStore:
+    """The ObjectStore port in memory, safe for threads.
+
+    Args:
+        buckets: those that exist.
+        forbidden: those of them that we may neither read nor write.
+    """
+
+    def __init__(self, buckets: Iterable[str], *, forbidden: Iterable[str] = ()) -> None:
+        self.buckets = set(buckets)
+        self.forbidden = set(forbidden)
+        self.puts: list[S3Uri] = []
+        """Every object that was written by `put`, in order, repetitions included."""
+        self.cut_after_bytes: int | None = None
+        """Bodies end early after that many bytes, as over a connection that breaks."""
+        self._lock = Lock()
+        self._objects: dict[tuple[str, str], list[StoredBytes]] = {}
+
+    def add(self, uri: S3Uri, data: bytes, *, content_type: str = "image/png") -> str:
+        """Puts an object of somebody else there; returns its version id."""
+        return self._store(uri, data, content_type, {}, None)
+
+    def remove(self, uri: S3Uri) -> None:
+        """Deletes an object with all its versions."""
+        with self._lock:
+            self._objects.pop((uri.bucket, uri.key), None)
+
+    def stored(self, uri: S3Uri) -> StoredBytes | None:
+        """What is there, or None."""
+        with self._lock:
+            versions = self._objects.get((uri.bucket, uri.key), [])
+        if uri.version_id is None:
+            return versions[-1] if versions else None
+        return next((one for one in versions if one.version_id == uri.version_id), None)
+
+    def keys(self, bucket: str) -> list[str]:
+        """The keys in a bucket, sorted."""
+        with self._lock:
+            return sorted(key for owner, key in self._objects if owner == bucket)
+
+    def open(self, uri: S3Uri) -> StoredObject:
+        """See `ObjectStore.open`."""
+        if uri.bucket in self.forbidden:
+            raise ImageForbiddenError(f"{uri}: the bucket {uri.bucket} may not be read")
+        if uri.bucket not in self.buckets:
+            raise ImageMissingError(f"{uri}: there is no bucket {uri.bucket}")
+        stored = self.stored(uri)
+        if stored is None:
+            raise ImageMissingError(f"{uri}: there is no such object or version")
+        return StoredObject(
+            body=_Body(uri, stored.data, self.cut_after_bytes),
+            size_bytes=len(stored.data),
+            # S3's own for an object that was put in one piece.
+            etag=hashlib.md5(stored.data, usedforsecurity=False).hexdigest(),
+            version_id=stored.version_id,
+        )
+
+    def put(
+        self,
+        uri: S3Uri,
+        body: BinaryIO | bytes,
+        *,
+        size_bytes: int,
+        content_type: str,
+        sha256: str,
+        metadata: dict[str, str] | None = None,
+    ) -> None:
+        """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
+        if isinstance(body, bytes):
+            data = body
+        else:
+            body.seek(0)
+            data = body.read()
+        self._check_writable(uri)
+        if len(data) != size_bytes or hashlib.sha256(data).hexdigest() != sha256:
+            raise OutputDamagedError(f"{uri}: the bytes are not {size_bytes} with SHA-256 {sha256}")
+        self._store(uri, data, content_type, dict(metadata or {}), sha256)
+        self.puts.append(uri)
+
+    def head(self, uri: S3Uri) -> ObjectInfo | None:
+        """See `ObjectStore.head`."""
+        if uri.bucket in self.forbidden:
+            raise OutputForbiddenError(f"{uri}: the bucket {uri.bucket} may not be read")
+        stored = self.stored(uri)
+        if stored is None:
+            return None
+        return ObjectInfo(
+            size_bytes=len(stored.data), content_type=stored.content_type, sha256=stored.sha256
+        )
+
+    def _check_writable(self, uri: S3Uri) -> None:
+        if uri.bucket not in self.buckets:
+            raise OutputForbiddenError(f"{uri}: there is no bucket {uri.bucket}")
+        if uri.bucket in self.forbidden:
+            raise OutputForbiddenError(f"{uri}: the bucket {uri.bucket} may not be written")
+
+    def _store(
+        self,
+        uri: S3Uri,
+        data: bytes,
+        content_type: str,
+        metadata: dict[str, str],
+        sha256: str | None,
+    ) -> str:
+        with self._lock:
+            versions = self._objects.setdefault((uri.bucket, uri.key), [])
+            stored = StoredBytes(
+                data=data,
+                content_type=content_type,
+                metadata=metadata,
+                sha256=sha256,
+                version_id=f"version-{len(versions) + 1}",
+            )
+            versions.append(stored)
+        return stored.version_id
+
+
+class _Body:
+    """The bytes of an object, which may break off."""
+
+    def __init__(self, uri: S3Uri, data: bytes, cut_after_bytes: int | None) -> None:
+        self._uri = uri
+        self._missing_bytes = 0
+        if cut_after_bytes is not None:
+            self._missing_bytes = max(0, len(data) - cut_after_bytes)
+            data = data[:cut_after_bytes]
+        self._data = io.BytesIO(data)
+
+    def read(self, size: int = -1, /) -> bytes:
+        data = self._data.read(size)
+        if self._missing_bytes and (size < 0 or len(data) < size):
+            raise UnavailableError(f"{self._uri}: {self._missing_bytes} bytes are missing")
+        return data
+
+    def close(self) -> None:
+        self._data.close()

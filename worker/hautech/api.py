@@ -1,0 +1,150 @@
+"""Calls API routes with a bearer token: a 401 leads to one retry with a fresh one, 2xx to JSON."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
+from urllib.parse import quote
+
+from worker.hautech.answers import Answer, error_of, json_of, request_id_of
+from worker.hautech.auth import TokenProvider
+from worker.hautech.config import ClientConfig
+from worker.hautech.errors import InvalidAnswerError
+from worker.hautech.fields import ShapeError
+from worker.hautech.transport import Call, Request, Transport
+
+T = TypeVar("T")
+
+_NO_ID: Final = frozenset({"", ".", ".."})
+
+
+def path_id(value: str, name: str) -> str:
+    """The id as one segment of a path; ids are opaque, so anything is escaped that needs it.
+
+    Raises:
+        ValueError: The id is empty or a dot segment, which would address another route.
+    """
+    if value in _NO_ID:
+        raise ValueError(f"{name}: must be an id, got {value!r}")
+    return quote(value, safe="")
+
+
+class ApiCaller:
+    """The API's JSON routes, shared by all parts of the client. Thread-safe.
+
+    Args:
+        config: Base URL and timeouts.
+        transport: Sends the requests.
+        tokens: Where the bearer token comes from.
+        now: Wall clock, seconds since 1970.
+    """
+
+    def __init__(
+        self,
+        config: ClientConfig,
+        transport: Transport,
+        tokens: TokenProvider,
+        *,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self.config = config
+        self.transport = transport
+        self._tokens = tokens
+        self._now = now
+        self._timeout_s = (config.connect_timeout_s, config.read_timeout_s)
+        self._headers = {
+            "User-Agent": config.user_agent,
+            "Accept": "application/json",
+            # JSON of a few kilobytes: unpacking costs more time than the bytes do.
+            "Accept-Encoding": "identity",
+        }
+
+    def request(
+        self, call: Call, path: str, *, query: str = "", body: Any = None, is_open: bool = False
+    ) -> Answer:
+        """Calls a route and returns its 2xx answer.
+
+        Args:
+            call: Which call it is.
+            path: Path with ids filled in.
+            query: Encoded query string, without the question mark.
+            body: JSON document to send; None sends no body and no content type.
+            is_open: The route needs no token.
+
+        Raises:
+            HautechError: By what is known about the outcome; see `worker.hautech.errors`.
+        """
+        headers = dict(self._headers)
+        payload: bytes | None = None
+        if body is not None:
+            payload = json.dumps(body, separators=(",", ":"), allow_nan=False).encode()
+            headers["Content-Type"] = "application/json"
+            headers["Content-Length"] = str(len(payload))
+        elif call.method == "POST":
+            headers["Content-Length"] = "0"
+        url = f"{self.config.api_url}{path}{'?' + query if query else ''}"
+        request = Request(call, url, path, headers, payload, self._timeout_s)
+        if is_open:
+            answer = self.transport.exchange(request)
+        else:
+            token = self._tokens.token()
+            headers["Authorization"] = f"Bearer {token}"
+            answer = self.transport.exchange(request)
+            if answer.status == 401:
+                # Refused means that nothing was done, so even a paid call may go out again.
+                self._tokens.reject(token)
+                headers["Authorization"] = f"Bearer {self._tokens.token()}"
+                answer = self.transport.exchange(request)
+        if answer.is_success:
+            return answer
+        raise error_of(answer, method=call.method, target=path, now_s=self._now())
+
+    def read(
+        self,
+        call: Call,
+        path: str,
+        read: Callable[[Any], T],
+        *,
+        query: str = "",
+        body: Any = None,
+        is_open: bool = False,
+        loads_options: Mapping[str, Any] | None = None,
+    ) -> T:
+        """Calls a route and reads its JSON answer with `read`.
+
+        Raises:
+            InvalidAnswerError: The answer is not JSON or lacks what we need.
+            HautechError: As for `request`.
+        """
+        answer = self.request(call, path, query=query, body=body, is_open=is_open)
+        return self.parse(answer, read, method=call.method, target=path, options=loads_options)
+
+    def parse(
+        self,
+        answer: Answer,
+        read: Callable[[Any], T],
+        *,
+        method: str,
+        target: str,
+        options: Mapping[str, Any] | None = None,
+    ) -> T:
+        """Reads a 2xx answer with `read`.
+
+        Raises:
+            InvalidAnswerError: The answer is not JSON or lacks what we need.
+        """
+        document = json_of(answer, method=method, target=target, **(options or {}))
+        try:
+            return read(document)
+        except ShapeError as wrong:
+            raise InvalidAnswerError(
+                f"unexpected answer: {wrong}",
+                method=method,
+                target=target,
+                status=answer.status,
+                request_id=request_id_of(answer.headers),
+            ) from wrong
+
+    def refusal(self, answer: Answer, *, method: str, target: str) -> Exception:
+        """The error for an answer that is not 2xx."""
+        return error_of(answer, method=method, target=target, now_s=self._now())
