@@ -100,11 +100,11 @@ class Service:
     def _boot(self) -> Engine:
         world, killer = self.world, self.killer
         return Engine(
-            store=Watched(world.store, "store", killer),  # type: ignore[arg-type]  # -- a proxy
-            queue=Watched(world.queue, "queue", killer),  # type: ignore[arg-type]  # -- a proxy
-            objects=Watched(world.objects, "objects", killer),  # type: ignore[arg-type]  # -- a proxy
-            topic=Watched(world.topic, "topic", killer),  # type: ignore[arg-type]  # -- a proxy
-            hautech=Watched(world.hautech, "hautech", killer),  # type: ignore[arg-type]  # -- a proxy
+            store=Watched(world.store, "store", killer),
+            queue=Watched(world.queue, "queue", killer),
+            objects=Watched(world.objects, "objects", killer),
+            topic=Watched(world.topic, "topic", killer),
+            hautech=Watched(world.hautech, "hautech", killer),
             clock=world.clock,
             rules=self._rules,
             random=random.Random(7),

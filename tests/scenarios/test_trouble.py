@@ -238,7 +238,7 @@ def test_a_damaged_object_in_s3_is_noticed_before_anything_is_announced() -> Non
     def head(uri: Any) -> Any:
         return next(answers, works(uri))
 
-    service.world.objects.head = head  # type: ignore[method-assign, assignment]  # -- the fault to test
+    service.world.objects.head = head  # type: ignore[method-assign]  # -- the fault to test
     service.send(body())
     while not service.outcomes or not isinstance(service.outcomes[-1], RetryLater):
         service.step()
