@@ -29,7 +29,7 @@ $(EMULATOR)/.ready: requirements/installer.txt requirements/emulator.txt
 define make_venv
 test -n "$(PYTHON)" || { echo "hautech-worker needs Python 3.11 or newer, and none of python3, python3.13, python3.12, python3.11, python is. Install one, or name it: make PYTHON=/path/to/python3 …"; exit 1; }; \
 echo "setting up $(1) with $$($(PYTHON) --version) …"; \
-$(PYTHON) -m venv --clear $(1) && \
+{ $(1)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(1); } && \
 $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt && \
 $(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2)
 endef

@@ -102,6 +102,11 @@ class WorkerProcess(_PythonProcess):
         """Whether it ended although nobody had told it to."""
         return not self._was_told_to_end and self.exit_code is not None
 
+    @property
+    def is_receiving(self) -> bool:
+        """Whether it has said that it receives; it does not at a log level above info."""
+        return "container_started" in self.log_text
+
     def kill(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
         """Sends a signal and returns at once; nothing if it has ended."""
         if self.exit_code is None:

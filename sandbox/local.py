@@ -38,6 +38,9 @@ _LOOK_EVERY_S = 0.05
 _LOG_LINES_SHOWN = 30
 _SIGN_IN = ("HAUTECH_API_TOKEN", "HAUTECH_APP_ID", "HAUTECH_SECRET_ARN")
 
+WORKER_START_S = 60.0
+"""A worker begins to receive after about a second, but the machine may be busy."""
+
 Found = TypeVar("Found")
 
 
@@ -201,6 +204,16 @@ class LocalStack:
                 raise LocalStackError(f"not within {deadline_s:g} s\n{self.log_tails()}")
             time.sleep(_LOOK_EVERY_S)
         return found
+
+    def wait_until_receiving(self, *, deadline_s: float = WORKER_START_S) -> None:
+        """Returns when every worker has said in its log (level info) that it receives.
+
+        Raises:
+            LocalStackError: one ended, or had not begun within `deadline_s`.
+        """
+        self.wait_for(
+            lambda: all(worker.is_receiving for worker in self.workers), deadline_s=deadline_s
+        )
 
     def check(self) -> None:
         """Raises LocalStackError if a worker ended by itself with an error."""

@@ -37,7 +37,7 @@ _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+--
 _KEY_BODY: Final = re.compile(r"\bMI[IG][\w+/]{64,}={0,2}")
 _AWS_KEY_ID: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
 _NAMES: Final = (
-    r"[\w-]*(?:signature|credentials?|token|secret|password|passwd|authorization|cookie"
+    r"(?<![\w-])[\w-]*?(?:signature|credentials?|token|secret|password|passwd|authorization|cookie"
     r"|api[-_]?key|access[-_]?key|private[-_]?key|key[-_]?secret)|\bsig"
 )
 _ASSIGNED: Final = re.compile(
@@ -92,7 +92,8 @@ def redact(value: Any, depth: int = 0) -> Any:
         }
     if isinstance(value, (list, tuple, set, frozenset)):
         return [redact(member, depth + 1) for member in value]
-    return redact_text(value if isinstance(value, str) else repr(value))
+    text = value if isinstance(value, str) else repr(value)
+    return redact_text(text) if may_hold_secret(text) else text
 
 
 def _under(key: str, value: Any, depth: int) -> Any:
@@ -182,11 +183,15 @@ def _to_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
         "event": event.pop("event", None),
         **event,
     }
-    return json.dumps(ordered, default=_as_text, ensure_ascii=False)
+    return _ENCODER.encode(ordered)
 
 
 def _as_text(value: object) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
+
+
+# Made once: json.dumps makes one per call when it is given options.
+_ENCODER: Final = json.JSONEncoder(default=_as_text, ensure_ascii=False)
 
 
 def _console(*, colors: bool) -> Callable[[Any, str, MutableMapping[str, Any]], str]:

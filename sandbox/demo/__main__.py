@@ -9,14 +9,14 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-import tempfile
 from pathlib import Path
 from typing import NoReturn
 
 from rich.console import Console
 
 from sandbox.aws import DeployError, EmulatorError
-from sandbox.demo.photos import PhotoError, Photos, choose_photos
+from sandbox.demo.collecting import PHOTOS
+from sandbox.demo.photos import PhotoError, choose_photos
 from sandbox.demo.run import SHEET, run_demo
 from sandbox.demo.show import show_for
 from sandbox.local import LocalStackError
@@ -38,23 +38,20 @@ def main() -> int:
     for name in _SIGNALS:
         signal.signal(name, _interrupt)
     try:
-        with tempfile.TemporaryDirectory(prefix="hautech-demo-") as scratch:
-            try:
-                photos = choose_photos(arguments.garment, arguments.pose, Path(scratch))
-            except PhotoError as error:
-                return _fail(str(error), code=2)
-            return _run(photos, arguments.out)
+        return _run(arguments.garment, arguments.pose, arguments.out)
     except _Interrupted as interrupted:
         print("stopped; everything that was started is gone again", file=sys.stderr)
         return 128 + interrupted.signal_number
 
 
-def _run(photos: Photos, folder: Path) -> int:
+def _run(garment: Path | None, pose: Path | None, folder: Path) -> int:
     console = Console(highlight=False)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        photos = choose_photos(garment, pose, folder / PHOTOS)
         with show_for(console) as show:
             report = run_demo(photos, folder, show)
+    except PhotoError as error:
+        return _fail(str(error), code=2)
     except (EmulatorError, DeployError, LocalStackError) as error:
         return _fail(str(error), code=1)
     except OSError as error:

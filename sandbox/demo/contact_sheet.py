@@ -170,18 +170,25 @@ def _facts(job: JobReport) -> Markup:
         if given.get(key) is not None
     ]
     facts.append(("took", f"{job.duration_s:.1f} s"))
-    cost = plain_decimal(job.credits)
-    for use in job.pipelines:
-        price = plain_decimal(Decimal(use.get("credits") or 0))
-        facts.append((f"pipeline {use.get('step')}", f"{use.get('pipelineId')} · {price} credits"))
     if len(job.pipelines) > 1:
-        facts.append(("credits in all", cost))
-    facts += [(name, str(value)) for name, value in job.results.items()]
-    return element(
-        "dl",
-        *(element("div", element("dt", name), element("dd", value)) for name, value in facts),
-        class_="facts",
-    )
+        facts.append(("credits in all", plain_decimal(job.credits)))
+    ids = [
+        (f"{use.get('step')} · {_price(use.get('credits'))}", str(use.get("pipelineId")))
+        for use in job.pipelines
+    ]
+    ids += [(name, str(value)) for name, value in job.results.items()]
+    pairs = [element("div", element("dt", name), element("dd", value)) for name, value in facts]
+    pairs += [
+        element("div", element("dt", name), element("dd", element("code", value)))
+        for name, value in ids
+    ]
+    return element("dl", *pairs, class_="facts")
+
+
+def _price(credits_used: str | None) -> str:
+    if credits_used is None:
+        return "price not told"
+    return f"{plain_decimal(Decimal(credits_used))} credits"
 
 
 def _details(title: str, content: Markup) -> Markup:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from sandbox.samples import write_samples
+from sandbox.samples import draw_garment, draw_pose
 from worker.engine.rules import EngineRules
 from worker.jobs.images import HeaderIncompleteError, NotAnImageError, read_header
 
@@ -40,27 +40,31 @@ class Photos:
 
 
 def choose_photos(garment: Path | None, pose: Path | None, folder: Path) -> Photos:
-    """The person's photos, each replaced by a sample if there is none.
+    """The person's photos, each replaced by a drawn sample if there is none.
 
     Args:
         garment: photo of a garment.
         pose: photo whose pose is copied.
-        folder: where samples are written.
+        folder: where samples are written; only those that are needed.
 
     Raises:
-        PhotoError: one of them cannot be used.
+        PhotoError: one of them cannot be used; nothing has been written then.
+        OSError: the folder cannot be written.
     """
     own_garment = check_photo(garment, "--garment") if garment else None
     own_pose = check_photo(pose, "--pose") if pose else None
-    if own_garment and own_pose:
-        return Photos(own_garment, own_pose, garment_is_drawn=False, pose_is_drawn=False)
-    samples = write_samples(folder)
     return Photos(
-        own_garment or check_photo(samples.garment, "garment sample"),
-        own_pose or check_photo(samples.pose, "pose sample"),
+        own_garment or _sample(draw_garment(), folder / "garment.png"),
+        own_pose or _sample(draw_pose(), folder / "pose.png"),
         garment_is_drawn=own_garment is None,
         pose_is_drawn=own_pose is None,
     )
+
+
+def _sample(drawing: Image.Image, path: Path) -> Photo:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    drawing.save(path)
+    return check_photo(path, "sample")
 
 
 def check_photo(path: Path, option: str) -> Photo:

@@ -39,6 +39,11 @@ def progress(job: Job | None, *, now: datetime, expected_s: Mapping[str, float])
             return Progress(1.0, "failed", job.failure.message if job.failure else "")
         case JobState.ANNOUNCING:
             return Progress(_ANNOUNCED, "announcing")
+        case _:
+            return _under_way(job, now, expected_s)
+
+
+def _under_way(job: Job, now: datetime, expected_s: Mapping[str, float]) -> Progress:
     if all(step.state is StepState.COMPLETED for step in job.steps):
         return Progress(_SETTLED, "collecting", "outputs to S3")
     missing = [image for image in job.images if image.image_id is None]
@@ -49,9 +54,7 @@ def progress(job: Job | None, *, now: datetime, expected_s: Mapping[str, float])
     done = _pipelines_done(job.steps, now, expected_s)
     share = _UPLOADED + (_SETTLED - _UPLOADED) * done
     running = [step.name for step in job.running_steps()]
-    if running:
-        return Progress(share, "running", " + ".join(running))
-    return Progress(share, "submitting")
+    return Progress(share, "running" if running else "submitting", " + ".join(running))
 
 
 def _pipelines_done(

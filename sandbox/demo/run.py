@@ -11,7 +11,7 @@ from sandbox.demo.collecting import copy_photos, job_report
 from sandbox.demo.contact_sheet import contact_sheet
 from sandbox.demo.photos import Photos
 from sandbox.demo.progress import progress
-from sandbox.demo.report import DemoReport
+from sandbox.demo.report import DemoReport, Picture
 from sandbox.demo.requests import PIPELINE_SECONDS, DemoRequest, demo_requests
 from sandbox.demo.show import Show
 from sandbox.local import LocalStack
@@ -34,41 +34,55 @@ def run_demo(photos: Photos, folder: Path, show: Show) -> DemoReport:
     inputs = copy_photos(photos, folder)
     show.step("starting AWS (emulated), Hautech (a stand-in) and a worker")
     with LocalStack(standin_options={"durationSeconds": PIPELINE_SECONDS}) as stack:
-        show.step("putting two photos into S3")
-        requests = demo_requests(
-            photos,
-            garment_uri=stack.upload(photos.garment.path, f"raw/garment{photos.garment.extension}"),
-            pose_uri=stack.upload(photos.pose.path, f"poses/pose{photos.pose.extension}"),
-            output_uri=f"s3://{stack.outputs.output_bucket_name}/generated/",
-        )
-        show.step("sending four requests and following them")
-        started_at = datetime.now(UTC)
-        sent_at = {}
-        for request in requests:
-            sent_at[request.request_id] = datetime.now(UTC)
-            stack.submit(request.message)
-        jobs, events = _follow(stack, requests, show)
-        duration_s = (datetime.now(UTC) - started_at).total_seconds()
-        show.step("collecting pictures, stopping everything")
-        report = DemoReport(
-            jobs=tuple(
-                job_report(
-                    stack,
-                    request,
-                    jobs.get(request.request_id),
-                    events.get(request.request_id),
-                    sent_at=sent_at[request.request_id],
-                    inputs=inputs,
-                    folder=folder,
-                )
-                for request in requests
-            ),
-            started_at=started_at,
-            duration_s=duration_s,
-            photos_are_drawn=photos.garment_is_drawn and photos.pose_is_drawn,
-        )
+        try:
+            report = _use(stack, photos, inputs, folder, show)
+        except BaseException:  # also a signal: stopping takes a few seconds, so say it
+            show.step("stopping everything", after_trouble=True)
+            raise
+        show.step("stopping everything")
     (folder / SHEET).write_text(contact_sheet(report), encoding="utf-8", errors="replace")
     return report
+
+
+def _use(
+    stack: LocalStack, photos: Photos, inputs: dict[str, Picture], folder: Path, show: Show
+) -> DemoReport:
+    """What a user of the service does: photos to S3, requests to SQS, pictures and events back."""
+    stack.wait_until_receiving()
+    show.step("putting two photos into S3")
+    requests = demo_requests(
+        photos,
+        garment_uri=stack.upload(photos.garment.path, f"raw/garment{photos.garment.extension}"),
+        pose_uri=stack.upload(photos.pose.path, f"poses/pose{photos.pose.extension}"),
+        output_uri=f"s3://{stack.outputs.output_bucket_name}/generated/",
+    )
+    show.step("sending four requests and following them")
+    started_at = datetime.now(UTC)
+    sent_at = {}
+    for request in requests:
+        sent_at[request.request_id] = datetime.now(UTC)
+        stack.submit(request.message)
+    jobs, events = _follow(stack, requests, show)
+    duration_s = (datetime.now(UTC) - started_at).total_seconds()
+    show.step("collecting the pictures")
+    reports = [
+        job_report(
+            stack,
+            request,
+            jobs.get(request.request_id),
+            events.get(request.request_id),
+            sent_at=sent_at[request.request_id],
+            inputs=inputs,
+            folder=folder,
+        )
+        for request in requests
+    ]
+    return DemoReport(
+        jobs=tuple(reports),
+        started_at=started_at,
+        duration_s=duration_s,
+        photos_are_drawn=photos.garment_is_drawn and photos.pose_is_drawn,
+    )
 
 
 def _follow(

@@ -22,8 +22,13 @@ _FRAMES_PER_S = 12
 class Show(Protocol):
     """Where news goes."""
 
-    def step(self, text: str) -> None:
-        """The demo itself does something now, such as starting AWS."""
+    def step(self, text: str, *, after_trouble: bool = False) -> None:
+        """The demo itself does something now, such as starting AWS.
+
+        Args:
+            text: what.
+            after_trouble: what was done until now did not come to its end.
+        """
 
     def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
         """How the jobs stand: request id and progress, always in the same order."""
@@ -46,13 +51,13 @@ def show_for(console: Console) -> Show:
 
 
 class Bars:
-    """The live view: what the demo does, a bar for each job, seconds since the first request."""
+    """The live view: what the demo does, and a bar for each job."""
 
     def __init__(self, console: Console) -> None:
         self._steps: list[tuple[str, float]] = []
         self._lines: Sequence[tuple[str, Progress]] = ()
-        self._jobs_since: float | None = None
         self._ended: float | None = None
+        self._cut_short = 0
         self._live = Live(
             console=console,
             get_renderable=self._frame,
@@ -70,16 +75,20 @@ class Bars:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if kind is not None and not self._cut_short:
+            self._cut_short = len(self._steps)
         self._ended = time.monotonic()
         self._live.stop()
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, *, after_trouble: bool = False) -> None:
+        """A line with the seconds it takes."""
+        if after_trouble:
+            self._cut_short = len(self._steps)
         self._steps.append((text, time.monotonic()))
         self._live.refresh()
 
     def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
-        if self._jobs_since is None:
-            self._jobs_since = time.monotonic()
+        """A bar for each."""
         self._lines = list(lines)
 
     def _frame(self) -> RenderableType:
@@ -92,11 +101,14 @@ class Bars:
         return Group(*parts)
 
     def _steps_text(self) -> Text:
-        ends = [since for _, since in self._steps[1:]] + [self._ended]
+        steps = list(self._steps)  # the drawing thread must not see it grow
         text = Text()
-        for (what, since), end in zip(self._steps, ends, strict=True):
+        for number, (what, since) in enumerate(steps, start=1):
+            end = self._ended if number == len(steps) else steps[number][1]
             took_s = (time.monotonic() if end is None else end) - since
             mark, style = ("…", "yellow") if end is None else ("✓", "green")
+            if number == self._cut_short:
+                mark, style = "✗", "red"
             text.append(f"  {mark} ", style=style)
             text.append(what)
             text.append(f"  {took_s:.1f} s\n", style="dim")
@@ -105,6 +117,9 @@ class Bars:
 
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        # Not the last columns: there, the terminal's echo of Ctrl-C would begin a new line and the
+        # next frame would stand one line too low.
+        table.width = max(20, self._live.console.width - 4)
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, width=28)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -142,10 +157,12 @@ class Lines:
     ) -> None:
         """Nothing to leave: lines stay."""
 
-    def step(self, text: str) -> None:
+    def step(self, text: str, *, after_trouble: bool = False) -> None:  # noqa: ARG002 - the text says it
+        """A line."""
         self._say(text)
 
     def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        """A line for each that changed."""
         for name, now in lines:
             news = (now.word, now.detail)
             if self._told.get(name) != news:

@@ -25,10 +25,17 @@ def timeline_chart(rows: tuple[Row, ...], scale_s: float) -> Markup:
     lines = [_line(row, scale_s) for row in rows]
     return element(
         "section",
-        element("h3", "Timeline"),
+        element("h3", "Timeline", element("small", _legend(rows))),
         element("div", _grid(scale_s), *lines, class_="chart"),
         class_="timeline",
     )
+
+
+def _legend(rows: tuple[Row, ...]) -> str:
+    legend = "since the request was sent"
+    if any(segment.is_wait for row in rows for segment in row.segments):
+        legend += "; lighter: ended at Hautech, the next poll was still to come"
+    return legend
 
 
 def _line(row: Row, scale_s: float) -> Markup:

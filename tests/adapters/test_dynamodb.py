@@ -67,26 +67,28 @@ def raw_item(aws: DeployedAws) -> dict[str, Any]:
     return dict(answer["Item"])
 
 
-def test_create_recognises_its_own_echo(echoing):
+def test_create_recognises_its_own_echo(echoing: DynamoJobStore) -> None:
     job = new_job(requestId="sku-1")
     assert echoing.create(job) is None
     assert echoing.load("sku-1") == replace(job, version=1)
 
 
-def test_save_recognises_its_own_echo(plain, echoing):
+def test_save_recognises_its_own_echo(plain: DynamoJobStore, echoing: DynamoJobStore) -> None:
     job = stored(plain, lease=MINE)
     saved = echoing.save(transitions.note_failure(job, because="-", at=at(1)), lease=MINE)
     assert saved.version == 2
     assert plain.load("sku-1") == saved
 
 
-def test_take_lease_recognises_its_own_echo(plain, echoing):
+def test_take_lease_recognises_its_own_echo(plain: DynamoJobStore, echoing: DynamoJobStore) -> None:
     taken = echoing.take_lease(stored(plain), MINE, at=at(0))
     assert taken.lease == MINE
     assert plain.load("sku-1") == taken
 
 
-def test_somebody_elses_write_is_no_echo(plain, echoing, repeating):
+def test_somebody_elses_write_is_no_echo(
+    plain: DynamoJobStore, echoing: DynamoJobStore, repeating: RepeatingClient
+) -> None:
     job = stored(plain, lease=MINE)
 
     def another_worker() -> None:
@@ -99,14 +101,14 @@ def test_somebody_elses_write_is_no_echo(plain, echoing, repeating):
         echoing.save(job, lease=MINE)
 
 
-def test_every_write_draws_a_token_of_its_own(aws, plain):
+def test_every_write_draws_a_token_of_its_own(aws: DeployedAws, plain: DynamoJobStore) -> None:
     job = stored(plain)
     first = raw_item(aws)["writeToken"]
     plain.take_lease(job, MINE, at=at(0))
     assert raw_item(aws)["writeToken"] != first
 
 
-def test_item_has_what_lists_and_people_look_for(aws, plain):
+def test_item_has_what_lists_and_people_look_for(aws: DeployedAws, plain: DynamoJobStore) -> None:
     stored(plain, lease=MINE)
     item = raw_item(aws)
     del item["document"], item["writeToken"]
@@ -123,7 +125,7 @@ def test_item_has_what_lists_and_people_look_for(aws, plain):
     }
 
 
-def test_only_final_jobs_expire_and_only_after_their_retention(aws):
+def test_only_final_jobs_expire_and_only_after_their_retention(aws: DeployedAws) -> None:
     store = DynamoJobStore(
         clients_for(aws).dynamodb, aws.outputs.job_table_name, retention=timedelta(days=7)
     )
@@ -136,12 +138,12 @@ def test_only_final_jobs_expire_and_only_after_their_retention(aws):
     assert raw_item(aws)["expiresAtEpochS"] == {"N": str(int(expires_at.timestamp()))}
 
 
-def test_released_job_has_no_lease_fields(aws, plain):
+def test_released_job_has_no_lease_fields(aws: DeployedAws, plain: DynamoJobStore) -> None:
     plain.save(stored(plain, lease=MINE), lease=None)
     assert raw_item(aws).keys().isdisjoint({"leaseOwner", "leaseUntil"})
 
 
-def test_list_reads_on_until_it_has_enough(aws, plain):
+def test_list_reads_on_until_it_has_enough(aws: DeployedAws, plain: DynamoJobStore) -> None:
     """A page ends after 1 MB: the answer may be short of the limit although there is more."""
 
     class OneAtATime:
@@ -155,7 +157,7 @@ def test_list_reads_on_until_it_has_enough(aws, plain):
     assert len(store.list_by_state(stored(plain, request_id="x").state, limit=3)) == 3
 
 
-def test_missing_table_is_nobodys_job(aws):
+def test_missing_table_is_nobodys_job(aws: DeployedAws) -> None:
     store = DynamoJobStore(clients_for(aws).dynamodb, "no-such-table")
     with pytest.raises(SystemicError, match="no-such-table"):
         store.load("sku-1")
@@ -176,14 +178,14 @@ class RefusingClient:
         return {}
 
 
-def test_item_that_dynamodb_finds_too_large_is_named():
+def test_item_that_dynamodb_finds_too_large_is_named() -> None:
     text = "Item size has exceeded the maximum allowed size"
     client: Any = RefusingClient("ValidationException", text)
     with pytest.raises(JobTooLargeError, match="sku-1"):
         DynamoJobStore(client, "jobs").create(new_job(requestId="sku-1"))
 
 
-def test_create_that_is_refused_by_an_item_that_is_gone_by_now_is_not_stored():
+def test_create_that_is_refused_by_an_item_that_is_gone_by_now_is_not_stored() -> None:
     client: Any = RefusingClient("ConditionalCheckFailedException", "no")
     with pytest.raises(UnavailableError, match="sku-1"):
         DynamoJobStore(client, "jobs").create(new_job(requestId="sku-1"))

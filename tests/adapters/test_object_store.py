@@ -70,7 +70,7 @@ def verifying_bucket(request: pytest.FixtureRequest) -> Bucket:
     return bucket_on(request.param, request)
 
 
-def test_object_is_read_as_it_was_written(bucket):
+def test_object_is_read_as_it_was_written(bucket: Bucket) -> None:
     found = bucket.store.open(bucket.put())
     assert found.size_bytes == len(DATA)
     assert found.body.read() == DATA
@@ -78,7 +78,7 @@ def test_object_is_read_as_it_was_written(bucket):
     assert found.etag
 
 
-def test_body_is_read_in_pieces_of_the_asked_size(bucket):
+def test_body_is_read_in_pieces_of_the_asked_size(bucket: Bucket) -> None:
     body = bucket.store.open(bucket.put()).body
     pieces = list(iter(lambda: body.read(70_000), b""))
     assert [len(piece) for piece in pieces] == [70_000, 70_000, 39_200]
@@ -86,20 +86,20 @@ def test_body_is_read_in_pieces_of_the_asked_size(bucket):
     assert body.read(1) == b""
 
 
-def test_body_can_be_closed_before_its_end(bucket):
+def test_body_can_be_closed_before_its_end(bucket: Bucket) -> None:
     body = bucket.store.open(bucket.put()).body
     assert body.read(10) == DATA[:10]
     body.close()
     assert bucket.store.open(bucket.uri()).body.read() == DATA
 
 
-def test_empty_object_is_read(bucket):
+def test_empty_object_is_read(bucket: Bucket) -> None:
     found = bucket.store.open(bucket.put(b""))
     assert found.size_bytes == 0
     assert found.body.read(100) == b""
 
 
-def test_head_says_what_was_written(bucket):
+def test_head_says_what_was_written(bucket: Bucket) -> None:
     info = bucket.store.head(bucket.put())
     assert info is not None
     assert info.size_bytes == len(DATA)
@@ -107,18 +107,18 @@ def test_head_says_what_was_written(bucket):
     assert info.sha256 == SHA256
 
 
-def test_head_of_nothing_is_none(bucket):
+def test_head_of_nothing_is_none(bucket: Bucket) -> None:
     assert bucket.store.head(bucket.uri("nothing.png")) is None
 
 
-def test_head_of_somebody_elses_object_has_no_sha256(bucket):
+def test_head_of_somebody_elses_object_has_no_sha256(bucket: Bucket) -> None:
     bucket.add(bucket.uri(), DATA)
     info = bucket.store.head(bucket.uri())
     assert info is not None
     assert info.sha256 is None
 
 
-def test_file_is_written_from_its_beginning(bucket):
+def test_file_is_written_from_its_beginning(bucket: Bucket) -> None:
     file = io.BytesIO(DATA)
     file.seek(0, io.SEEK_END)
     bucket.store.put(
@@ -132,12 +132,12 @@ def test_file_is_written_from_its_beginning(bucket):
     assert bucket.store.open(bucket.uri()).body.read() == DATA
 
 
-def test_second_write_replaces_the_first(bucket):
+def test_second_write_replaces_the_first(bucket: Bucket) -> None:
     bucket.put(b"first")
     assert bucket.store.open(bucket.put(b"second")).body.read() == b"second"
 
 
-def test_each_version_can_be_read(bucket):
+def test_each_version_can_be_read(bucket: Bucket) -> None:
     first = bucket.add(bucket.uri(), b"first")
     second = bucket.add(bucket.uri(), b"second")
     assert bucket.store.open(bucket.uri(version_id=first)).body.read() == b"first"
@@ -146,23 +146,23 @@ def test_each_version_can_be_read(bucket):
     assert newest.version_id == second
 
 
-def test_missing_object_is_named_with_the_fix(bucket):
+def test_missing_object_is_named_with_the_fix(bucket: Bucket) -> None:
     with pytest.raises(ImageMissingError, match=r"s3://.*/nothing\.png"):
         bucket.store.open(bucket.uri("nothing.png"))
 
 
-def test_missing_version_is_named(bucket):
+def test_missing_version_is_named(bucket: Bucket) -> None:
     bucket.put()
     with pytest.raises(ImageMissingError, match="no-such-version"):
         bucket.store.open(bucket.uri(version_id="no-such-version"))
 
 
-def test_missing_bucket_has_no_image(bucket):
+def test_missing_bucket_has_no_image(bucket: Bucket) -> None:
     with pytest.raises(ImageMissingError, match="no-such-bucket-here"):
         bucket.store.open(S3Uri("no-such-bucket-here", "a.png"))
 
 
-def test_missing_bucket_cannot_be_written(bucket):
+def test_missing_bucket_cannot_be_written(bucket: Bucket) -> None:
     with pytest.raises(OutputForbiddenError, match="no-such-bucket-here"):
         bucket.store.put(
             S3Uri("no-such-bucket-here", "a.png"),
@@ -173,7 +173,7 @@ def test_missing_bucket_cannot_be_written(bucket):
         )
 
 
-def test_bytes_that_have_another_sha256_are_not_stored(verifying_bucket):
+def test_bytes_that_have_another_sha256_are_not_stored(verifying_bucket: Bucket) -> None:
     bucket = verifying_bucket
     with pytest.raises(OutputDamagedError):
         bucket.store.put(

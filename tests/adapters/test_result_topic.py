@@ -40,17 +40,17 @@ def topic(request: pytest.FixtureRequest) -> Topic:
     return Topic(SnsResultTopic(clients.sns, aws.outputs.result_topic_arn), received)
 
 
-def test_event_arrives_as_it_was_published(topic):
+def test_event_arrives_as_it_was_published(topic: Topic) -> None:
     topic.topic.publish(EVENT, {"status": "succeeded", "requestId": "sku-1"})
     assert topic.received() == [(EVENT, {"status": "succeeded", "requestId": "sku-1"})]
 
 
-def test_empty_attributes_are_left_out(topic):
+def test_empty_attributes_are_left_out(topic: Topic) -> None:
     topic.topic.publish(EVENT, {"status": "failed", "note": ""})
     assert topic.received() == [(EVENT, {"status": "failed"})]
 
 
-def test_missing_topic_is_nobodys_job(aws):
+def test_missing_topic_is_nobodys_job(aws: DeployedAws) -> None:
     arn = aws.outputs.result_topic_arn + "-gone"
     with pytest.raises(SystemicError, match="-gone"):
         SnsResultTopic(clients_for(aws).sns, arn).publish(EVENT, {})

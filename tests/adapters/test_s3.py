@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 from botocore.session import Session
 
 from tests.adapters.clients import clients_for
+from tests.support.aws import DeployedAws
 from worker.adapters.aws.clients import client_config
 from worker.adapters.aws.s3 import S3ObjectStore
 from worker.contracts.s3_uri import S3Uri
@@ -24,7 +25,9 @@ from worker.errors import (
     OutputForbiddenError,
     ThrottledError,
     UnavailableError,
+    WorkerError,
 )
+from worker.ports import Reader
 
 URI = S3Uri("catalog", "a.png")
 DATA = b"0123456789" * 5000
@@ -33,7 +36,7 @@ DATA = b"0123456789" * 5000
 class CuttingServer(http.server.BaseHTTPRequestHandler):
     """An S3 that promises all of DATA, sends a part of it and hangs up."""
 
-    def do_GET(self) -> None:  # noqa: N802 - http.server's name
+    def do_GET(self) -> None:
         self.send_response(200)
         self.send_header("Content-Length", str(len(DATA)))
         self.send_header("ETag", '"e"')
@@ -50,7 +53,7 @@ def cutting() -> Iterator[S3ObjectStore]:
     server = http.server.HTTPServer(("127.0.0.1", 0), CuttingServer)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    client = Session().create_client(
+    client: Any = Session().create_client(
         "s3",
         region_name="eu-west-1",
         endpoint_url=f"http://127.0.0.1:{server.server_port}",
@@ -66,12 +69,18 @@ def cutting() -> Iterator[S3ObjectStore]:
 
 
 @pytest.mark.parametrize("size", [-1, 7_000, 50_000, 60_000])
-def test_body_that_breaks_off_is_never_taken_for_complete(cutting, size):
+def test_body_that_breaks_off_is_never_taken_for_complete(
+    cutting: S3ObjectStore, size: int
+) -> None:
     body = cutting.open(URI).body
     with pytest.raises(UnavailableError, match=r"s3://catalog/a\.png: \d+ bytes are missing"):
-        while body.read(size):
-            pass
+        read_all(body, size)
     body.close()
+
+
+def read_all(body: Reader, size: int) -> None:
+    while body.read(size):
+        pass
 
 
 class RefusingClient:
@@ -124,12 +133,14 @@ def put(store: S3ObjectStore) -> None:
         ("InternalError", 500, UnavailableError),
     ],
 )
-def test_each_answer_to_a_read_has_its_meaning(code, status, error):
+def test_each_answer_to_a_read_has_its_meaning(
+    code: str, status: int, error: type[WorkerError]
+) -> None:
     with pytest.raises(error, match=r"s3://catalog/a\.png"):
         store_that_answers(code, status).open(URI)
 
 
-def test_refused_read_says_which_permission_and_what_else_it_may_be():
+def test_refused_read_says_which_permission_and_what_else_it_may_be() -> None:
     with pytest.raises(ImageForbiddenError) as refused:
         store_that_answers("AccessDenied", 403).open(URI)
     assert "s3:GetObject " in refused.value.message
@@ -138,7 +149,7 @@ def test_refused_read_says_which_permission_and_what_else_it_may_be():
         store_that_answers("AccessDenied", 403).open(S3Uri("catalog", "a.png", "v1"))
 
 
-def test_version_id_of_the_wrong_form_is_a_missing_version():
+def test_version_id_of_the_wrong_form_is_a_missing_version() -> None:
     store = store_that_answers("InvalidArgument", 400, "Invalid version id specified")
     with pytest.raises(ImageMissingError, match="version v1"):
         store.open(S3Uri("catalog", "a.png", "v1"))
@@ -156,18 +167,20 @@ def test_version_id_of_the_wrong_form_is_a_missing_version():
         ("ServiceUnavailable", 503, UnavailableError),
     ],
 )
-def test_each_answer_to_a_write_has_its_meaning(code, status, error):
+def test_each_answer_to_a_write_has_its_meaning(
+    code: str, status: int, error: type[WorkerError]
+) -> None:
     with pytest.raises(error, match=r"s3://catalog/a\.png"):
         put(store_that_answers(code, status))
 
 
-def test_head_tells_missing_from_forbidden():
+def test_head_tells_missing_from_forbidden() -> None:
     assert store_that_answers("404", 404).head(URI) is None
     with pytest.raises(OutputForbiddenError, match="s3:GetObject"):
         store_that_answers("403", 403).head(URI)
 
 
-def test_put_neither_waits_for_leave_nor_hashes_the_body_again(aws):
+def test_put_neither_waits_for_leave_nor_hashes_the_body_again(aws: DeployedAws) -> None:
     s3 = clients_for(aws).s3
     seen: list[dict[str, str]] = []
 

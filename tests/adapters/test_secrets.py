@@ -33,7 +33,7 @@ def vault_with(request: pytest.FixtureRequest) -> Callable[[str], Vault]:
     return make
 
 
-def test_values_of_a_secret_are_read(vault_with):
+def test_values_of_a_secret_are_read(vault_with: Callable[[str], Vault]) -> None:
     vault = vault_with('{"HAUTECH_API_TOKEN": "t-1", "other": "x"}')
     assert vault.read(vault.arn) == {"HAUTECH_API_TOKEN": "t-1", "other": "x"}
 
@@ -47,7 +47,9 @@ def test_values_of_a_secret_are_read(vault_with):
         ('{"HAUTECH_API_TOKEN": {"hush-hush": 1}}', "not a JSON object"),
     ],
 )
-def test_unusable_secret_is_named_and_not_shown(vault_with, text, rule):
+def test_unusable_secret_is_named_and_not_shown(
+    vault_with: Callable[[str], Vault], text: str, rule: str
+) -> None:
     vault = vault_with(text)
     with pytest.raises(SettingsError, match=rule) as refused:
         vault.read(vault.arn)
@@ -58,7 +60,7 @@ def test_unusable_secret_is_named_and_not_shown(vault_with, text, rule):
     assert chained is None
 
 
-def test_missing_secret_is_named(vault_with):
+def test_missing_secret_is_named(vault_with: Callable[[str], Vault]) -> None:
     vault = vault_with("{}")
     with pytest.raises(SettingsError, match=r"no-such-secret.*there is no such secret"):
         vault.read("no-such-secret")

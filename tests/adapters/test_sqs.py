@@ -10,6 +10,7 @@ from botocore.exceptions import ReadTimeoutError
 
 from tests.adapters.clients import clients_for
 from tests.adapters.test_work_queue import REASON
+from tests.support.aws import DeployedAws
 from worker.adapters.aws.sqs import (
     MAX_MESSAGE_BYTES,
     SqsQueue,
@@ -64,7 +65,7 @@ def ten() -> Iterator[ThreadPoolExecutor]:
         yield pool
 
 
-def test_ten_sends_at_a_time_are_one_request(ten):
+def test_ten_sends_at_a_time_are_one_request(ten: ThreadPoolExecutor) -> None:
     client = ScriptedClient()
     queue = queue_on(client)
     list(ten.map(lambda n: queue.send_batched(f"{n}", delay_s=7), range(10)))
@@ -73,7 +74,7 @@ def test_ten_sends_at_a_time_are_one_request(ten):
     queue.close()
 
 
-def test_each_entry_of_a_batch_gets_its_own_outcome(ten):
+def test_each_entry_of_a_batch_gets_its_own_outcome(ten: ThreadPoolExecutor) -> None:
     client = ScriptedClient(
         {
             "3": {"Code": "InternalError", "Message": "oops", "SenderFault": False},
@@ -107,7 +108,7 @@ def outcome_of(queue: SqsQueue, body: str) -> WorkerError | None:
     return None
 
 
-def test_request_that_fails_as_a_whole_fails_for_everybody(ten):
+def test_request_that_fails_as_a_whole_fails_for_everybody(ten: ThreadPoolExecutor) -> None:
     class Silent:
         def send_message_batch(self, **_: Any) -> Any:
             raise ReadTimeoutError(endpoint_url="http://127.0.0.1:1/")
@@ -133,7 +134,7 @@ def test_request_that_fails_as_a_whole_fails_for_everybody(ten):
         },
     ],
 )
-def test_message_that_is_not_ours_any_more_is_false_and_no_error(failure):
+def test_message_that_is_not_ours_any_more_is_false_and_no_error(failure: dict[str, str]) -> None:
     queue = queue_on(ScriptedClient({"old": {**failure, "SenderFault": True}}))
     answers = [
         queue.delete_soon("old"),
@@ -144,7 +145,7 @@ def test_message_that_is_not_ours_any_more_is_false_and_no_error(failure):
     assert [answer.result() for answer in answers] == [False, False, True]
 
 
-def test_other_bad_parameters_are_errors():
+def test_other_bad_parameters_are_errors() -> None:
     failure = {"Code": "InvalidParameterValue", "Message": "VisibilityTimeout", "SenderFault": True}
     queue = queue_on(ScriptedClient({"handle": failure}))
     answer = queue.change_visibility_soon("handle", 3)
@@ -153,7 +154,7 @@ def test_other_bad_parameters_are_errors():
         answer.result()
 
 
-def test_close_sends_what_waits():
+def test_close_sends_what_waits() -> None:
     client = ScriptedClient()
     queue = queue_on(client)
     answers = [queue.delete_soon(f"{n}") for n in range(3)]
@@ -167,11 +168,11 @@ def test_close_sends_what_waits():
     ("seconds", "whole"),
     [(0, 0), (-1, 0), (0.01, 1), (1.0, 1), (2.1, 3), (43_200, 43_200), (1e9, 43_200)],
 )
-def test_visibility_is_rounded_up_within_the_limits_of_sqs(seconds, whole):
+def test_visibility_is_rounded_up_within_the_limits_of_sqs(seconds: float, whole: int) -> None:
     assert whole_seconds(seconds) == whole
 
 
-def test_reason_that_does_not_fit_beside_the_body_is_shortened_to_what_does():
+def test_reason_that_does_not_fit_beside_the_body_is_shortened_to_what_does() -> None:
     attributes = REASON.to_attributes()
     room_for_the_code = len("errorCode" + "String" + "image.missing")
     body = "x" * (MAX_MESSAGE_BYTES - room_for_the_code - len("errorStageStringupload") - 60)
@@ -182,7 +183,7 @@ def test_reason_that_does_not_fit_beside_the_body_is_shortened_to_what_does():
     assert fitting("short", attributes) == attributes
 
 
-def test_largest_message_can_be_dead_lettered(ministack_aws):
+def test_largest_message_can_be_dead_lettered(ministack_aws: DeployedAws) -> None:
     sqs = clients_for(ministack_aws).sqs
     polls = SqsQueue(sqs, ministack_aws.outputs.poll_queue_url)
     dead_letters = SqsQueue(sqs, ministack_aws.outputs.dead_letter_queue_url)
@@ -193,17 +194,17 @@ def test_largest_message_can_be_dead_lettered(ministack_aws):
     dead_letters.close()
 
 
-def test_attributes_of_the_queue_say_how_it_is_set_up(aws):
+def test_attributes_of_the_queue_say_how_it_is_set_up(aws: DeployedAws) -> None:
     queue = SqsQueue(clients_for(aws).sqs, aws.outputs.poll_queue_url)
     attributes = queue.attributes()
     assert attributes["VisibilityTimeout"] == "300"
     assert "maxReceiveCount" in attributes["RedrivePolicy"]
 
 
-def test_missing_queue_is_nobodys_job(aws):
+def test_missing_queue_is_nobodys_job(aws: DeployedAws) -> None:
     queue = SqsQueue(clients_for(aws).sqs, aws.outputs.poll_queue_url + "-gone")
-    with pytest.raises(SystemicError, match="-gone.*does not exist"):
+    with pytest.raises(SystemicError, match=r"-gone.*does not exist"):
         queue.receive(wait_s=0, visibility_s=30)
-    with pytest.raises(SystemicError, match="-gone.*does not exist"):
+    with pytest.raises(SystemicError, match=r"-gone.*does not exist"):
         queue.send_batched("one")
     queue.close()

@@ -59,7 +59,7 @@ def only(queue: SqsQueue | MemoryQueue) -> QueueMessage:
     return message
 
 
-def test_poll_message_arrives_as_it_was_sent(queues):
+def test_poll_message_arrives_as_it_was_sent(queues: Queues) -> None:
     queues.work.send_poll(POLL, delay_s=0)
     message = only(queues.polls)
     assert parse_poll(message.body) == POLL
@@ -68,12 +68,12 @@ def test_poll_message_arrives_as_it_was_sent(queues):
     assert message.message_id
 
 
-def test_delayed_poll_is_not_visible_yet(queues):
+def test_delayed_poll_is_not_visible_yet(queues: Queues) -> None:
     queues.work.send_poll(POLL, delay_s=900)
     assert received(queues.polls) == []
 
 
-def test_polls_of_many_threads_all_arrive(queues):
+def test_polls_of_many_threads_all_arrive(queues: Queues) -> None:
     with ThreadPoolExecutor(12) as pool:
         messages = [PollMessage(request_id=f"sku-{n}", ticket=n) for n in range(25)]
         list(pool.map(lambda one: queues.work.send_poll(one, delay_s=0), messages))
@@ -81,7 +81,7 @@ def test_polls_of_many_threads_all_arrive(queues):
     assert sorted(found, key=lambda one: one.ticket) == messages
 
 
-def test_dead_letter_keeps_the_body_and_says_why(queues):
+def test_dead_letter_keeps_the_body_and_says_why(queues: Queues) -> None:
     body = '{"workflow": "naomi", "prompt": "Kleid – größer\\u2028 als sonst", "x": "<&>"}'
     queues.work.send_dead_letter(body, REASON)
     message = only(queues.dead_letters)
@@ -89,7 +89,7 @@ def test_dead_letter_keeps_the_body_and_says_why(queues):
     assert DeadLetterReason.from_attributes(message.attributes) == REASON
 
 
-def test_dead_letter_of_an_unreadable_message_has_fewer_attributes(queues):
+def test_dead_letter_of_an_unreadable_message_has_fewer_attributes(queues: Queues) -> None:
     unreadable = DeadLetterReason(
         error_code="request.malformed",
         error_message="not JSON",
@@ -102,19 +102,19 @@ def test_dead_letter_of_an_unreadable_message_has_fewer_attributes(queues):
     assert DeadLetterReason.from_attributes(only(queues.dead_letters).attributes) == unreadable
 
 
-def test_received_message_is_invisible_to_others(queues):
+def test_received_message_is_invisible_to_others(queues: Queues) -> None:
     queues.polls.send("one")
     only(queues.polls)
     assert received(queues.polls) == []
 
 
-def test_no_more_messages_come_than_were_asked_for(queues):
+def test_no_more_messages_come_than_were_asked_for(queues: Queues) -> None:
     for number in range(3):
         queues.polls.send(f"{number}")
     assert len(queues.polls.receive(max_messages=2, wait_s=0, visibility_s=300)) <= 2
 
 
-def test_message_that_is_handed_back_comes_again_and_is_counted(queues):
+def test_message_that_is_handed_back_comes_again_and_is_counted(queues: Queues) -> None:
     queues.polls.send("one")
     first = only(queues.polls)
     assert queues.polls.change_visibility(first.receipt_handle, 0)
@@ -125,13 +125,13 @@ def test_message_that_is_handed_back_comes_again_and_is_counted(queues):
     assert again.receipt_handle != first.receipt_handle
 
 
-def test_message_that_is_hidden_longer_stays_hidden(queues):
+def test_message_that_is_hidden_longer_stays_hidden(queues: Queues) -> None:
     queues.polls.send("one")
     assert queues.polls.change_visibility(only(queues.polls).receipt_handle, 600)
     assert received(queues.polls) == []
 
 
-def test_deleted_message_is_gone(queues):
+def test_deleted_message_is_gone(queues: Queues) -> None:
     queues.polls.send("one")
     message = only(queues.polls)
     assert queues.polls.delete(message.receipt_handle)
@@ -139,11 +139,11 @@ def test_deleted_message_is_gone(queues):
     assert received(queues.polls) == []
 
 
-def test_receipt_handle_that_never_was_is_no_error(queues):
+def test_receipt_handle_that_never_was_is_no_error(queues: Queues) -> None:
     assert queues.polls.delete("made-up") is False
     assert queues.polls.change_visibility("made-up", 5) is False
 
 
-def test_attributes_arrive_and_empty_ones_are_left_out(queues):
+def test_attributes_arrive_and_empty_ones_are_left_out(queues: Queues) -> None:
     queues.polls.send("one", attributes={"state": "ready", "empty": ""})
     assert only(queues.polls).attributes == {"state": "ready"}

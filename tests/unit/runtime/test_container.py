@@ -1,8 +1,8 @@
 from collections.abc import Iterator
 
 import pytest
-import structlog
 
+from tests.support.logs import all_logs
 from tests.unit.runtime.fakes import PATIENCE_S, FakeEngine, FakeQueue, message
 from worker.jobs.outcomes import PollAgain, RetryLater
 from worker.runtime.container import Container, ContainerConfig
@@ -99,7 +99,7 @@ def test_an_engine_that_breaks_its_promise_leaves_the_message_to_come_back(
 ) -> None:
     rig = make()
     rig.engine.outcomes = {"bad": RuntimeError("a bug")}
-    with structlog.testing.capture_logs() as lines:
+    with all_logs() as lines:
         rig.container.start()
         rig.requests.put(message("bad"), message("good"))
         rig.requests.wait_for(lambda: rig.requests.deleted == ["receipt-good"])

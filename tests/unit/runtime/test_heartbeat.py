@@ -2,9 +2,8 @@ import threading
 import time
 from concurrent.futures import Future
 
-import structlog
-
-from tests.unit.runtime.fakes import PATIENCE_S, FakeMonotonic, FakeQueue, answered
+from tests.support.logs import all_logs
+from tests.unit.runtime.fakes import PATIENCE_S, FakeMonotonic, FakeQueue
 from worker.errors import UnavailableError
 from worker.runtime.heartbeat import Heartbeat
 from worker.runtime.slots import Kind
@@ -51,7 +50,7 @@ def test_an_extension_that_failed_is_tried_again_soon() -> None:
     heartbeat.hold(Kind.REQUESTS, ["a"], received_at_s=clock.now_s)
     requests.answer = UnavailableError("SQS is away")
     clock.now_s += 30
-    with structlog.testing.capture_logs() as lines:
+    with all_logs() as lines:
         heartbeat.beat()
     assert [(line["action"], line["reason"]) for line in lines] == [
         ("heartbeat_failed", "SQS is away")
@@ -97,7 +96,7 @@ def test_letting_go_waits_for_an_extension_under_way() -> None:
             entered.set()
             assert may_answer.wait(PATIENCE_S)
             order.append("extended")
-            return answered(True)
+            return super().change_visibility_soon(receipt_handle, seconds)
 
     queues = {Kind.REQUESTS: SlowQueue(), Kind.POLLS: FakeQueue()}
     heartbeat = Heartbeat(queues, visibility_s=60, monotonic=clock)

@@ -3,8 +3,8 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-import structlog
 
+from tests.support.logs import all_logs
 from tests.unit.runtime.fakes import FakeMonotonic, FakeQueue, message
 from worker.adapters.messages import QueueMessage
 from worker.errors import CredentialsRefusedError, ThrottledError, UnavailableError
@@ -71,7 +71,7 @@ def test_trouble_is_told_once_and_its_end_once() -> None:
         UnavailableError("SQS is away [request id 2]"),
         CredentialsRefusedError("who are you?"),
     ]
-    with structlog.testing.capture_logs() as lines:
+    with all_logs() as lines:
         for _ in range(5):
             rig.receiver.receive_once()
     assert [(line["action"], line.get("reason")) for line in lines] == [
@@ -86,7 +86,7 @@ def test_trouble_is_told_once_and_its_end_once() -> None:
 def test_the_wait_after_failures_grows_and_is_bounded() -> None:
     rig = Rig()
     rig.queue.failures = [UnavailableError("away") for _ in range(5000)]
-    with structlog.testing.capture_logs():
+    with all_logs():
         waits = [rig.receiver.receive_once() for _ in range(5000)]
     assert 1 <= waits[0] <= 4
     assert max(waits) <= MAX_BACKOFF_S
@@ -104,7 +104,7 @@ def test_the_servers_advice_wins_over_our_backoff() -> None:
 def test_a_bug_in_a_receive_does_not_end_the_receiver() -> None:
     rig = Rig()
     rig.queue.failures = [RuntimeError("a bug")]
-    with structlog.testing.capture_logs() as lines:
+    with all_logs() as lines:
         assert rig.receiver.receive_once() > 0
     assert lines[0]["action"] == "receive_raised"
     rig.queue.put(message("a"))
@@ -119,7 +119,7 @@ def test_the_state_tells_success_trouble_and_recovery() -> None:
     rig.clock.now_s += 5
     assert rig.receiver.state().last_success_age_s == pytest.approx(5)
     rig.queue.failures = [UnavailableError("away")]
-    with structlog.testing.capture_logs():
+    with all_logs():
         rig.receiver.receive_once()
         assert rig.receiver.state().trouble == "away"
         rig.receiver.receive_once()
@@ -130,7 +130,7 @@ def test_the_state_tells_success_trouble_and_recovery() -> None:
 def test_a_failure_wait_ends_with_the_stop() -> None:
     rig = Rig()
     rig.queue.failures = [ThrottledError("slow down", retry_after_s=30)] * 3
-    with structlog.testing.capture_logs():
+    with all_logs():
         rig.receiver.start()
         rig.queue.wait_for(lambda: rig.queue.asked)
         rig.stopping.set()

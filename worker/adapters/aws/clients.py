@@ -12,6 +12,7 @@ from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 import botocore.session
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoRegionError
 
@@ -119,7 +120,7 @@ class AwsClients:
             )
             raise SettingsError([problem]) from error
         if service == "s3":
-            client.meta.events.register("before-call.s3.PutObject", _without_expect)
+            client.meta.events.register("request-created.s3.PutObject", _without_expect)
         return client
 
 
@@ -156,11 +157,11 @@ def _region(session: botocore.session.Session) -> str | None:
     return region
 
 
-def _without_expect(params: dict[str, Any], **_: object) -> None:
+def _without_expect(request: AWSRequest, **_: object) -> None:
     """Sends headers and body at once instead of waiting for `100 Continue` between them.
 
     botocore asks for it with every file-like body. It saves bandwidth when an upload of gigabytes
     is refused; for pictures of a few megabytes it is a round trip (or a second, where the other
     side does not know it) per upload.
     """
-    params["headers"].pop("Expect", None)
+    del request.headers["Expect"]  # no error where there is none

@@ -1,0 +1,1 @@
+"""How fast, how frugal and how small a worker is: measured against the sandbox, beside a bare floor."""

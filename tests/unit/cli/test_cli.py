@@ -1,0 +1,105 @@
+"""The command line as a whole: help, versions, errors, and what it does not import."""
+
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.unit.cli.conftest import ENVIRONMENT
+from worker import __version__
+from worker.adapters.memory import MemoryJobStore
+from worker.errors import CredentialsRefusedError
+from worker.runtime.cli import COMMANDS, app
+
+PROBE = """
+import sys
+from worker.runtime.cli import main
+sys.argv = ["hautech-worker", {words}]
+try:
+    main()
+finally:
+    print(*sorted({{name.partition(".")[0] for name in sys.modules}}), file=sys.stderr)
+"""
+
+
+def imported_by(*words: str) -> set[str]:
+    code = PROBE.format(words=", ".join(map(repr, words)))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return set(done.stderr.splitlines()[-1].split())
+
+
+@pytest.mark.parametrize("words", [("--help",), ("schema", "event"), ("--version",)])
+def test_help_and_schema_do_not_load_the_sdk(words: tuple[str, ...]) -> None:
+    assert not imported_by(*words) & {"boto3", "botocore", "requests", "structlog"}
+
+
+def test_help_names_every_command() -> None:
+    done = CliRunner().invoke(app, ["--help"])
+
+    assert done.exit_code == 0
+    assert all(
+        name in done.output and entry.summary in done.output for name, entry in COMMANDS.items()
+    )
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_explains_itself_in_80_columns(name: str, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+
+    done = CliRunner().invoke(app, [name, "--help"])
+
+    assert done.exit_code == 0
+    assert COMMANDS[name].summary.split()[0] in done.output
+    assert max(len(line) for line in done.output.splitlines()) <= 80
+
+
+def test_version_is_told() -> None:
+    assert CliRunner().invoke(app, ["--version"]).output == f"hautech-worker {__version__}\n"
+
+
+def test_a_mistyped_command_is_answered_with_the_right_one() -> None:
+    done = CliRunner().invoke(app, ["jbos"])
+
+    assert done.exit_code == 2
+    assert "Did you mean 'jobs'" in done.stderr
+
+
+def test_all_problems_of_the_settings_are_told_at_once(monkeypatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("WORKER_CONCURRENCY", "many")
+
+    done = CliRunner().invoke(app, ["run"])
+
+    assert done.exit_code == 2
+    assert done.stdout == ""
+    required = [name for name in ENVIRONMENT if name.startswith("WORKER_")]
+    assert [name for name in required if f"{name}: not set" not in done.stderr] == []
+    assert "-> stack output JobTableName" in done.stderr
+    assert "WORKER_CONCURRENCY: 'many': must be a whole number" in done.stderr
+
+
+def test_a_command_asks_only_for_the_settings_that_it_needs(monkeypatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+
+    done = CliRunner().invoke(app, ["jobs"])
+
+    assert done.exit_code == 2
+    assert "WORKER_JOB_TABLE" in done.stderr
+    assert "QUEUE_URL" not in done.stderr
+    assert "HAUTECH" not in done.stderr
+
+
+def test_our_own_errors_end_a_command_with_a_sentence(invoke, monkeypatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise CredentialsRefusedError("DynamoDB Query on jobs: refused; give the process a role")
+
+    monkeypatch.setattr(MemoryJobStore, "list_by_state", refuse)
+
+    done = invoke("jobs")
+
+    assert done.exit_code == 1
+    assert done.stderr == "error: DynamoDB Query on jobs: refused; give the process a role\n"

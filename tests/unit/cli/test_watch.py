@@ -1,0 +1,174 @@
+"""`watch`: progress that only grows, gentle reads, and an end when the named jobs have ended."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from tests.builders import at, body, new_job, running_job, with_uploads
+from worker.adapters.memory import MemoryJobStore
+from worker.errors import ThrottledError
+from worker.runtime.commands.following import Following
+from worker.runtime.commands.live import Show
+from worker.runtime.commands.progress import progress_of
+
+
+def show(services, *, terminal: bool = False, height: int = 30, **more) -> tuple[Show, io.StringIO]:
+    text = io.StringIO()
+    console = Console(
+        file=text, width=80, height=height, force_terminal=terminal, color_system=None
+    )
+    return Show(console=console, clock=services.clock, **more), text
+
+
+@pytest.mark.parametrize("workflow", ["full-naomi", "naomi"])
+def test_progress_of_a_job_only_ever_grows(service, workflow) -> None:
+    service.send(body(workflow))
+    done = [progress_of(None, now=at(0)).done]
+    while service.step():
+        for job in service.world.store.all_jobs():
+            progress = progress_of(job, now=service.world.clock.now())
+            assert progress.done <= progress.total
+            done.append(progress.done)
+
+    assert done == sorted(done)
+    last = progress_of(service.job, now=at(0))
+    assert (last.done, last.result) == (last.total, "succeeded")
+
+
+def test_progress_says_what_is_done_now() -> None:
+    assert progress_of(new_job(), now=at(0)).doing == "uploading 2 images"
+    assert progress_of(with_uploads(new_job()), now=at(0)).doing == "submitting"
+    assert progress_of(running_job(), now=at(12)).doing == "full-naomi runs for 12 s"
+    both = progress_of(running_job("naomi"), now=at(2)).doing
+    assert both == "prepare-pose runs for 2.0 s, prepare-image runs for 2.0 s"
+
+
+def test_watching_ends_when_all_named_jobs_have_ended(service, services) -> None:
+    service.send(body(requestId="one"))
+    service.send(body("prepare-image", requestId="two", input={"imageId": "s3://catalog/no.png"}))
+    following = Following(services.store, ["one", "two"])
+    showing, text = show(services, pause=lambda _: service.step())
+
+    showing.until_over(following)
+
+    assert following.is_over()
+    lines = text.getvalue().splitlines()
+    assert len(lines) == len(set(lines))
+    assert any("one  running  full-naomi runs" in line for line in lines)
+    assert any("one  succeeded  s3://shop/generated/" in line for line in lines)
+    assert any("two  failed  image.missing" in line for line in lines)
+
+
+def test_a_job_that_has_ended_is_not_read_again(service, services, monkeypatch) -> None:
+    service.send(body(requestId="one"))
+    service.run()
+    loads: list[str] = []
+    real = MemoryJobStore.load
+    monkeypatch.setattr(
+        MemoryJobStore, "load", lambda store, one: loads.append(one) or real(store, one)
+    )
+    following = Following(services.store, ["one", "two"])
+
+    for _ in range(3):
+        following.refresh()
+
+    assert loads.count("one") == 1
+    assert loads.count("two") == 3
+
+
+def test_without_names_only_changed_jobs_are_read_and_ended_ones_stay(
+    service, services, monkeypatch
+) -> None:
+    services.store.create(running_job(requestId="one"))
+    services.store.create(running_job(requestId="two"))
+    following = Following(services.store)
+    following.refresh()
+    loads: list[str] = []
+    real = MemoryJobStore.load
+    monkeypatch.setattr(
+        MemoryJobStore, "load", lambda store, one: loads.append(one) or real(store, one)
+    )
+
+    following.refresh()
+    assert loads == []
+    services.store.forget("two")
+    following.refresh()
+
+    assert loads == ["two"]
+    assert {line.request_id for line in following.lines(now=at(1))} == {"one", "two"}
+    assert not following.is_over()
+
+
+def test_trouble_of_the_store_is_told_and_watching_goes_on(service, services, monkeypatch) -> None:
+    service.send(body(requestId="one"))
+    service.run()
+    real, calls = MemoryJobStore.load, []
+
+    def load(store, one):
+        calls.append(one)
+        if len(calls) == 1:
+            raise ThrottledError("DynamoDB GetItem: slow down")
+        return real(store, one)
+
+    monkeypatch.setattr(MemoryJobStore, "load", load)
+    showing, text = show(services, pause=lambda _: None)
+
+    showing.until_over(Following(services.store, ["one"]))
+
+    assert "trying again: DynamoDB GetItem: slow down" in text.getvalue()
+    assert "one  succeeded" in text.getvalue()
+
+
+def test_a_terminal_gets_bars_that_fit_it_with_open_jobs_first(service, services) -> None:
+    service.send(body(requestId="done-before"))
+    service.run()
+    for number in range(20):
+        services.store.create(running_job(requestId=f"sku-{number:02}"))
+    ids = ["done-before", *(f"sku-{number:02}" for number in range(20))]
+    showing, text = show(services, terminal=True, height=12)
+
+    showing.once(Following(services.store, ids))
+
+    lines = text.getvalue().splitlines()
+    assert len(lines) <= 12
+    assert max(map(len, lines)) <= 80
+    assert "done-before" not in text.getvalue()
+    assert "━" in lines[0]
+    assert "… and 13 more jobs" in text.getvalue()
+    assert "1 of 21 jobs over" in text.getvalue()
+
+
+def test_once_shows_one_frame(invoke, service) -> None:
+    service.send(body(requestId="one"))
+    service.run()
+
+    done = invoke("watch", "one", "not-there", "--once")
+
+    assert done.exit_code == 0
+    assert "one" in done.stdout
+    assert "queued" in done.stdout
+    assert "1 of 2 jobs over" in done.stdout
+
+
+def test_the_exit_code_says_whether_all_succeeded(invoke, service) -> None:
+    service.send(body(requestId="good"))
+    service.send(body("prepare-image", requestId="bad", input={"imageId": "s3://catalog/no.png"}))
+    service.run()
+
+    assert invoke("watch", "good").exit_code == 0
+    assert invoke("watch", "good", "bad").exit_code == 1
+
+
+@pytest.mark.parametrize(("words", "code"), [(("one",), 130), ((), 0)])
+def test_ctrl_c_ends_watching(invoke, monkeypatch, words, code) -> None:
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Show, "until_over", interrupt)
+
+    assert invoke("watch", *words).exit_code == code
+
+
+def test_nothing_to_watch_is_said(invoke) -> None:
+    assert "No job is open" in invoke("watch", "--once").stdout

@@ -1,0 +1,21 @@
+"""The page on containers names every permission that a call of the worker needs."""
+
+import re
+
+from tests.unit.docs.pages import ROOT, read
+
+PAGE = "docs/how-to/run-in-a-container.md"
+_PERMISSION = r"(?:sqs|sns|s3|dynamodb|secretsmanager):[A-Z]\w+"
+
+
+def named_in_the_code() -> set[str]:
+    files = (ROOT / "worker").rglob("*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    return set(re.findall(rf'AwsCall\([^)]*"({_PERMISSION})"', text))
+
+
+def test_every_permission_is_named() -> None:
+    needed = named_in_the_code()
+
+    assert len(needed) > 10
+    assert needed <= set(re.findall(rf"`({_PERMISSION})`", read(PAGE)))

@@ -1,0 +1,226 @@
+"""The one file that knows both sides: settings become adapters, and adapters become an engine.
+
+Everything is made when it is first asked for, so a command that reads the job table opens no
+queue, and nothing asks for a Hautech token before it is needed.
+"""
+
+from __future__ import annotations
+
+import random
+import uuid
+from functools import cached_property
+
+from worker import __version__
+from worker.adapters.aws.clients import AwsClients
+from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.adapters.aws.s3 import S3ObjectStore
+from worker.adapters.aws.secrets_manager import SecretsManager
+from worker.adapters.aws.sns import SnsResultTopic
+from worker.adapters.aws.sqs import SqsQueue, SqsWorkQueue
+from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
+from worker.adapters.reloading_token import ReloadingToken
+from worker.adapters.system_clock import SystemClock
+from worker.engine.engine import Engine
+from worker.engine.rules import EngineRules
+from worker.errors import CredentialsRefusedError, Problem, SettingsError
+from worker.hautech.auth import KeySecretError, SelfSignedToken, StaticToken, TokenProvider
+from worker.hautech.client import HautechClient
+from worker.hautech.config import ClientConfig
+from worker.jobs.pacing import PollBounds
+from worker.settings import (
+    SETTINGS,
+    ApiToken,
+    ApplicationKey,
+    Settings,
+    StoredCredentials,
+    parse_stored_credentials,
+)
+
+CONNECT_TIMEOUT_S = 5.0
+READ_TIMEOUT_S = 15.0
+"""Together the longest that the paid call can last: `EngineRules.paid_call_s`."""
+
+DELETE_LINGER_S = 0.25
+"""How long the delete of a request waits for company; nothing waits for it."""
+
+HAND_BACK_LINGER_S = 0.15
+"""The same for polls; it makes the next poll as much later."""
+
+SEND_LINGER_S = 0.1
+"""The same for a new poll message, for which a thread waits."""
+
+
+class Application:
+    """A worker's parts, by the names under which drivers and commands use them.
+
+    Any of them raises SettingsError when it needs a setting that `load_settings` was told not to
+    need, or when a setting turns out to be unusable.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.clock = SystemClock()
+
+    @cached_property
+    def clients(self) -> AwsClients:
+        """The AWS SDK."""
+        return AwsClients(self.settings.concurrency)
+
+    @cached_property
+    def request_queue(self) -> SqsQueue:
+        """Where requests come from."""
+        url = _needed("WORKER_REQUEST_QUEUE_URL", self.settings.request_queue_url)
+        return SqsQueue(self.clients.sqs, url, linger_s=DELETE_LINGER_S)
+
+    @cached_property
+    def poll_queue(self) -> SqsQueue:
+        """Where the jobs that wait come from."""
+        url = _needed("WORKER_POLL_QUEUE_URL", self.settings.poll_queue_url)
+        return SqsQueue(self.clients.sqs, url, linger_s=HAND_BACK_LINGER_S)
+
+    @cached_property
+    def dead_letter_queue(self) -> SqsQueue:
+        """Where requests go that failed."""
+        url = _needed("WORKER_DEAD_LETTER_QUEUE_URL", self.settings.dead_letter_queue_url)
+        return SqsQueue(self.clients.sqs, url)
+
+    @cached_property
+    def work_queue(self) -> SqsWorkQueue:
+        """What the engine sends."""
+        url = _needed("WORKER_POLL_QUEUE_URL", self.settings.poll_queue_url)
+        polls = SqsQueue(self.clients.sqs, url, linger_s=SEND_LINGER_S)
+        return SqsWorkQueue(polls=polls, dead_letters=self.dead_letter_queue)
+
+    @cached_property
+    def store(self) -> DynamoJobStore:
+        """The records of all jobs."""
+        table = _needed("WORKER_JOB_TABLE", self.settings.job_table)
+        return DynamoJobStore(self.clients.dynamodb, table)
+
+    @cached_property
+    def objects(self) -> S3ObjectStore:
+        """Images in, pictures out."""
+        return S3ObjectStore(self.clients.s3)
+
+    @cached_property
+    def topic(self) -> SnsResultTopic:
+        """Where results are announced."""
+        arn = _needed("WORKER_RESULT_TOPIC_ARN", self.settings.result_topic_arn)
+        return SnsResultTopic(self.clients.sns, arn)
+
+    @cached_property
+    def tokens(self) -> TokenProvider:
+        """How we sign in at Hautech."""
+        credentials = self.settings.hautech_credentials
+        if isinstance(credentials, StoredCredentials):
+            stored = credentials
+            return ReloadingToken(lambda: self._stored_tokens(stored))
+        if credentials is None:
+            _needed("HAUTECH_API_TOKEN", "")
+            raise AssertionError("unreachable: _needed raises")
+        return _provider(credentials)
+
+    @cached_property
+    def hautech(self) -> HautechClient:
+        """The Hautech API."""
+        settings = self.settings
+        config = ClientConfig(
+            api_url=settings.hautech_api_url,
+            pool_size=settings.concurrency,
+            connect_timeout_s=CONNECT_TIMEOUT_S,
+            read_timeout_s=READ_TIMEOUT_S,
+            run_route=settings.hautech_run_route,
+            allowed_hosts=settings.hautech_download_hosts,
+            proxy_url=settings.proxy_url.reveal() if settings.proxy_url else None,
+            ca_bundle=settings.ca_bundle,
+            user_agent=f"hautech-worker/{__version__}",
+        )
+        return HautechClient(config, self.tokens)
+
+    @cached_property
+    def gateway(self) -> HautechGateway:
+        """Hautech, as the engine sees it."""
+        config = GatewayConfig(
+            upload_ttl_s=self.settings.hautech_upload_ttl_s,
+            output_max_bytes=self.rules.output_max_bytes,
+        )
+        return HautechGateway(self.hautech, config)
+
+    @cached_property
+    def rules(self) -> EngineRules:
+        """The limits and waiting times of the engine."""
+        settings = self.settings
+        return EngineRules(
+            input_buckets=frozenset(settings.input_buckets),
+            output_buckets=frozenset(settings.output_buckets),
+            poll_bounds=PollBounds(min_s=settings.poll_min_s, max_s=settings.poll_max_s),
+            pipeline_timeout_s=settings.pipeline_timeout_s,
+            max_attempts=settings.max_attempts,
+            image_max_bytes=settings.image_max_bytes,
+            image_max_px=settings.image_max_px,
+            paid_call_s=CONNECT_TIMEOUT_S + READ_TIMEOUT_S,
+        )
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The story of a job, with all of the above."""
+        return Engine(
+            store=self.store,
+            queue=self.work_queue,
+            objects=self.objects,
+            topic=self.topic,
+            hautech=self.gateway,
+            clock=self.clock,
+            rules=self.rules,
+            random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
+            new_token=lambda: uuid.uuid4().hex,
+        )
+
+    def close(self) -> None:
+        """Closes the connections of what was made. Queues are flushed by their driver."""
+        made = vars(self)
+        if "hautech" in made:
+            self.hautech.close()
+        if "clients" in made:
+            self.clients.close()
+
+    def _stored_tokens(self, stored: StoredCredentials) -> TokenProvider:
+        """Reads the secret. What is wrong with it is nobody's job's fault, so it is systemic."""
+        try:
+            values = SecretsManager(self.clients.secretsmanager).read_secret(stored.arn)
+            return _provider(parse_stored_credentials(values, stored))
+        except SettingsError as error:
+            raise CredentialsRefusedError(error.message) from error
+
+
+def build_application(settings: Settings) -> Application:
+    """The parts of a worker with these settings. Makes nothing yet."""
+    return Application(settings)
+
+
+def build_engine(settings: Settings) -> Engine:
+    """An engine on AWS and Hautech."""
+    return build_application(settings).engine
+
+
+def _provider(credentials: ApiToken | ApplicationKey) -> TokenProvider:
+    try:
+        if isinstance(credentials, ApiToken):
+            return StaticToken(credentials.token.reveal())
+        return SelfSignedToken(
+            app_id=credentials.app_id,
+            key_id=credentials.key_id,
+            key_secret=credentials.key_secret.reveal(),
+            subject=credentials.account_id,
+        )
+    except KeySecretError as error:
+        raise SettingsError([Problem("HAUTECH_APP_KEY_SECRET", "", str(error))]) from error
+    except ValueError as error:
+        raise SettingsError([Problem("HAUTECH_API_TOKEN", "", str(error))]) from error
+
+
+def _needed(name: str, value: str) -> str:
+    if value:
+        return value
+    source = next(spec.source for spec in SETTINGS if spec.name == name)
+    raise SettingsError([Problem(name, "", "not set", source)])

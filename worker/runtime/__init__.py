@@ -1,0 +1,1 @@
+"""Drivers: they bring messages to the engine and obey its answers. No business rules."""

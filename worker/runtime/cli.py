@@ -1,0 +1,134 @@
+"""`hautech-worker`: the table of commands. A command's code is imported when it is called.
+
+So `--help` and `schema` answer at once, and `run` does not carry what only people need.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
+
+from worker import __version__
+from worker.errors import SettingsError, WorkerError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FAILED: Final = 1
+SETTINGS: Final = 2
+
+_WORK, _LOOK, _SET_UP = "Work", "Look", "Set up"
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One command: the module that has it as `app`, and its line in `--help`."""
+
+    module: str
+    summary: str
+    panel: str
+
+
+COMMANDS: Final[Mapping[str, _Entry]] = {
+    "run": _Entry("run", "Work on requests until stopped.", _WORK),
+    "submit": _Entry("submit", "Send requests: from options, a file or stdin.", _WORK),
+    "jobs": _Entry("jobs", "List jobs, the latest change first.", _LOOK),
+    "job": _Entry("job", "Tell what happened to one job, and why.", _LOOK),
+    "watch": _Entry("watch", "Follow jobs live.", _LOOK),
+    "dead-letters": _Entry("dead_letters", "List requests that failed, with reasons.", _LOOK),
+    "doctor": _Entry("doctor", "Check settings, AWS and Hautech; say how to fix them.", _SET_UP),
+    "schema": _Entry("schema", "Print the JSON Schema of a message.", _SET_UP),
+    "demo": _Entry("demo", "See it work on this machine, without any account.", _SET_UP),
+}
+
+
+class _Commands(TyperGroup):
+    """Knows the commands by name; loads the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, entry in COMMANDS.items():
+            # Stands in for the command in `--help` and in "did you mean".
+            self.commands[name] = TyperCommand(
+                name, help=entry.summary, rich_help_panel=entry.panel
+            )
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """The command that is called, complete with its options."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and name in COMMANDS:
+            module = import_module(f"worker.runtime.commands.{COMMANDS[name].module}")
+            command = get_command(module.app)
+            # Typer keeps the line breaks of a docstring; a terminal has its own width.
+            paragraphs = (command.help or "").split("\n\n")
+            command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+        return name, command, rest
+
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; our own errors end it with a sentence instead of a stack trace."""
+        try:
+            return super().invoke(ctx)
+        except SettingsError as error:
+            typer.echo(_settings_text(error), err=True)
+            raise typer.Exit(SETTINGS) from error
+        except WorkerError as error:
+            typer.echo(f"error: {error.message}", err=True)
+            raise typer.Exit(FAILED) from error
+
+
+app = typer.Typer(
+    name="hautech-worker",
+    cls=_Commands,
+    help="Turns product photos into model photos: SQS requests in, Hautech workflows run once, "
+    "pictures in S3, events on SNS.",
+    epilog="[bold]Start here[/bold]\n\n"
+    "  hautech-worker demo            watch it work on this machine\n"
+    "  hautech-worker doctor          check the settings in the environment\n"
+    "  hautech-worker submit --help   what a request can say",
+    no_args_is_help=True,
+    add_completion=False,
+    # Ordinary stack traces: the decorated ones show local variables, secrets among them.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001 - Typer calls it with the option's value
+    if wanted:
+        typer.echo(f"hautech-worker {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version.", callback=_print_version, is_eager=True
+        ),
+    ] = False,
+) -> None:
+    """Options of the program as a whole."""
+
+
+def main() -> None:
+    """The console script; also `python -m worker`. Ends the process."""
+    app(prog_name="hautech-worker")
+
+
+def _settings_text(error: SettingsError) -> str:
+    """Every problem with its fix below it, in plain text: `run` prints it into logs, too."""
+    number = len(error.problems)
+    lines = [f"{number} setting{'s need' if number > 1 else ' needs'} attention:"]
+    for problem in error.problems:
+        head = f"{problem.field}: {problem.value}" if problem.value else problem.field
+        lines += ["", f"  {head}: {problem.rule}"]
+        if problem.fix:
+            lines.append(f"    -> {problem.fix}")
+    return "\n".join(lines)

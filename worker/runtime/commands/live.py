@@ -1,0 +1,148 @@
+"""Shows followed jobs until they are over: a live table on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import UTC
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from worker.errors import TransientError
+from worker.ports import Clock
+from worker.runtime.commands.following import Following, Line
+from worker.runtime.commands.output import plain, styled
+from worker.runtime.commands.timeline import STATE_STYLES
+from worker.runtime.commands.wording import count, shorten_middle
+
+_BAR_WIDTH = 14
+_ID_CHARACTERS = 24
+_LINES_AROUND = 4
+"""Of a frame, besides the jobs: what fits a small terminal counts."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Show:
+    """Where and how often the jobs are shown.
+
+    Args:
+        console: A terminal gets a live table.
+        clock: For ages.
+        interval_s: Seconds between two looks.
+        pause: Waits that long.
+    """
+
+    console: Console
+    clock: Clock
+    interval_s: float = 1.0
+    pause: Callable[[float], None] = time.sleep
+    _told: dict[str, tuple[object, ...]] = field(default_factory=dict)
+
+    def until_over(self, following: Following) -> None:
+        """Looks again and again; returns when all named jobs have ended."""
+        if not self.console.is_terminal:
+            self._in_lines(following)
+            return
+        with Live(console=self.console, auto_refresh=False, transient=False) as live:
+            for trouble in self._looks(following):
+                live.update(self._frame(following, trouble), refresh=True)
+
+    def once(self, following: Following) -> None:
+        """One look."""
+        following.refresh()
+        self.console.print(self._frame(following, None))
+
+    def _looks(self, following: Following) -> Iterable[str | None]:
+        """Yields after each look: None, or why it did not succeed."""
+        while True:
+            try:
+                following.refresh()
+            except TransientError as error:
+                yield f"trying again: {error.message}"
+            else:
+                yield None
+                if following.is_over():
+                    return
+            self.pause(self.interval_s)
+
+    def _in_lines(self, following: Following) -> None:
+        for trouble in self._looks(following):
+            if trouble:
+                self.console.print(styled(trouble), soft_wrap=True)
+            for line in following.lines(now=self.clock.now()):
+                progress = line.progress
+                news = (_word(line), progress.done, progress.result)
+                if self._told.get(line.request_id) != news:
+                    self._told[line.request_id] = news
+                    at = self.clock.now().astimezone(UTC).strftime("%H:%M:%S")
+                    text = f"{at}  {line.request_id}  {_word(line)}  {progress.doing}"
+                    self.console.print(styled(text), soft_wrap=True)
+
+    def _frame(self, following: Following, trouble: str | None) -> RenderableType:
+        lines = following.lines(now=self.clock.now())
+        if not lines:
+            return Text("No job is open at the moment.", style="dim")
+        room = self.console.height - _LINES_AROUND if self.console.is_terminal else len(lines)
+        shown = _most_telling(lines, max(1, room))
+        parts: list[RenderableType] = [_table(shown)]
+        if len(shown) < len(lines):
+            parts.append(Text(f"… and {count(len(lines) - len(shown), 'more job')}", style="dim"))
+        parts.append(_sum(lines))
+        if trouble:
+            parts.append(styled(trouble, "yellow"))
+        return Group(*parts)
+
+
+def _table(lines: list[Line]) -> Table:
+    table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, width=_BAR_WIDTH)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
+    for line in lines:
+        failed = line.progress.result == "failed"
+        bar = ProgressBar(
+            total=line.progress.total,
+            completed=line.progress.done,
+            width=_BAR_WIDTH,
+            complete_style="cyan",
+            finished_style="red" if failed else "green",
+        )
+        style = STATE_STYLES[line.job.state] if line.job else "dim"
+        table.add_row(
+            styled(shorten_middle(line.request_id, _ID_CHARACTERS), "bold"),
+            bar,
+            Text(_word(line), style="red" if failed else style),
+            styled(" ".join(plain(line.progress.doing).split())),
+        )
+    return table
+
+
+def _word(line: Line) -> str:
+    if line.job is None:
+        return "queued"
+    # "failed" also for a record that belongs to another request.
+    return "failed" if line.progress.result == "failed" else line.job.state.value
+
+
+def _sum(lines: list[Line]) -> Text:
+    done = sum(1 for line in lines if line.progress.result == "succeeded")
+    failed = sum(1 for line in lines if line.progress.result == "failed")
+    text = Text(f"{done + failed} of {count(len(lines), 'job')} over", style="dim")
+    if failed:
+        text.append(f", {failed} failed", style="red")
+    return text
+
+
+def _most_telling(lines: list[Line], room: int) -> list[Line]:
+    """As many lines as there is room for, in their order: open ones first, then failed ones."""
+    if len(lines) <= room:
+        return lines
+    rank = {"open": 0, "failed": 1, "succeeded": 2}
+    chosen = sorted(range(len(lines)), key=lambda at: (rank[lines[at].progress.result], at))[:room]
+    return [lines[at] for at in sorted(chosen)]

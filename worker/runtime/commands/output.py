@@ -1,0 +1,60 @@
+"""How commands speak: results to stdout, remarks to stderr, colours only on a terminal.
+
+Text from outside (prompts, error messages, message bodies) is shown as it is, never read as
+markup, and without control characters, which could move the cursor or change the terminal.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, Final
+
+import typer
+from rich.console import Console
+from rich.text import Text
+
+OK: Final = 0
+FAILED: Final = 1
+"""Something was found to be wrong, or did not work."""
+USAGE: Final = 2
+"""The command or the settings must be changed first."""
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+def stdout() -> Console:
+    """Where results go."""
+    return Console(highlight=False, markup=False, emoji=False)
+
+
+def stderr() -> Console:
+    """Where remarks and errors go."""
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def plain(value: object) -> str:
+    """Foreign text without control characters (and marks that turn the writing direction)."""
+    return _CONTROL.sub("\N{REPLACEMENT CHARACTER}", str(value))
+
+
+def styled(value: object, style: str = "") -> Text:
+    """Foreign text, safe to show, in one style."""
+    return Text(plain(value), style=style)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, without colours and never wrapped."""
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def remark(text: str) -> None:
+    """A sentence for the person at the terminal, kept out of the results."""
+    stderr().print(styled(text), soft_wrap=True)
+
+
+def fail(text: str, *, code: int = FAILED) -> typer.Exit:
+    """Says what is wrong on stderr; `raise` the answer to end the command."""
+    console = stderr()
+    console.print(Text.assemble(("error: ", "bold red"), plain(text)), soft_wrap=True)
+    return typer.Exit(code)

@@ -1,0 +1,41 @@
+"""`hautech-worker schema`: prints what a message looks like, for machines and for people."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from worker.contracts.schemas import json_schemas, render_schema
+
+app = typer.Typer(add_completion=False)
+
+
+class Message(StrEnum):
+    """The messages that have a schema."""
+
+    REQUEST = "request"
+    EVENT = "event"
+    POLL = "poll"
+
+
+_FILES = {
+    Message.REQUEST: "request.schema.json",
+    Message.EVENT: "result-event.schema.json",
+    Message.POLL: "poll.schema.json",
+}
+
+
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "  hautech-worker schema > request.schema.json\n"
+    "  hautech-worker schema event"
+)
+def schema(
+    message: Annotated[
+        Message, typer.Argument(help="Which message: what goes in, what comes out, or our own.")
+    ] = Message.REQUEST,
+) -> None:
+    """Print the JSON Schema of a message (JSON Schema 2020-12)."""
+    typer.echo(render_schema(json_schemas()[_FILES[message]]), nl=False)

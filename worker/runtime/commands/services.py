@@ -1,0 +1,76 @@
+"""What the commands touch: the worker's own parts, made when a command first asks for them.
+
+Tests hand in theirs as Typer's `obj`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Protocol, cast
+
+import typer
+
+from worker.adapters.messages import QueueMessage
+from worker.bootstrap import build_application
+from worker.ports import Clock, JobStore, ObjectStore
+from worker.settings import Settings, load_settings
+
+
+class RequestQueue(Protocol):
+    """Where requests are sent."""
+
+    def send_batched(
+        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: int = 0
+    ) -> None:
+        """Sends one message, in one call with those that other threads send now."""
+
+
+class DeadLetterQueue(Protocol):
+    """Where dead letters are looked at."""
+
+    def receive(
+        self, *, max_messages: int = 10, wait_s: int = 20, visibility_s: int
+    ) -> Sequence[QueueMessage]:
+        """Some messages, hidden from others for `visibility_s` seconds."""
+
+    def change_visibility(self, receipt_handle: str, seconds: float) -> bool:
+        """Hides a message for so long from now; 0 shows it again."""
+
+
+class Services(Protocol):
+    """The part of `worker.bootstrap.Application` that commands use."""
+
+    @property
+    def settings(self) -> Settings:
+        """The settings; those that the command did not name as needed may be empty."""
+
+    @property
+    def clock(self) -> Clock:
+        """What time it is."""
+
+    @property
+    def store(self) -> JobStore:
+        """The job records."""
+
+    @property
+    def objects(self) -> ObjectStore:
+        """Photos and pictures."""
+
+    @property
+    def request_queue(self) -> RequestQueue:
+        """Where requests are sent."""
+
+    @property
+    def dead_letter_queue(self) -> DeadLetterQueue:
+        """Where dead letters are looked at."""
+
+
+def services_for(ctx: typer.Context, *needs: str) -> Services:
+    """The services of a command that needs these settings and can do without the others.
+
+    Raises SettingsError with everything that is wrong.
+    """
+    if ctx.obj is not None:
+        return cast("Services", ctx.obj)
+    return build_application(load_settings(os.environ, needs=needs))

@@ -1,0 +1,54 @@
+"""How the jobs of a `submit --wait` ended, for people and for scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from worker.runtime.commands.following import Check, Line
+from worker.runtime.commands.output import stdout, styled
+from worker.runtime.commands.preparation import Ready
+from worker.runtime.commands.timeline import output_lines
+from worker.runtime.commands.wording import duration
+
+CONFLICT = (
+    "request.conflict: this requestId was used before with other content, and that job is left "
+    "alone: give another --request-id"
+)
+
+
+def conflict_check(ready: Ready) -> Check:
+    """Says whether a record belongs to another request with the same id."""
+    return lambda job: None if job.content_digest == ready.digest else CONFLICT
+
+
+def print_verdicts(lines: Sequence[Line]) -> None:
+    """One paragraph per job: the pictures, or the reason why there are none."""
+    console = stdout()
+    for line in lines:
+        if line.progress.result == "failed" or line.job is None:
+            console.print(
+                styled(f"{line.request_id}: {line.progress.doing}", "red"), soft_wrap=True
+            )
+            continue
+        took = duration((line.job.updated_at - line.job.accepted_at).total_seconds())
+        console.print(styled(f"{line.request_id}: done in {took}", "green"), soft_wrap=True)
+        for uri, words in output_lines(line.job):
+            console.print(styled(f"  {uri} ({words})"), soft_wrap=True)
+
+
+def verdict_json(line: Line) -> dict[str, Any]:
+    """The verdict on one request."""
+    is_ours = line.progress.result != "failed" or line.progress.doing != CONFLICT
+    data = ((line.job.event or {}).get("data") or {}) if line.job and is_ours else {}
+    error = data.get("error")
+    if not is_ours:
+        code, _, message = CONFLICT.partition(": ")
+        error = {"code": code, "message": message, "stage": "accept", "retryable": False}
+    return {
+        "requestId": line.request_id,
+        "status": line.progress.result,
+        "outputs": data.get("outputs") or [],
+        "result": data.get("result") or {},
+        "error": error,
+    }

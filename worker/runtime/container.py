@@ -1,0 +1,246 @@
+"""The container loop: both queues by long poll, bounded concurrency, and a stop that loses nothing.
+
+    receiver (requests) ─┐ slots ┌─► threads ─► engine ─► verb ─► answers (batched)
+    receiver (polls)    ─┘       └── heartbeat keeps what they work on hidden
+
+A stop, in order; all of it takes at most `stop_within_s`:
+
+    signal ─► no more receives ─► running work ends (no new piece begins once the time is short)
+           ─► what has not ended is made visible ─► all answers are sent ─► exit
+
+A long poll that is under way is not waited for. What it still brings is made visible at once;
+should the process have ended by then, such a message comes back after its visibility timeout.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import structlog
+
+from worker.adapters.messages import QueueMessage
+from worker.jobs.outcomes import Outcome
+from worker.ports import ReceivedMessage, WorkBudget
+from worker.runtime.answers import Answers
+from worker.runtime.heartbeat import Heartbeat
+from worker.runtime.queue_verbs import GIVE_BACK, QueueVerb, verb_for
+from worker.runtime.queues import MessageQueue
+from worker.runtime.receiver import Receiver, ReceiverState
+from worker.runtime.slots import Kind, Slots
+from worker.runtime.threads import WorkerThreads
+
+_log = structlog.get_logger(__name__)
+
+FLUSH_S: Final = 2.0
+"""Kept of the time to stop, for giving back what has not ended and for sending answers."""
+
+
+class Handlers(Protocol):
+    """What the container needs of the engine."""
+
+    def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
+        """What to do with a message of the requests queue."""
+
+    def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
+        """What to do with a message of the polls queue."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerConfig:
+    """How much at once and for how long; times in seconds."""
+
+    concurrency: int = 32
+    visibility_s: int = 60
+    wait_s: int = 20
+    """Of a long poll; 20 is the most (Source: SQS ReceiveMessage, WaitTimeSeconds)."""
+    stop_within_s: float = 25.0
+    """From the signal to the exit."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerState:
+    """What the health endpoints tell."""
+
+    is_stopping: bool
+    in_hand: int
+    free_slots: int
+    oldest_in_hand_s: float
+    receivers: dict[Kind, ReceiverState]
+
+
+class StopBudget:
+    """The time left for work: endless until the stop begins, then counting down."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self._monotonic = monotonic
+        self._until_s = math.inf
+
+    def end_at(self, until_s: float) -> None:
+        """Work must have ended by then (monotonic); only an earlier moment changes anything."""
+        self._until_s = min(self._until_s, until_s)
+
+    def remaining_s(self) -> float:
+        """See `WorkBudget.remaining_s`. Never negative."""
+        return max(0.0, self._until_s - self._monotonic())
+
+
+class Container:
+    """One worker process: start it, wait until it is told to stop, stop it.
+
+    Args:
+        engine: Handles the messages.
+        queues: Where they come from.
+        config: Limits.
+        monotonic: Clock for all durations, seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        engine: Handlers,
+        queues: Mapping[Kind, MessageQueue],
+        config: ContainerConfig | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._config = config or ContainerConfig()
+        self._monotonic = monotonic
+        self._handlers = {Kind.REQUESTS: engine.handle_request, Kind.POLLS: engine.handle_poll}
+        self._stopping = threading.Event()
+        self._stop_at_s = math.inf
+        self._budget = StopBudget(monotonic)
+        self._slots = Slots(self._config.concurrency, monotonic=monotonic)
+        self._threads = WorkerThreads(self._config.concurrency, name="work")
+        self._answers = Answers(queues)
+        self._heartbeat = Heartbeat(
+            queues, visibility_s=self._config.visibility_s, monotonic=monotonic
+        )
+        self._receivers = {
+            kind: Receiver(
+                kind,
+                queues[kind],
+                slots=self._slots,
+                deliver=self._deliver,
+                stopping=self._stopping,
+                wait_s=self._config.wait_s,
+                visibility_s=self._config.visibility_s,
+                monotonic=monotonic,
+            )
+            for kind in Kind
+        }
+
+    def start(self) -> None:
+        """Begins to receive."""
+        self._heartbeat.start()
+        for receiver in self._receivers.values():
+            receiver.start()
+        _log.info(
+            "receiving requests and polls",
+            action="container_started",
+            concurrency=self._config.concurrency,
+        )
+
+    def state(self) -> ContainerState:
+        """How things stand now."""
+        held = self._heartbeat.held()
+        now_s = self._monotonic()
+        return ContainerState(
+            is_stopping=self._stopping.is_set(),
+            in_hand=self._threads.unfinished,
+            free_slots=self._slots.free(),
+            oldest_in_hand_s=max((now_s - one.received_at_s for one in held), default=0.0),
+            receivers={kind: one.state() for kind, one in self._receivers.items()},
+        )
+
+    def begin_stop(self) -> None:
+        """Stops receiving at once and lets the time for running work count down."""
+        self._stop_at_s = self._monotonic() + self._config.stop_within_s
+        self._budget.end_at(self._stop_at_s - FLUSH_S)
+        self._stopping.set()
+        self._slots.close()
+        _log.info(
+            "stopping: nothing more is received, running work ends",
+            action="container_stopping",
+            in_hand=self._threads.unfinished,
+            within_s=self._config.stop_within_s,
+        )
+
+    def hurry(self) -> None:
+        """Lets no further piece of work begin: each message ends after the call it is in.
+
+        A paid call that is under way still gets its answer; that takes at most 20 s.
+        """
+        self._budget.end_at(self._monotonic())
+
+    def finish_stop(self) -> bool:
+        """Waits for running work, gives back the rest, sends all answers.
+
+        Returns whether everything ended and was answered in time. Call `begin_stop` first.
+        """
+        has_ended = self._threads.wait_until_idle(self._left_s() - FLUSH_S)
+        self._heartbeat.stop(timeout_s=FLUSH_S / 4)
+        for held in self._heartbeat.held():
+            # The work goes on in its thread until the process ends; its lease keeps others off.
+            self._answers.put(held.kind, held.receipt_handle, GIVE_BACK)
+        is_flushed = self._answers.flush(self._left_s())
+        _log.info(
+            "stopped" if has_ended and is_flushed else "stopped with work unfinished",
+            action="container_stopped",
+            has_ended=has_ended,
+            is_flushed=is_flushed,
+        )
+        return has_ended and is_flushed
+
+    def _left_s(self) -> float:
+        return max(0.0, self._stop_at_s - self._monotonic())
+
+    def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
+        """Messages from a receiver, which has taken a slot for each."""
+        received_at_s = self._monotonic()
+        if self._stopping.is_set():
+            for message in messages:
+                self._answers.put(kind, message.receipt_handle, GIVE_BACK)
+            self._slots.give(kind, len(messages))
+            return
+        self._heartbeat.hold(
+            kind, [message.receipt_handle for message in messages], received_at_s=received_at_s
+        )
+        for message in messages:
+            self._threads.submit(_Task(self, kind, message, received_at_s))
+
+    def work(self, kind: Kind, message: QueueMessage, received_at_s: float) -> None:
+        """Handles one message and answers the queue. Runs on a thread of the pool; never raises."""
+        try:
+            verb: QueueVerb = GIVE_BACK
+            if not self._stopping.is_set():
+                received = ReceivedMessage(body=message.body, receive_count=message.receive_count)
+                outcome = self._handlers[kind](received, self._budget)
+                verb = verb_for(outcome, held_s=self._monotonic() - received_at_s)
+            # In this order: an extension after the answer would undo it.
+            self._heartbeat.let_go(message.receipt_handle)
+            self._answers.put(kind, message.receipt_handle, verb)
+        except Exception:  # noqa: BLE001 - the engine promises not to raise; a bug costs one message
+            _log.exception(
+                "a bug: a message could not be handled; it comes back by itself",
+                action="handler_raised",
+                queue=kind,
+            )
+        finally:
+            self._heartbeat.let_go(message.receipt_handle)
+            self._slots.give(kind)
+            structlog.contextvars.clear_contextvars()
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    container: Container
+    kind: Kind
+    message: QueueMessage
+    received_at_s: float
+
+    def __call__(self) -> None:
+        self.container.work(self.kind, self.message, self.received_at_s)

@@ -1,0 +1,174 @@
+"""`/healthz` (the process does its work) and `/readyz` (it can do it now), for whoever probes.
+
+    /healthz  200 while both receivers run and no call of theirs hangs. Otherwise restart it.
+    /readyz   200 while the last receive of both queues succeeded and no stop has begun.
+              Otherwise leave it alone: trouble of others is not cured by a restart.
+
+Both answer JSON: reasons, if any, and counts. Nothing secret is in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import socket
+import socketserver
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+
+import structlog
+
+from worker.errors import Problem, SettingsError
+from worker.runtime.container import ContainerState
+from worker.runtime.receiver import ReceiverState
+
+_log = structlog.get_logger(__name__)
+
+STUCK_CALL_S: Final = 120.0
+"""A receive takes 20 s by itself and about 80 s with all timeouts and repetitions of the SDK."""
+
+_CLIENT_TIMEOUT_S: Final = 5.0
+
+
+def liveness_reasons(state: ContainerState) -> list[str]:
+    """Why the process should be restarted; empty when it should not."""
+    reasons = []
+    for kind, receiver in state.receivers.items():
+        # While it stops, receivers end; that is no fault.
+        if not receiver.is_alive and not state.is_stopping:
+            reasons.append(f"{kind}: the receiver has ended")
+        if receiver.call_age_s is not None and receiver.call_age_s > STUCK_CALL_S:
+            reasons.append(f"{kind}: a receive hangs for {receiver.call_age_s:.0f} s")
+    return reasons
+
+
+def readiness_reasons(state: ContainerState) -> list[str]:
+    """Why the process cannot take work now; empty when it can."""
+    reasons = ["stopping"] if state.is_stopping else []
+    for kind, receiver in state.receivers.items():
+        if receiver.trouble is not None:
+            reasons.append(f"{kind}: {receiver.trouble}")
+        elif receiver.last_success_age_s is None:
+            reasons.append(f"{kind}: nothing was received yet")
+    return reasons + liveness_reasons(state)
+
+
+class HealthServer:
+    """Serves the two routes from a thread of its own; idle until somebody asks.
+
+    Args:
+        host: Address to listen on.
+        port: TCP port; 0 takes any free one.
+        state: Gives the present state.
+
+    Raises:
+        SettingsError: The port cannot be opened; the message names the setting.
+    """
+
+    def __init__(self, host: str, port: int, state: Callable[[], ContainerState]) -> None:
+        try:
+            self._server = _Server((host, port), _Handler)
+        except (OSError, OverflowError) as error:
+            said = getattr(error, "strerror", None) or str(error)
+            rule = f"the health endpoints cannot listen on {host}: {said}"
+            fix = "another port, 0 for any free one, or empty to turn them off"
+            raise SettingsError([Problem("WORKER_HEALTH_PORT", str(port), rule, fix)]) from error
+        self._server.state = state
+        self._is_closing = False
+        self._thread = threading.Thread(target=self._run, name="health", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port that was opened."""
+        return int(self._server.server_address[1])
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self._thread.start()
+        _log.info("health endpoints are up", action="health_started", port=self.port)
+
+    def close(self) -> None:
+        """Closes the port. A request that is under way may still be answered."""
+        self._is_closing = True
+        if self._thread.is_alive():
+            with contextlib.suppress(OSError), self._wake_up_call():
+                self._thread.join(1)
+        self._server.server_close()
+
+    def _wake_up_call(self) -> socket.socket:
+        host, port = self._server.server_address[:2]
+        # A socket that listens on all addresses is called on the loopback one.
+        host = "127.0.0.1" if host in {"", "0.0.0.0"} else str(host)  # noqa: S104 - compared
+        return socket.create_connection((host, port), timeout=1)
+
+    def _run(self) -> None:
+        # Not serve_forever: that looks up twice a second, also when nobody ever asks.
+        while not self._is_closing:
+            self._server.handle_request()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    state: Callable[[], ContainerState]
+
+    def server_bind(self) -> None:
+        """Opens the port, without asking DNS for our own name as the base class does."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = "hautech-worker", int(self.server_address[1])
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """A prober that hangs up is nobody's trouble."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: _Server
+    timeout = _CLIENT_TIMEOUT_S
+    server_version = "hautech-worker"
+    sys_version = ""
+
+    def do_GET(self) -> None:
+        """Answers a probe."""
+        route = self.path.partition("?")[0]
+        reasons_of = {"/healthz": liveness_reasons, "/readyz": readiness_reasons}.get(route)
+        if reasons_of is None:
+            self._answer(404, {"error": "there are /healthz and /readyz"})
+            return
+        state = self.server.state()
+        reasons = reasons_of(state)
+        self._answer(503 if reasons else 200, _document(state, reasons))
+
+    do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
+
+    def _answer(self, status: int, document: dict[str, object]) -> None:
+        body = json.dumps(document).encode() + b"\n"
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is inherited
+        """Probes come every few seconds: they are not logged."""
+
+
+def _document(state: ContainerState, reasons: list[str]) -> dict[str, object]:
+    return {
+        "status": "unavailable" if reasons else "ok",
+        "reasons": reasons,
+        "inHand": state.in_hand,
+        "freeSlots": state.free_slots,
+        "oldestInHandSeconds": round(state.oldest_in_hand_s, 1),
+        "queues": {str(kind): _queue(one) for kind, one in state.receivers.items()},
+    }
+
+
+def _queue(receiver: ReceiverState) -> dict[str, object]:
+    age_s = receiver.last_success_age_s
+    return {
+        "lastReceiveSecondsAgo": None if age_s is None else round(age_s, 1),
+        "trouble": receiver.trouble,
+    }

@@ -1,0 +1,102 @@
+"""`hautech-worker run`: one container process, from its settings to its exit code.
+
+Signals: the first SIGTERM or SIGINT begins a clean stop that takes 25 s at most. A second one
+lets no further piece of work begin; it never ends a paid call that is under way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import signal
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Final
+
+import structlog
+
+from worker.bootstrap import Application, build_application
+from worker.runtime.container import Container, ContainerConfig
+from worker.runtime.health import HealthServer
+from worker.runtime.slots import Kind
+from worker.settings import Settings
+from worker.telemetry import configure_logging
+
+_log = structlog.get_logger(__name__)
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+def run_worker(settings: Settings) -> int:
+    """Works until a signal comes, then stops cleanly. Returns the exit code 0.
+
+    Must be called in the main thread, for its signals.
+
+    Raises:
+        SettingsError: something that the settings name cannot be used, such as the health port.
+    """
+    configure_logging(log_format=settings.log_format, level=settings.log_level)
+    for warning in settings.warnings:
+        _log.warning(warning, action="unknown_setting")
+    application = build_application(settings)
+    container = build_container(application)
+    with _signals(container.hurry) as first_signal, _health(settings, container):
+        container.start()
+        name = first_signal()
+        _log.info(f"{name} came", action="signal_received", signal=name)
+        container.begin_stop()
+        container.finish_stop()
+    application.close()
+    return 0
+
+
+def build_container(application: Application) -> Container:
+    """The container loop on the application's queues and engine."""
+    settings = application.settings
+    return Container(
+        engine=application.engine,
+        queues={Kind.REQUESTS: application.request_queue, Kind.POLLS: application.poll_queue},
+        config=ContainerConfig(
+            concurrency=settings.concurrency, visibility_s=settings.visibility_s
+        ),
+    )
+
+
+@contextlib.contextmanager
+def _health(settings: Settings, container: Container) -> Iterator[None]:
+    """The health endpoints, if they are on."""
+    if settings.health_port is None:
+        yield
+        return
+    server = HealthServer(settings.health_host, settings.health_port, container.state)
+    server.start()
+    try:
+        yield
+    finally:
+        server.close()
+
+
+@contextlib.contextmanager
+def _signals(hurry: Callable[[], None]) -> Iterator[Callable[[], str]]:
+    """Catches the signals; gives a function that waits for the first one and returns its name.
+
+    A handler runs in the main thread between any two steps of it, so it must take no lock that
+    the main thread may hold: an Event would be one. SimpleQueue.put is made for this (Source:
+    Python library reference, queue.SimpleQueue), and `hurry` only sets a number.
+    """
+    arrived: queue.SimpleQueue[str] = queue.SimpleQueue()
+    seen = False
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        nonlocal seen
+        if seen:
+            hurry()
+        seen = True
+        arrived.put(signal.Signals(number).name)
+
+    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    try:
+        yield arrived.get
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

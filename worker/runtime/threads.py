@@ -1,0 +1,54 @@
+"""A bounded pool of daemon threads: started when needed, and never in the way of an exit.
+
+`concurrent.futures` joins its threads when the interpreter ends, so one slow download would
+hold up a stop beyond its time. Messages of abandoned threads come back by themselves.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+
+
+class WorkerThreads:
+    """Runs tasks on at most `count` threads. Tasks must not raise."""
+
+    def __init__(self, count: int, *, name: str) -> None:
+        self._count = count
+        self._name = name
+        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._changed = threading.Condition()
+        self._started = 0
+        self._unfinished = 0
+
+    @property
+    def unfinished(self) -> int:
+        """Tasks that were submitted and have not ended."""
+        return self._unfinished
+
+    def submit(self, task: Callable[[], None]) -> None:
+        """Runs the task on a free thread, as soon as there is one."""
+        with self._changed:
+            self._unfinished += 1
+            if self._started < min(self._unfinished, self._count):
+                self._started += 1
+                name = f"{self._name}-{self._started}"
+                threading.Thread(target=self._run, name=name, daemon=True).start()
+        self._tasks.put(task)
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Waits until all tasks have ended. Whether they did in time."""
+        with self._changed:
+            return self._changed.wait_for(lambda: not self._unfinished, timeout=timeout_s)
+
+    def _run(self) -> None:
+        while True:
+            task = self._tasks.get()
+            try:
+                task()
+            finally:
+                with self._changed:
+                    self._unfinished -= 1
+                    if not self._unfinished:
+                        self._changed.notify_all()

@@ -1,0 +1,120 @@
+"""Reads the environment once, checks all of it, and says everything that is wrong together."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from typing import Literal, cast
+
+from worker.errors import Problem, SettingsError
+from worker.hautech.config import RunRoute
+from worker.settings.credentials import TOKEN, Credentials, read_credentials
+from worker.settings.reading import EnvironmentReader
+from worker.settings.secret import Secret
+
+LogFormat = Literal["json", "console"]
+LogLevel = Literal["debug", "info", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings, checked. Secrets are wrapped; times in seconds.
+
+    A required value that `load_settings` was told not to need is "" (an empty set, None).
+    """
+
+    request_queue_url: str
+    poll_queue_url: str
+    dead_letter_queue_url: str
+    job_table: str
+    result_topic_arn: str
+    input_buckets: tuple[str, ...]
+    output_buckets: tuple[str, ...]
+    hautech_api_url: str
+    hautech_credentials: Credentials | None
+    hautech_upload_ttl_s: int
+    hautech_run_route: RunRoute
+    hautech_download_hosts: tuple[str, ...]
+    concurrency: int
+    poll_min_s: float
+    poll_max_s: float
+    pipeline_timeout_s: float
+    max_attempts: int
+    image_max_bytes: int
+    image_max_px: int
+    visibility_s: int
+    health_port: int | None
+    """None: no health endpoints. 0: any free port."""
+    health_host: str
+    log_format: LogFormat | None
+    """None: `console` on a terminal, else `json`."""
+    log_level: LogLevel
+    proxy_url: Secret | None
+    """HTTP proxy for the Hautech API; None also when NO_PROXY excludes its host."""
+    ca_bundle: str | None
+    warnings: tuple[str, ...] = field(default=(), compare=False)
+    """Sentences about variables that look like ours and are not."""
+
+
+def load_settings(environ: Mapping[str, str], *, needs: Collection[str] | None = None) -> Settings:
+    """The settings in `environ`, usually `os.environ`.
+
+    Args:
+        environ: Variables by name. White space around values is ignored.
+        needs: Names of the required variables that this use cannot do without; the others may
+            be missing. HAUTECH_API_TOKEN stands for any way to sign in. None means all.
+
+    Raises:
+        SettingsError: with every problem. What is set must be right, needed or not.
+    """
+    reader = EnvironmentReader(environ, needs)
+    settings = _read(reader)
+    if reader.problems:
+        raise SettingsError(reader.all_problems())
+    return settings
+
+
+def _read(reader: EnvironmentReader) -> Settings:
+    poll_min_s = reader.number("WORKER_POLL_MIN_SECONDS", 1, 900)
+    poll_max_s = reader.number("WORKER_POLL_MAX_SECONDS", 1, 900)
+    if poll_min_s > poll_max_s:
+        rule = f"must not be more than WORKER_POLL_MAX_SECONDS ({poll_max_s:g})"
+        reader.report(Problem("WORKER_POLL_MIN_SECONDS", f"{poll_min_s:g}", rule))
+    api_url = reader.api_url("HAUTECH_API_URL")
+    return Settings(
+        **reader.queue_urls(),
+        job_table=reader.table("WORKER_JOB_TABLE"),
+        result_topic_arn=reader.topic("WORKER_RESULT_TOPIC_ARN"),
+        input_buckets=reader.buckets("WORKER_INPUT_BUCKETS"),
+        output_buckets=reader.buckets("WORKER_OUTPUT_BUCKETS"),
+        hautech_api_url=api_url,
+        hautech_credentials=read_credentials(
+            reader.text, reader.report, required=reader.is_needed(TOKEN)
+        ),
+        hautech_upload_ttl_s=reader.whole("HAUTECH_UPLOAD_TTL_SECONDS", 3600, 31_536_000),
+        hautech_run_route=cast(
+            "RunRoute", reader.choice("HAUTECH_RUN_ROUTE", ("auto", "docs", "sdk"))
+        ),
+        hautech_download_hosts=reader.hosts("HAUTECH_DOWNLOAD_HOSTS"),
+        # Two at least: one slot is kept for polls, so that paid work is always followed.
+        concurrency=reader.whole("WORKER_CONCURRENCY", 2, 512),
+        poll_min_s=poll_min_s,
+        poll_max_s=poll_max_s,
+        pipeline_timeout_s=reader.number("WORKER_PIPELINE_TIMEOUT_SECONDS", 1, 43_200),
+        max_attempts=reader.whole("WORKER_MAX_ATTEMPTS", 1, 1000),
+        image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),
+        image_max_px=reader.whole("WORKER_IMAGE_MAX_PIXELS", 1, 65_535),
+        # Longer than the paid call lasts, so that one extension is never too late for it.
+        visibility_s=reader.whole("WORKER_VISIBILITY_SECONDS", 30, 43_200),
+        health_port=reader.port("WORKER_HEALTH_PORT"),
+        health_host=reader.text("WORKER_HEALTH_HOST"),
+        log_format=cast(
+            "LogFormat | None", reader.choice("WORKER_LOG_FORMAT", ("json", "console")) or None
+        ),
+        log_level=cast(
+            "LogLevel", reader.choice("WORKER_LOG_LEVEL", ("debug", "info", "warning", "error"))
+        ),
+        proxy_url=reader.proxy(api_url),
+        ca_bundle=reader.text("REQUESTS_CA_BUNDLE") or None,
+        warnings=reader.warnings(),
+    )

@@ -1,0 +1,215 @@
+"""What may be set in the environment: one line per variable, the source of the reference page."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SettingSpec:
+    """One environment variable.
+
+    Attributes:
+        name: The variable.
+        meaning: What it does, its unit and its rule, in a sentence.
+        default: The text that counts when it is not set; None when there is none.
+        required: Whether the worker cannot start without it.
+        secret: Whether its value must never be shown.
+        source: Where the value comes from: a stack output, a page, a command.
+    """
+
+    name: str
+    meaning: str
+    default: str | None = None
+    required: bool = False
+    secret: bool = False
+    source: str = ""
+
+
+def _output(name: str) -> str:
+    return f"stack output {name} of infra/resources.yml"
+
+
+_PORTAL: Final = "Hautech developer portal, application keys"
+
+SETTINGS: Final = (
+    SettingSpec(
+        name="WORKER_REQUEST_QUEUE_URL",
+        meaning="SQS queue with the requests.",
+        required=True,
+        source=_output("RequestQueueUrl"),
+    ),
+    SettingSpec(
+        name="WORKER_POLL_QUEUE_URL",
+        meaning="SQS queue whose invisible messages are the jobs that wait.",
+        required=True,
+        source=_output("PollQueueUrl"),
+    ),
+    SettingSpec(
+        name="WORKER_DEAD_LETTER_QUEUE_URL",
+        meaning="SQS queue for requests that failed, with the reason as attributes.",
+        required=True,
+        source=_output("DeadLetterQueueUrl"),
+    ),
+    SettingSpec(
+        name="WORKER_JOB_TABLE",
+        meaning="DynamoDB table with one item per job.",
+        required=True,
+        source=_output("JobTableName"),
+    ),
+    SettingSpec(
+        name="WORKER_RESULT_TOPIC_ARN",
+        meaning="SNS topic where results are announced.",
+        required=True,
+        source=_output("ResultTopicArn"),
+    ),
+    SettingSpec(
+        name="WORKER_INPUT_BUCKETS",
+        meaning="Buckets that images may be read from, comma-separated.",
+        required=True,
+        source=_output("InputBucketName"),
+    ),
+    SettingSpec(
+        name="WORKER_OUTPUT_BUCKETS",
+        meaning="Buckets that outputs may be written to, comma-separated.",
+        required=True,
+        source=_output("OutputBucketName"),
+    ),
+    SettingSpec(
+        name="HAUTECH_API_URL",
+        meaning="Base URL of the Hautech API: https, or http on this machine.",
+        default="https://api.hautech.ai",
+    ),
+    SettingSpec(
+        name="HAUTECH_API_TOKEN",
+        meaning="Ready-made API token. One of three ways to sign in; set exactly one.",
+        secret=True,
+        source=_PORTAL,
+    ),
+    SettingSpec(
+        name="HAUTECH_APP_ID",
+        meaning="Application id; with the next two, the worker signs its own tokens.",
+        source=_PORTAL,
+    ),
+    SettingSpec(
+        name="HAUTECH_APP_KEY_ID",
+        meaning="Id of the application key.",
+        source=_PORTAL,
+    ),
+    SettingSpec(
+        name="HAUTECH_APP_KEY_SECRET",
+        meaning="Secret of the application key: base64 of a PKCS#8 RSA key, or a PEM.",
+        secret=True,
+        source=_PORTAL,
+    ),
+    SettingSpec(
+        name="HAUTECH_SECRET_ARN",
+        meaning=(
+            "Secrets Manager secret: a JSON object with HAUTECH_API_TOKEN, or with HAUTECH_APP_ID, "
+            "HAUTECH_APP_KEY_ID and HAUTECH_APP_KEY_SECRET. Read again when Hautech refuses it."
+        ),
+        source="`aws secretsmanager list-secrets`",
+    ),
+    SettingSpec(
+        name="HAUTECH_ACCOUNT_ID",
+        meaning=(
+            "Account that self-signed tokens act for. Not set: the application's own (root token)."
+        ),
+    ),
+    SettingSpec(
+        name="HAUTECH_UPLOAD_TTL_SECONDS",
+        meaning="How long Hautech keeps uploaded images: 3,600 to 31,536,000 s.",
+        default="604800",
+    ),
+    SettingSpec(
+        name="HAUTECH_RUN_ROUTE",
+        meaning=(
+            "Which of the two routes starts a run: `docs`, `sdk`, or `auto` (the first, and the "
+            "other if it does not exist)."
+        ),
+        default="auto",
+    ),
+    SettingSpec(
+        name="HAUTECH_DOWNLOAD_HOSTS",
+        meaning=(
+            "Further hosts that upload and download links may lead to, comma-separated; "
+            "`.example.com` means all its subdomains. `hautech.ai` and its subdomains always may."
+        ),
+    ),
+    SettingSpec(
+        name="WORKER_CONCURRENCY",
+        meaning="Messages worked on at once in one process: 2 to 512.",
+        default="32",
+    ),
+    SettingSpec(
+        name="WORKER_POLL_MIN_SECONDS",
+        meaning="Least seconds between two polls of one job: 1 to 900.",
+        default="1",
+    ),
+    SettingSpec(
+        name="WORKER_POLL_MAX_SECONDS",
+        meaning="Most seconds between two polls of one job: 1 to 900.",
+        default="30",
+    ),
+    SettingSpec(
+        name="WORKER_PIPELINE_TIMEOUT_SECONDS",
+        meaning="A pipeline that is pending longer fails its job: 1 to 43,200 s.",
+        default="1800",
+    ),
+    SettingSpec(
+        name="WORKER_MAX_ATTEMPTS",
+        meaning="Failed attempts in a row at one move before the job fails: 1 to 1,000.",
+        default="10",
+    ),
+    SettingSpec(
+        name="WORKER_IMAGE_MAX_BYTES",
+        meaning="Largest input image, in bytes.",
+        default="20971520",
+    ),
+    SettingSpec(
+        name="WORKER_IMAGE_MAX_PIXELS",
+        meaning="Longest side of an input image, in pixels.",
+        default="8192",
+    ),
+    SettingSpec(
+        name="WORKER_VISIBILITY_SECONDS",
+        meaning=(
+            "How long a received message stays hidden before the worker extends it, and so how "
+            "soon another worker takes over from a killed one: 30 to 43,200 s."
+        ),
+        default="60",
+    ),
+    SettingSpec(
+        name="WORKER_HEALTH_PORT",
+        meaning="TCP port of `/healthz` and `/readyz`; 0 takes any free port, empty turns it off.",
+        default="8080",
+    ),
+    SettingSpec(
+        name="WORKER_HEALTH_HOST",
+        meaning="Address that the health port listens on; `127.0.0.1` keeps it on this machine.",
+        default="0.0.0.0",  # noqa: S104 - probes of ECS and Kubernetes come from outside
+    ),
+    SettingSpec(
+        name="WORKER_LOG_FORMAT",
+        meaning="`json` or `console`. Not set: `console` on a terminal, else `json`.",
+    ),
+    SettingSpec(
+        name="WORKER_LOG_LEVEL",
+        meaning="`debug`, `info`, `warning` or `error`.",
+        default="info",
+    ),
+    SettingSpec(
+        name="HTTPS_PROXY",
+        meaning="HTTP proxy for calls to Hautech and AWS; `NO_PROXY` lists hosts it is not for.",
+        secret=True,
+    ),
+    SettingSpec(
+        name="REQUESTS_CA_BUNDLE",
+        meaning="File with trusted certificates for calls to Hautech (`AWS_CA_BUNDLE` for AWS).",
+    ),
+)
+"""Every variable that the worker reads, in the order of the reference page."""
+
+SPECS: Final[Mapping[str, SettingSpec]] = {spec.name: spec for spec in SETTINGS}
