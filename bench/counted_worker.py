@@ -37,19 +37,19 @@ class CallCounter:
 
     def __init__(self, file: Path) -> None:
         self._file = file
-        self._calls: Counter[str] = Counter()
+        self._seen: list[str] = []
         self._number = 0
 
     def __call__(self, event_name: str, **_: Any) -> None:
         """One request leaves; `event_name` is `before-send.sqs.ReceiveMessage`, say."""
-        # Not atomic between threads; losing one in a million would not change a figure, and a
-        # lock here might be held by the very thread that the signal interrupts.
-        self._calls[event_name.partition(".")[2]] += 1
+        # An append is atomic. A counter under a lock would not do: the signal may interrupt the
+        # very thread that holds it.
+        self._seen.append(event_name.partition(".")[2])
 
     def write(self, _signal: int = 0, _frame: FrameType | None = None) -> None:
         """Writes the counts; the file appears whole. Serves as a signal handler."""
         self._number += 1
-        document = {"number": self._number, "calls": dict(self._calls)}
+        document = {"number": self._number, "calls": Counter(self._seen)}
         unfinished = self._file.with_suffix(".new")
         unfinished.write_text(json.dumps(document), encoding="utf-8")
         unfinished.replace(self._file)
@@ -97,8 +97,7 @@ def main() -> int:
     # Every session registers these when it is made, whoever makes it.
     handlers: list[tuple[str, Callable[..., None]]] = BUILTIN_HANDLERS
     handlers.append(("before-send", counter))
-    settings = {name: value for name, value in os.environ.items() if name != FILE_VARIABLE}
-    return run_worker(load_settings(settings))
+    return run_worker(load_settings(os.environ))
 
 
 if __name__ == "__main__":

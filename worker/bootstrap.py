@@ -40,11 +40,8 @@ CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
 """Together the longest that the paid call can last: `EngineRules.paid_call_s`."""
 
-DELETE_LINGER_S = 0.25
-"""How long the delete of a request waits for company; nothing waits for it."""
-
 HAND_BACK_LINGER_S = 0.15
-"""The same for polls; it makes the next poll as much later."""
+"""How long a message that is handed back waits for company; its next poll is as much later."""
 
 SEND_LINGER_S = 0.1
 """The same for a new poll message, for which a thread waits."""
@@ -70,7 +67,7 @@ class Application:
     def request_queue(self) -> SqsQueue:
         """Where requests come from."""
         url = _needed("WORKER_REQUEST_QUEUE_URL", self.settings.request_queue_url)
-        return SqsQueue(self.clients.sqs, url, linger_s=DELETE_LINGER_S)
+        return SqsQueue(self.clients.sqs, url, linger_s=HAND_BACK_LINGER_S)
 
     @cached_property
     def poll_queue(self) -> SqsQueue:

@@ -61,7 +61,7 @@ def _json(value: Any, indent: str) -> Markup:
 
 
 def _block(begin: str, lines: list[Markup], indent: str, end: str) -> Markup:
-    return joined(begin, "\n", Markup(",\n").join(lines), "\n", indent, end)
+    return joined(begin, "\n", Markup(",\n".join(lines)), "\n", indent, end)
 
 
 def _text(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 import hashlib
 import http.server
+import io
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -81,6 +82,18 @@ def test_body_that_breaks_off_is_never_taken_for_complete(
 def read_all(body: Reader, size: int) -> None:
     while body.read(size):
         pass
+
+
+def test_body_that_ends_early_without_saying_so_is_not_complete_either() -> None:
+    class ShortClient:
+        def get_object(self, **_: Any) -> dict[str, Any]:
+            return {"Body": io.BytesIO(DATA[:10]), "ContentLength": 30, "ETag": '"e"'}
+
+    client: Any = ShortClient()
+    body = S3ObjectStore(client).open(URI).body
+    assert body.read(10) == DATA[:10]
+    with pytest.raises(UnavailableError, match="20 bytes are missing"):
+        body.read(10)
 
 
 class RefusingClient:

@@ -39,25 +39,25 @@ def test_values_of_a_secret_are_read(vault_with: Callable[[str], Vault]) -> None
 
 
 @pytest.mark.parametrize(
-    ("text", "rule"),
+    "text",
     [
-        ("hush-hush", "not JSON"),
-        ('{"HAUTECH_API_TOKEN": "hush-hush', "not JSON"),
-        ('["hush-hush"]', "not a JSON object"),
-        ('{"HAUTECH_API_TOKEN": {"hush-hush": 1}}', "not a JSON object"),
+        "hush-hush",
+        '{"HAUTECH_API_TOKEN": "hush-hush',
+        '["hush-hush"]',
+        '{"HAUTECH_API_TOKEN": {"hush-hush": 1}}',
     ],
 )
 def test_unusable_secret_is_named_and_not_shown(
-    vault_with: Callable[[str], Vault], text: str, rule: str
+    vault_with: Callable[[str], Vault], text: str
 ) -> None:
     vault = vault_with(text)
-    with pytest.raises(SettingsError, match=rule) as refused:
+    with pytest.raises(SettingsError, match="not a JSON object of text values") as refused:
         vault.read(vault.arn)
     assert vault.arn in str(refused.value)
     assert "HAUTECH_API_TOKEN" in str(refused.value)
-    shown, chained = repr(refused.value), refused.value.__cause__
-    assert "hush" not in str(refused.value) + shown
-    assert chained is None
+    assert "hush" not in str(refused.value) + repr(refused.value)
+    assert refused.value.__cause__ is None
+    assert refused.value.__context__ is None  # JSON errors carry the whole text
 
 
 def test_missing_secret_is_named(vault_with: Callable[[str], Vault]) -> None:

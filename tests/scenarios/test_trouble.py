@@ -16,7 +16,7 @@ from worker.errors import (
     ThrottledError,
     UnavailableError,
 )
-from worker.jobs.job import JobState
+from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import RetryLater
 
 FULL_NAOMI = WORKFLOWS["full-naomi"].workflow_id
@@ -312,3 +312,38 @@ def test_a_job_held_by_another_worker_is_left_alone_until_its_lease_ends() -> No
     assert service.outcomes[-1].because.startswith("another worker holds the job")
     service.run()
     assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_worker_that_was_frozen_before_the_paid_call_does_not_make_it() -> None:
+    service = Service()
+    save = service.world.store.save
+    frozen = iter([True])
+
+    def save_and_freeze(job: Job, *, lease: Lease | None) -> Job:
+        saved = save(job, lease=lease)
+        if any(step.submission for step in job.steps) and next(frozen, False):
+            service.world.clock.advance(600)
+        return saved
+
+    service.world.store.save = save_and_freeze  # type: ignore[method-assign]  # -- the fault to test
+    service.send(body())
+    service.step()
+    assert service.world.hautech.runs == []
+    assert isinstance(service.outcomes[-1], RetryLater)
+    service.run()
+    assert len(service.world.hautech.runs) == 1
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_while_somebody_else_is_down_a_request_rests_longer_each_time_and_never_runs_out() -> None:
+    service = Service()
+    failing(service.world.hautech, "upload", iter([CredentialsRefusedError("401")] * 90))
+    service.send(body())
+    started = service.world.clock.now()
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.dead_letters) == 0
+    rests = [one.after_s for one in service.outcomes if isinstance(one, RetryLater)]
+    assert max(rests[:1]) <= 36
+    assert min(rests[6:]) >= 720
+    assert (service.world.clock.now() - started).total_seconds() > 60_000

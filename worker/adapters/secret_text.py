@@ -17,8 +17,8 @@ def parse_secret(arn: str, text: str) -> dict[str, str]:
     try:
         values = json.loads(text)
     except ValueError:
-        # `from None`: the decoder's error has the whole text in an attribute.
-        raise unusable_secret(arn, "is not JSON text", _FIX) from None
+        # Raised below and not here: the decoder's error has the whole text in an attribute.
+        values = None
     if not isinstance(values, dict) or not all(isinstance(one, str) for one in values.values()):
         raise unusable_secret(arn, "is not a JSON object of text values", _FIX)
     return values

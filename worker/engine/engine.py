@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 import structlog
@@ -34,7 +35,7 @@ from worker.errors import (
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
-from worker.jobs.pacing import backoff_s
+from worker.jobs.pacing import backoff_s, rest_s
 from worker.jobs.transitions import await_pipelines, note_failure
 from worker.ports import (
     Clock,
@@ -53,6 +54,9 @@ _UPLOAD_S = 10.0
 _ANNOUNCE_S = 3.0
 """Time that must be left to begin these pieces of work, in seconds."""
 
+_POLL_RESTS = 3
+"""Poll messages rest four times the least: 120 s a time makes 1,000 deliveries last 33 hours."""
+
 _STAGES: dict[type[plan.Move], Stage] = {
     plan.Upload: "upload",
     plan.Submit: "submit",
@@ -69,6 +73,22 @@ class _Carrier(Enum):
 
     REQUEST = "request"
     POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """The message in hand: which kind it is, and how often the queue has delivered it."""
+
+    carrier: _Carrier
+    count: int
+
+    @property
+    def rests(self) -> int:
+        """How far the rest of this message has grown, when somebody else is down.
+
+        Polls are delivered often anyway, so their count says nothing about trouble.
+        """
+        return self.count if self.carrier is _Carrier.REQUEST else _POLL_RESTS
 
 
 class Engine:
@@ -101,38 +121,41 @@ class Engine:
 
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
-        return self._answer(self._request, message, budget)
+        delivery = _Delivery(_Carrier.REQUEST, message.receive_count)
+        return self._answer(self._request, message.body, delivery, budget)
 
     def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
-        return self._answer(self._poll, message, budget)
+        delivery = _Delivery(_Carrier.POLL, message.receive_count)
+        return self._answer(self._poll, message.body, delivery, budget)
 
     def _answer(
         self,
-        handle: Callable[[ReceivedMessage, WorkBudget], Outcome],
-        message: ReceivedMessage,
+        handle: Callable[[str, _Delivery, WorkBudget], Outcome],
+        body: str,
+        delivery: _Delivery,
         budget: WorkBudget,
     ) -> Outcome:
         """Errors that met no held job: nothing is recorded, the message comes back."""
         structlog.contextvars.clear_contextvars()
         try:
-            return handle(message, budget)
+            return handle(body, delivery, budget)
         except Exception as error:  # noqa: BLE001 -- a driver must get an outcome, whatever happened
-            return self._retry(error, failures=message.receive_count)
+            return self._retry(error, delivery, failures=delivery.count)
 
     # -- requests ----------------------------------------------------------------------------
 
-    def _request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
+    def _request(self, body: str, delivery: _Delivery, budget: WorkBudget) -> Outcome:
         try:
-            request = read_request(self._world, message.body)
+            request = read_request(self._world, body)
             structlog.contextvars.bind_contextvars(request_id=request.request_id)
             known = record(self._world, request, budget)
         except RequestError as error:
-            announce.reject(self._world, message.body, error)
+            announce.reject(self._world, body, error)
             return Done()
         if isinstance(known, HeldJob):
             log.info("request accepted", action="job_accepted", job_state=known.job.state)
-            return self._advance(known, _Carrier.REQUEST)
+            return self._advance(known, delivery)
         if known.state.is_final:
             log.info(
                 f"the request came again; its job is over: {known.state}",
@@ -140,15 +163,15 @@ class Engine:
                 job_state=known.state,
             )
             return Done()
-        return self._advance(HeldJob.take(self._world, known, budget), _Carrier.REQUEST)
+        return self._advance(HeldJob.take(self._world, known, budget), delivery)
 
     # -- polls -------------------------------------------------------------------------------
 
-    def _poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
+    def _poll(self, body: str, delivery: _Delivery, budget: WorkBudget) -> Outcome:
         try:
-            poll_message = parse_poll(message.body)
+            poll_message = parse_poll(body)
         except PollMessageError as error:
-            announce.reject(self._world, message.body, error)
+            announce.reject(self._world, body, error)
             return Done()
         structlog.contextvars.bind_contextvars(request_id=poll_message.request_id)
         job = self._world.store.load(poll_message.request_id)
@@ -162,16 +185,16 @@ class Engine:
         if job.lease is not None and job.lease.until > self._world.now():
             raise LeaseHeldError(job.lease.until)
         if not isinstance(plan.next_move(job, at=self._world.now()), plan.Wait):
-            return self._advance(HeldJob.take(self._world, job, budget), _Carrier.POLL)
-        return self._look(job, budget)
+            return self._advance(HeldJob.take(self._world, job, budget), delivery)
+        return self._look(job, delivery, budget)
 
-    def _look(self, job: Job, budget: WorkBudget) -> Outcome:
+    def _look(self, job: Job, delivery: _Delivery, budget: WorkBudget) -> Outcome:
         """Ask about the running pipelines. A pending one costs no write and no lease."""
         try:
             reports = poll.look(self._world, job)
         except Exception as error:  # noqa: BLE001 -- classified by the table
             held = HeldJob.take(self._world, job, budget)
-            return self._recover(held, error, "poll", _Carrier.POLL)
+            return self._recover(held, error, "poll", delivery)
         if not poll.is_over(self._world, job, reports):
             delay_s = poll.next_delay_s(self._world, job)
             log.debug(
@@ -182,12 +205,12 @@ class Engine:
         try:
             poll.record_ends(self._world, held, reports)
         except Exception as error:  # noqa: BLE001 -- classified by the table
-            return self._recover(held, error, "poll", _Carrier.POLL)
-        return self._advance(held, _Carrier.POLL)
+            return self._recover(held, error, "poll", delivery)
+        return self._advance(held, delivery)
 
     # -- the story ---------------------------------------------------------------------------
 
-    def _advance(self, held: HeldJob, carrier: _Carrier) -> Outcome:
+    def _advance(self, held: HeldJob, delivery: _Delivery) -> Outcome:
         """Make one move after the other until only time is missing or the job is over."""
         while True:
             move = plan.next_move(held.job, at=self._world.now())
@@ -195,13 +218,13 @@ class Engine:
                 job_state=str(held.job.state), pipeline_id=_pipeline_ids(held.job)
             )
             try:
-                outcome = self._make(move, held, carrier)
+                outcome = self._make(move, held, delivery)
             except Exception as error:  # noqa: BLE001 -- classified by the table
-                return self._recover(held, error, _STAGES[type(move)], carrier)
+                return self._recover(held, error, _STAGES[type(move)], delivery)
             if outcome is not None:
                 return outcome
 
-    def _make(self, move: plan.Move, held: HeldJob, carrier: _Carrier) -> Outcome | None:
+    def _make(self, move: plan.Move, held: HeldJob, delivery: _Delivery) -> Outcome | None:
         """Make one move. Returns None when the next one can follow at once."""
         world = self._world
         match move:
@@ -221,7 +244,7 @@ class Engine:
                     return RetryLater(wait_s, "looking for a run whose answer was lost")
                 self._keep_what_was_paid(held)
             case plan.Wait():
-                return self._wait(held, carrier)
+                return self._wait(held, delivery)
             case plan.Collect():
                 outputs = collect.collect(world, held)
                 announce.settle_success(world, held, outputs)
@@ -238,10 +261,10 @@ class Engine:
         if not isinstance(following, plan.Wait | plan.Submit):
             held.save()
 
-    def _wait(self, held: HeldJob, carrier: _Carrier) -> Outcome:
+    def _wait(self, held: HeldJob, delivery: _Delivery) -> Outcome:
         """Hand the job over to its poll message; from here on nothing of it is held anywhere."""
         delay_s = poll.first_delay_s(self._world, held.job)
-        if carrier is _Carrier.POLL:
+        if delivery.carrier is _Carrier.POLL:
             held.release()
             log.info(f"next poll in {delay_s} s", action="waiting")
             return PollAgain(delay_s)
@@ -256,18 +279,20 @@ class Engine:
 
     # -- trouble -----------------------------------------------------------------------------
 
-    def _recover(self, held: HeldJob, error: Exception, stage: Stage, carrier: _Carrier) -> Outcome:
+    def _recover(
+        self, held: HeldJob, error: Exception, stage: Stage, delivery: _Delivery
+    ) -> Outcome:
         """Decide about an error of a held job, write down what is to be remembered, answer."""
         try:
             advice = classify(error)
             if advice.decision is Decision.YIELD or not held.is_held:
-                return self._retry(error, failures=1)
+                return self._retry(error, delivery, failures=1)
             if advice.decision is Decision.FAIL and held.job.state is not JobState.ANNOUNCING:
                 assert isinstance(error, PermanentError)  # noqa: S101 -- the table says so
-                return self._fail(held, error, stage, carrier)
+                return self._fail(held, error, stage, delivery)
             if advice.decision in {Decision.HOLD, Decision.STOP}:
                 held.release()
-                return self._retry(error, failures=1)
+                return self._retry(error, delivery, failures=1)
             held.job = note_failure(
                 held.job, because=f"{stage}: {_text(error)}", at=self._world.now()
             )
@@ -275,14 +300,14 @@ class Engine:
                 final = AttemptsExhaustedError(
                     f"{held.job.failures} attempts in a row failed, the last with: {_text(error)}"
                 )
-                return self._fail(held, final, stage, carrier)
+                return self._fail(held, final, stage, delivery)
             held.release()
-            return self._retry(error, failures=held.job.failures)
+            return self._retry(error, delivery, failures=held.job.failures)
         except Exception as second:  # noqa: BLE001 -- the record cannot be written: the message stays
             log.warning(
                 f"while dealing with: {_text(error)}", action="recovery_failed", stage=stage
             )
-            return self._retry(second, failures=1)
+            return self._retry(second, delivery, failures=1)
 
     def _is_exhausted(self, job: Job, stage: Stage) -> bool:
         """Whether a passing trouble has lasted too long for this job.
@@ -297,7 +322,7 @@ class Engine:
         return job.failures >= self._world.rules.max_attempts
 
     def _fail(
-        self, held: HeldJob, error: PermanentError, stage: Stage, carrier: _Carrier
+        self, held: HeldJob, error: PermanentError, stage: Stage, delivery: _Delivery
     ) -> Outcome:
         log.warning(
             f"the job fails: {error.message}",
@@ -306,9 +331,9 @@ class Engine:
             stage=stage,
         )
         announce.settle_failure(self._world, held, error, stage)
-        return self._advance(held, carrier)
+        return self._advance(held, delivery)
 
-    def _retry(self, error: Exception, *, failures: int) -> RetryLater:
+    def _retry(self, error: Exception, delivery: _Delivery, *, failures: int) -> RetryLater:
         """The outcome for an error that leaves the message where it is."""
         world = self._world
         advice = classify(error)
@@ -316,7 +341,12 @@ class Engine:
             case Decision.STOP:
                 after_s = 0.0
             case Decision.HOLD:
-                after_s = world.rules.systemic_wait_s * world.random.uniform(0.5, 1.5)
+                after_s = rest_s(
+                    delivery.rests,
+                    least_s=world.rules.systemic_wait_s,
+                    most_s=world.rules.systemic_wait_max_s,
+                    random=world.random,
+                )
             case Decision.YIELD:
                 assert isinstance(error, LostRaceError)  # noqa: S101 -- the table says so
                 after_s = wait_for_lease_s(error, now_s=world.now().timestamp())

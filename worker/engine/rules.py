@@ -33,4 +33,7 @@ class EngineRules:
     clock_margin_s: float = 900.0
     """How far Hautech's clock may differ from ours when we look for a run."""
     systemic_wait_s: float = 30.0
-    """How long a message rests while somebody else is down."""
+    """How long a message rests at first while somebody else is down; it doubles up to the next."""
+    systemic_wait_max_s: float = 900.0
+    """Each rest is one delivery, and the requests queue gives a message up after 100: with this
+    maximum that takes a day."""

@@ -1,10 +1,12 @@
 """submit: the only code that pays. Intent first; after a lost answer, look before paying again.
 
-intend ──► save ──► run ──┬─ id ────────────────────────────────► start
-├─ refused, not sent ─► withdraw         (nothing was paid)
-└─ answer lost, killed ─► look ─┬─ found ─► adopt
-└─ not ─► wait ─► look ─┬─ found ─► adopt
-└─ not ─► once more
+intend ─► save ─► run ─┬─ id ────────────────────► start
+                       ├─ refused, not sent ─────► withdraw     (nothing was paid)
+                       └─ answer lost, killed ─┐
+                                               ▼
+                            look ─┬─ found ─► adopt             (nothing is paid again)
+                                  └─ not ─► wait, look again ─┬─ found ─► adopt
+                                                              └─ not ─► run once more
 """
 
 from __future__ import annotations
@@ -119,6 +121,7 @@ def _pay(world: World, held: HeldJob, name: str) -> None:
     held.save(lease_s=max(world.rules.lease_s, world.rules.paid_call_s + world.rules.settle_s))
     job, step = held.job, held.job.step(name)
     submission = _submission(job, name)
+    held.check_lease(world.rules.paid_call_s)
     try:
         pipeline_id = world.hautech.run(
             step.workflow_id, resolved_input(job, step), _metadata(job, name, submission)

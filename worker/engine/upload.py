@@ -1,8 +1,8 @@
 """upload: one image goes from S3 to Hautech as a stream, its header checked on the way.
 
-head (kept)     rest (flows)
+             head (kept)     rest (flows)
 S3 object  |████████████|------------------►|
-size and format are read here; a restart opens the object again
+           size and format are read here; a restart opens the object again
 """
 
 from __future__ import annotations

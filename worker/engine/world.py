@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from worker.engine.durations import Durations
 from worker.engine.rules import EngineRules
-from worker.errors import InterruptedWorkError
+from worker.errors import InterruptedWorkError, StaleJobError
 from worker.jobs.job import Job, Lease
 from worker.ports import (
     Clock,
@@ -89,6 +89,18 @@ class HeldJob:
         half = timedelta(seconds=self._world.rules.lease_s / 2)
         if lease is None or lease.until - self._world.now() < half:
             self.save()
+
+    def check_lease(self, for_s: float) -> None:
+        """Raise StaleJobError unless the lease lasts `for_s` more seconds.
+
+        A process that was frozen since its last save must not act as if no time had passed.
+        """
+        lease = self.job.lease
+        if lease is None or lease.until - self._world.now() < timedelta(seconds=for_s):
+            raise StaleJobError(
+                f"job {self.job.request_id}: the lease ends before the call could: "
+                "this worker was held up, and another one may go on"
+            )
 
     def need(self, seconds: float, what: str) -> None:
         """Raise InterruptedWorkError unless the process has that long left for `what`."""

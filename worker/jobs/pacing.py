@@ -1,7 +1,7 @@
 """When to look again: poll spacing, backoff with full jitter, and how SQS rounds it.
 
 submit                    expected end            pipelines that take longer
-  |------- first delay --------|--- later, by age: 1 s … max ---|--------|---
+  |------- first delay --------|--- later, by age: min … max ---|--------|---
                                ▲ first poll
 """
 
@@ -68,3 +68,13 @@ def backoff_s(failures: int, *, random: Random, cap_s: float = 300.0) -> float:
     """
     doublings = min(max(failures, 0), _BACKOFF_DOUBLINGS)
     return max(1.0, random.uniform(0.0, min(cap_s, _BACKOFF_BASE_S * 2.0**doublings)))
+
+
+def rest_s(deliveries: int, *, least_s: float, most_s: float, random: Random) -> float:
+    """Seconds that a message rests while somebody else is down, after so many deliveries.
+
+    Doubles from `least_s` to `most_s`, give or take a fifth. Not full jitter: every rest is one
+    delivery, and after too many of them SQS would give the message up.
+    """
+    doublings = min(max(deliveries - 1, 0), _BACKOFF_DOUBLINGS)
+    return min(most_s, least_s * 2.0**doublings) * random.uniform(0.8, 1.2)

@@ -15,14 +15,19 @@ from typing import Final
 
 import structlog
 
+from worker.adapters.aws.sqs import SqsQueue
 from worker.bootstrap import Application, build_application
 from worker.runtime.container import Container, ContainerConfig
 from worker.runtime.health import HealthServer
+from worker.runtime.queues import MessageQueue, PatientDeletes
 from worker.runtime.slots import Kind
 from worker.settings import Settings
 from worker.telemetry import configure_logging
 
 _log = structlog.get_logger(__name__)
+
+DELETE_LINGER_S: Final = 1.0
+"""How long a delete waits for company, so that ten share a request also at 10 jobs per second."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
@@ -55,11 +60,19 @@ def build_container(application: Application) -> Container:
     settings = application.settings
     return Container(
         engine=application.engine,
-        queues={Kind.REQUESTS: application.request_queue, Kind.POLLS: application.poll_queue},
+        queues={
+            Kind.REQUESTS: _with_patient_deletes(application, application.request_queue),
+            Kind.POLLS: _with_patient_deletes(application, application.poll_queue),
+        },
         config=ContainerConfig(
             concurrency=settings.concurrency, visibility_s=settings.visibility_s
         ),
     )
+
+
+def _with_patient_deletes(application: Application, queue: SqsQueue) -> MessageQueue:
+    deletes = SqsQueue(application.clients.sqs, queue.queue_url, linger_s=DELETE_LINGER_S)
+    return PatientDeletes(queue, deletes)
 
 
 @contextlib.contextmanager

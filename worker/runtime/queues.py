@@ -37,3 +37,40 @@ class MessageQueue(Protocol):
 
     def close(self) -> None:
         """Sends what still waits for company; returns when all answers are in."""
+
+
+class PatientDeletes:
+    """A queue whose deletes wait longer for company than its other requests.
+
+    Nothing depends on when a message is deleted: it is hidden meanwhile, and a crash makes a
+    duplicate that the engine recognises. A message that is handed back must not wait so long.
+
+    Args:
+        queue: for everything else.
+        deletes: the same queue, with a longer linger.
+    """
+
+    def __init__(self, queue: MessageQueue, deletes: MessageQueue) -> None:
+        self._queue = queue
+        self._deletes = deletes
+
+    def receive(
+        self, *, max_messages: int, wait_s: int, visibility_s: int
+    ) -> Sequence[QueueMessage]:
+        """See `MessageQueue.receive`."""
+        return self._queue.receive(
+            max_messages=max_messages, wait_s=wait_s, visibility_s=visibility_s
+        )
+
+    def delete_soon(self, receipt_handle: str) -> Future[bool]:
+        """See `MessageQueue.delete_soon`."""
+        return self._deletes.delete_soon(receipt_handle)
+
+    def change_visibility_soon(self, receipt_handle: str, seconds: float) -> Future[bool]:
+        """See `MessageQueue.change_visibility_soon`."""
+        return self._queue.change_visibility_soon(receipt_handle, seconds)
+
+    def close(self) -> None:
+        """See `MessageQueue.close`."""
+        self._queue.close()
+        self._deletes.close()

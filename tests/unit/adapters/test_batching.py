@@ -1,7 +1,8 @@
 """The batcher, with threads and without waiting for time to pass: calls are held by hand."""
 
+import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 
 import pytest
@@ -169,6 +170,31 @@ def test_close_waits_for_the_call_under_way_and_ends_all_threads() -> None:
     assert not closing.is_alive()
     assert results(futures) == [one.upper() for one in "abcdefgh"]
     assert not [one for one in threading.enumerate() if one.name.startswith("close-test")]
+
+
+def test_close_ends_the_sender_that_has_nothing_to_do_while_another_gathers() -> None:
+    recorder = Recorder()
+    batcher = Batcher(recorder, name="idle-test", linger_s=FOREVER_S, max_entries=2, senders=2)
+    recorder.hold()
+    futures = []
+    for pair in ("ab", "cd"):
+        futures += [batcher.submit(one) for one in pair]
+        assert recorder.started.acquire(timeout=SOON_S)
+    recorder.let_go()
+    yield_until(lambda: batcher._idle == 2)
+    futures.append(batcher.submit("e"))
+    yield_until(lambda: batcher._is_gathering)
+    closing = threading.Thread(target=batcher.close, daemon=True)
+    closing.start()
+    closing.join(SOON_S)
+    assert not closing.is_alive()
+    assert results(futures) == ["A", "B", "C", "D", "E"]
+
+
+def yield_until(is_so: Callable[[], bool]) -> None:
+    """Gives way to the other threads until it is so; the test's own timeout is the limit."""
+    while not is_so():
+        os.sched_yield()
 
 
 def test_unused_batcher_has_no_thread_and_closes() -> None:

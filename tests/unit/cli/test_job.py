@@ -13,7 +13,7 @@ from worker.runtime.commands.timeline import print_job
 def shown(job, capsys, monkeypatch) -> str:
     monkeypatch.setenv("COLUMNS", "80")
     print_job(stdout(), job, now=at(90))
-    return capsys.readouterr().out
+    return str(capsys.readouterr().out)
 
 
 def test_a_finished_job_tells_its_outputs_cost_and_every_step_of_its_way(invoke, service) -> None:

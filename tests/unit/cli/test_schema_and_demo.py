@@ -42,10 +42,8 @@ def executed(monkeypatch) -> list[list[str]]:
 def test_the_demo_is_the_same_interpreter_with_the_given_options(invoke, executed, photo) -> None:
     invoke("demo", "--garment", photo, "--out", "sheet")
 
-    assert executed == [
-        [sys.executable, sys.executable, "-m", "sandbox.demo"]
-        + ["--garment", str(photo), "--out", "sheet"]
-    ]
+    options = ["--garment", str(photo), "--out", "sheet"]
+    assert executed == [[sys.executable, sys.executable, "-m", "sandbox.demo", *options]]
 
 
 def test_without_the_repository_the_demo_says_where_it_is(

@@ -1,14 +1,16 @@
 """`submit`: everything is checked before anything is sent, and the same again is the same job."""
 
+import io
 import json
 import re
 from datetime import timedelta
 
 import pytest
+from PIL import Image
 from structlog.testing import capture_logs
 
 from tests.builders import FULL_NAOMI_INPUT, message
-from worker.adapters.memory import MemoryQueue
+from worker.adapters.memory import MemoryObjectStore, MemoryQueue
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import UnavailableError
@@ -16,6 +18,12 @@ from worker.runtime.commands.live import Show
 
 POSE = "s3://catalog/poses/standing.png"
 FLAGS = ("--pose", POSE, "--aspect-ratio", "7:10", "--prompt", "a woman in a white jacket")
+
+
+def _wide_png() -> bytes:
+    file = io.BytesIO()
+    Image.new("L", (9000, 8)).save(file, format="PNG")
+    return file.getvalue()
 
 
 def sent(service) -> list[dict]:
@@ -251,7 +259,7 @@ def test_options_that_do_not_go_together_are_usage_errors(invoke, words, said) -
         (draw_png("big") + b"\0" * 20_971_520, "the worker takes 20,971,520: save it smaller"),
         (b"no picture", "is not a PNG, JPEG or WebP picture: save it as one"),
         (draw_png("cut")[:20], "is a damaged picture: save it again"),
-        (draw_png("wide", 9000, 8), "has 9000×8 pixels, the worker takes 8192 on the longer side"),
+        (_wide_png(), "has 9000×8 pixels, the worker takes 8192 on the longer side"),
     ],
 )
 def test_a_photo_that_the_worker_would_refuse_is_refused_here(
@@ -277,6 +285,24 @@ def test_a_photo_that_cannot_be_uploaded_stops_the_submit(invoke, service, photo
     assert done.exit_code == 1
     assert "Nothing was submitted." in done.stderr
     assert sent(service) == []
+
+
+def test_a_photo_that_changes_meanwhile_is_not_stored_under_the_old_content(
+    invoke, service, photo, monkeypatch
+) -> None:
+    real = MemoryObjectStore.head
+
+    def head(objects, uri):
+        photo.write_bytes(draw_png("another"))
+        return real(objects, uri)
+
+    monkeypatch.setattr(MemoryObjectStore, "head", head)
+
+    done = invoke("submit", "--image", photo, *FLAGS)
+
+    assert done.exit_code == 1
+    assert "changed while it was being submitted" in done.stderr
+    assert service.world.objects.puts == []
 
 
 def test_requests_that_could_not_be_sent_are_named(invoke, service, monkeypatch) -> None:

@@ -21,6 +21,19 @@ def show(services, *, terminal: bool = False, height: int = 30, **more) -> tuple
     return Show(console=console, clock=services.clock, **more), text
 
 
+def counted_loads(monkeypatch) -> list[str]:
+    """The ids of the jobs that are read from now on."""
+    loads: list[str] = []
+    real = MemoryJobStore.load
+
+    def load(store, request_id):
+        loads.append(request_id)
+        return real(store, request_id)
+
+    monkeypatch.setattr(MemoryJobStore, "load", load)
+    return loads
+
+
 @pytest.mark.parametrize("workflow", ["full-naomi", "naomi"])
 def test_progress_of_a_job_only_ever_grows(service, workflow) -> None:
     service.send(body(workflow))
@@ -63,11 +76,7 @@ def test_watching_ends_when_all_named_jobs_have_ended(service, services) -> None
 def test_a_job_that_has_ended_is_not_read_again(service, services, monkeypatch) -> None:
     service.send(body(requestId="one"))
     service.run()
-    loads: list[str] = []
-    real = MemoryJobStore.load
-    monkeypatch.setattr(
-        MemoryJobStore, "load", lambda store, one: loads.append(one) or real(store, one)
-    )
+    loads = counted_loads(monkeypatch)
     following = Following(services.store, ["one", "two"])
 
     for _ in range(3):
@@ -84,11 +93,7 @@ def test_without_names_only_changed_jobs_are_read_and_ended_ones_stay(
     services.store.create(running_job(requestId="two"))
     following = Following(services.store)
     following.refresh()
-    loads: list[str] = []
-    real = MemoryJobStore.load
-    monkeypatch.setattr(
-        MemoryJobStore, "load", lambda store, one: loads.append(one) or real(store, one)
-    )
+    loads = counted_loads(monkeypatch)
 
     following.refresh()
     assert loads == []

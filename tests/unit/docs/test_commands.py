@@ -52,11 +52,7 @@ def test_every_make_target_exists(name: str) -> None:
     code = [*blocks(text, "sh"), *re.findall(r"`([^`\n]+)`", text)]
     called = {match for one in code for match in re.findall(r"^make ([a-z-]+)", one, re.MULTILINE)}
 
-    assert called <= targets() | LATER
-
-
-LATER = {"faults"}
-"""Targets that decisions and explanations announce for a later release."""
+    assert called <= targets()
 
 
 @pytest.mark.parametrize("name", NAMES)

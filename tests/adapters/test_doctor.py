@@ -1,0 +1,271 @@
+"""`doctor` on a real stack: silent about what is right, and exact about each thing that is wrong."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from sandbox.aws import worker_environment
+from sandbox.hautech import StandIn
+from tests.builders import NOON
+from tests.support.aws import DeployedAws
+from tests.support.standin import credentials
+from worker.adapters.system_clock import SystemClock
+from worker.runtime.cli import app
+
+Doctor = Callable[..., dict[tuple[str, str], dict[str, str]]]
+
+
+@pytest.fixture(scope="module")
+def running_stand_in() -> Iterator[StandIn]:
+    with StandIn(credentials=credentials()) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture
+def stand_in(running_stand_in: StandIn) -> StandIn:
+    """A Hautech as newly started."""
+    running_stand_in.reset()
+    return running_stand_in
+
+
+@pytest.fixture
+def environment(moto_aws: DeployedAws, stand_in: StandIn) -> dict[str, str]:
+    """Settings under which everything works."""
+    return worker_environment(
+        moto_aws.outputs,
+        moto_aws,
+        {
+            "HAUTECH_API_URL": stand_in.api_url,
+            "HAUTECH_API_TOKEN": stand_in.credentials.api_token,
+        },
+    )
+
+
+@pytest.fixture
+def call(environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Calls `hautech-worker doctor` in that environment."""
+    monkeypatch.setenv("COLUMNS", "80")
+
+    def doctor(*words: str, **changes: str | None) -> Result:
+        for name, value in {**environment, **changes}.items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+        return CliRunner().invoke(app, ["doctor", *words])
+
+    return doctor
+
+
+@pytest.fixture
+def doctor(call: Callable[..., Result]) -> Doctor:
+    """The findings that are not `ok`, by area and name; the worst of each."""
+
+    def find(**changes: str | None) -> dict[tuple[str, str], dict[str, str]]:
+        done = call("--json", **changes)
+        findings = json.loads(done.stdout)["findings"]
+        failed = [one for one in findings if one["level"] == "failed"]
+        assert done.exit_code == (1 if failed else 0)
+        wrong = sorted(
+            (one for one in findings if one["level"] != "ok"),
+            key=lambda one: one["level"] == "failed",
+        )
+        return {(one["area"], one["name"]): one for one in wrong}
+
+    return find
+
+
+# What these emulators do not do: subscriptions are for the tests, time to live is not deployed.
+USUAL = {("Topic", "topic"), ("Job table", "expiry"), ("Hautech", "download host")}
+
+
+def test_a_fresh_stack_has_nothing_that_fails(doctor: Doctor) -> None:
+    found = doctor()
+
+    assert set(found) == USUAL
+    assert "failed" not in {one["level"] for one in found.values()}
+    assert "nobody has subscribed" in found["Topic", "topic"]["said"]
+
+
+def test_it_reads_well_and_shows_no_secret(call: Callable[..., Result], stand_in: StandIn) -> None:
+    done = call()
+
+    assert done.exit_code == 0, done.output
+    for words in ("Settings", "Queues", "Job table", "Buckets", "Hautech", "0 failed"):
+        assert words in done.stdout
+    assert "HAUTECH_API_TOKEN  set (not shown)" in done.stdout
+    assert stand_in.credentials.api_token not in done.output
+
+
+def test_it_leaves_nothing_behind(doctor: Doctor, moto_aws: DeployedAws) -> None:
+    doctor()
+
+    outputs = moto_aws.outputs
+    versions = moto_aws.client("s3").list_object_versions(Bucket=outputs.output_bucket_name)
+    assert not versions.get("Versions")
+    assert not versions.get("DeleteMarkers")
+    items = moto_aws.client("dynamodb").scan(TableName=outputs.job_table_name)["Items"]
+    assert items == []
+
+
+def test_missing_settings_fail_and_the_other_checks_go_on(doctor: Doctor) -> None:
+    found = doctor(WORKER_JOB_TABLE=None, WORKER_CONCURRENCY="many", WORKER_POLL_MIN_SECOND="3")
+
+    assert found["Settings", "WORKER_JOB_TABLE"]["fix"].startswith("stack output JobTableName")
+    assert "whole number" in found["Settings", "WORKER_CONCURRENCY"]["said"]
+    assert "WORKER_POLL_MIN_SECONDS" in found["Settings", "WORKER_POLL_MIN_SECOND"]["fix"]
+    assert found["Job table", "table"]["level"] == "skipped"
+    assert found["Topic", "topic"]["level"] == "warning"
+
+
+def test_no_credentials_at_hautech_are_told_once(doctor: Doctor) -> None:
+    found = doctor(HAUTECH_API_TOKEN=None)
+
+    assert found["Settings", "HAUTECH_API_TOKEN"]["level"] == "failed"
+    assert found["Hautech", "sign-in"]["level"] == "skipped"
+
+
+def test_queues_that_do_not_exist_or_lose_messages_fail(
+    doctor: Doctor, moto_aws: DeployedAws
+) -> None:
+    sqs, outputs = moto_aws.client("sqs"), moto_aws.outputs
+    sqs.set_queue_attributes(
+        QueueUrl=outputs.dead_letter_queue_url, Attributes={"MessageRetentionPeriod": "60"}
+    )
+    bare = sqs.create_queue(QueueName="bare", Attributes={"VisibilityTimeout": "5"})["QueueUrl"]
+
+    found = doctor(WORKER_POLL_QUEUE_URL=bare)
+
+    assert "SQS counts from the first sending" in found["Queues", "requests"]["said"]
+    assert "1209600" in found["Queues", "requests"]["fix"]
+    assert found["Queues", "polls"]["level"] == "warning"
+    assert "no redrive policy" in found["Queues", "polls"]["said"]
+    gone = doctor(WORKER_POLL_QUEUE_URL=bare + "-gone")
+    assert gone["Queues", "polls"]["level"] == "failed"
+    assert "it does not exist" in gone["Queues", "polls"]["fix"]
+
+
+def test_a_redrive_policy_that_strikes_too_early_or_elsewhere_fails(
+    doctor: Doctor, moto_aws: DeployedAws
+) -> None:
+    sqs, outputs = moto_aws.client("sqs"), moto_aws.outputs
+    other = sqs.create_queue(QueueName="other")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=other, AttributeNames=["QueueArn"])["Attributes"]
+    policy = {"deadLetterTargetArn": arn["QueueArn"], "maxReceiveCount": 100}
+    for url in (outputs.request_queue_url, outputs.poll_queue_url):
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": json.dumps(policy)})
+
+    found = doctor()
+
+    assert "not to the dead-letter queue" in found["Queues", "requests"]["said"]
+    assert "each poll of a pending pipeline is a receive" in found["Queues", "polls"]["said"]
+    assert found["Queues", "polls"]["fix"] == "set maxReceiveCount to 1000"
+
+
+def test_dead_letters_are_pointed_at(doctor: Doctor, moto_aws: DeployedAws) -> None:
+    url = moto_aws.outputs.dead_letter_queue_url
+    moto_aws.client("sqs").send_message(QueueUrl=url, MessageBody="{}")
+
+    found = doctor()
+
+    assert found["Queues", "dead letters"]["level"] == "warning"
+    assert "hautech-worker dead-letters" in found["Queues", "dead letters"]["fix"]
+
+
+def test_a_table_of_another_shape_fails(doctor: Doctor, moto_aws: DeployedAws) -> None:
+    moto_aws.client("dynamodb").create_table(
+        TableName="another",
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    found = doctor(WORKER_JOB_TABLE="another")
+
+    assert (
+        found["Job table", "shape"]["said"] == "its key is id (HASH), and must be pk (HASH) alone"
+    )
+    assert found["Job table", "reads"]["level"] == "failed"
+    assert doctor(WORKER_JOB_TABLE="gone")["Job table", "writes"]["level"] == "failed"
+
+
+def test_buckets_and_topics_that_are_not_there_fail_alone(
+    doctor: Doctor, environment: dict[str, str]
+) -> None:
+    both = f"{environment['WORKER_INPUT_BUCKETS']},no-such-bucket"
+    topic = environment["WORKER_RESULT_TOPIC_ARN"].replace("ResultTopic", "NoTopic")
+
+    found = doctor(
+        WORKER_INPUT_BUCKETS=both, WORKER_OUTPUT_BUCKETS=both, WORKER_RESULT_TOPIC_ARN=topic
+    )
+
+    assert set(found) - USUAL == {
+        ("Buckets", "input no-such-bucket"),
+        ("Buckets", "output no-such-bucket"),
+    }
+    assert found["Topic", "topic"]["level"] == "failed"
+
+
+def test_a_refused_token_is_told_without_showing_it(doctor: Doctor) -> None:
+    found = doctor(HAUTECH_API_TOKEN="wrong-token-1234567890")
+
+    assert found["Hautech", "sign-in"]["level"] == "failed"
+    assert "401" in found["Hautech", "sign-in"]["said"]
+    assert "wrong-token" not in json.dumps(list(found.values()))
+
+
+def test_an_empty_balance_is_a_warning(doctor: Doctor, stand_in: StandIn) -> None:
+    stand_in.set_options(balance="-1.5")
+
+    found = doctor()
+
+    assert found["Hautech", "balance"]["level"] == "warning"
+    assert "-1.5 credits" in found["Hautech", "balance"]["said"]
+
+
+def test_an_api_that_cannot_be_reached_fails_once(doctor: Doctor) -> None:
+    found = doctor(HAUTECH_API_URL="http://127.0.0.1:9")
+
+    assert found["Hautech", "API"]["level"] == "failed"
+    assert {name for area, name in found if area == "Hautech"} == {"API"}
+
+
+def test_a_key_that_cannot_be_read_is_named(doctor: Doctor) -> None:
+    found = doctor(
+        HAUTECH_API_TOKEN=None,
+        HAUTECH_APP_ID="app",
+        HAUTECH_APP_KEY_ID="key",
+        HAUTECH_APP_KEY_SECRET="bm90IGEga2V5",
+    )
+
+    assert "HAUTECH_APP_KEY_SECRET" in found["Hautech", "sign-in"]["said"]
+    assert "bm90IGEga2V5" not in json.dumps(list(found.values()))
+
+
+def test_a_clock_that_is_wrong_is_told(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(SystemClock, "now", lambda _: NOON)
+
+    assert "clock is" in doctor()["Hautech", "clock"]["said"]
+
+
+def test_links_that_may_not_be_followed_fail_before_anything_is_paid(
+    doctor: Doctor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.hautech.urls.is_loopback", lambda _: False)
+
+    found = doctor()
+
+    assert found["Hautech", "upload host"]["level"] == "failed"
+    assert "only https is followed" in found["Hautech", "upload host"]["said"]
+
+
+def test_no_region_is_told_once(doctor: Doctor) -> None:
+    found = doctor(AWS_REGION=None, AWS_DEFAULT_REGION=None)
+
+    assert "AWS_REGION" in found["AWS", "credentials"]["said"]
+    assert found["AWS", "everything on AWS"]["level"] == "skipped"
+    assert not [name for area, name in found if area in {"Queues", "Buckets", "Job table"}]

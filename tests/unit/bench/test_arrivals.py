@@ -1,0 +1,93 @@
+"""Events of a load, from a queue that is a list."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from bench.arrivals import ArrivalError, Arrivals
+
+DEADLINE_S = 10.0
+
+
+class Queue:
+    """The two calls of SQS that are used; empty answers end the wait at once."""
+
+    def __init__(self, *batches):
+        self._batches = list(batches)
+        self.deleted = []
+
+    def receive_message(self, **_):
+        return {"Messages": self._batches.pop(0)} if self._batches else {}
+
+    def delete_message_batch(self, *, QueueUrl, Entries):  # noqa: N803 - as boto3 spells them
+        assert QueueUrl == "queue"
+        self.deleted += [entry["ReceiptHandle"] for entry in Entries]
+
+
+class BrokenQueue:
+    def receive_message(self, **_):
+        raise ConnectionError("nobody listens")
+
+
+def message(request_id, at_ms, *, status="succeeded", error=None):
+    data = {
+        "requestId": request_id,
+        "status": status,
+        "error": error,
+        "pipelines": [{"step": "full-naomi", "pipelineId": f"pipeline of {request_id}"}],
+    }
+    return {
+        "Body": json.dumps({"data": data}),
+        "ReceiptHandle": f"handle of {request_id} at {at_ms}",
+        "Attributes": {"SentTimestamp": str(at_ms)},
+    }
+
+
+def no_check():
+    pass
+
+
+def test_an_arrival_has_the_time_at_which_the_queue_got_it():
+    with Arrivals(Queue([message("one", 1_500)]), "queue") as arrivals:
+        found = arrivals.wait_for(["one"], deadline_s=DEADLINE_S, check=no_check)
+    assert found["one"].at == datetime(1970, 1, 1, 0, 0, 1, 500_000, tzinfo=UTC)
+    assert found["one"].pipeline_ids == ("pipeline of one",)
+
+
+def test_of_an_event_that_comes_twice_the_first_one_counts_and_both_are_deleted():
+    queue = Queue([message("one", 1_000), message("one", 9_000)], [message("two", 3_000)])
+    with Arrivals(queue, "queue") as arrivals:
+        found = arrivals.wait_for(["one", "two"], deadline_s=DEADLINE_S, check=no_check)
+    assert found["one"].at.second == 1
+    assert queue.deleted == [
+        "handle of one at 1000",
+        "handle of one at 9000",
+        "handle of two at 3000",
+    ]
+
+
+def test_a_failed_job_is_told_with_its_error():
+    failed = message("one", 1, status="failed", error={"code": "image.missing", "message": "gone"})
+    with (
+        Arrivals(Queue([failed]), "queue") as arrivals,
+        pytest.raises(ArrivalError, match=r"job one failed: image\.missing: gone"),
+    ):
+        arrivals.wait_for(["one"], deadline_s=DEADLINE_S, check=no_check)
+
+
+def test_events_that_do_not_come_are_counted_and_one_is_named():
+    with (
+        Arrivals(Queue([message("one", 1)]), "queue") as arrivals,
+        pytest.raises(ArrivalError, match=r"no event for 2 of 3 jobs within 0 s, three among them"),
+    ):
+        arrivals.wait_for(["one"], deadline_s=DEADLINE_S, check=no_check)
+        arrivals.wait_for(["one", "two", "three"], deadline_s=0.0, check=no_check)
+
+
+def test_trouble_with_the_queue_reaches_the_one_who_waits():
+    with (
+        Arrivals(BrokenQueue(), "queue") as arrivals,
+        pytest.raises(ArrivalError, match="nobody listens"),
+    ):
+        arrivals.wait_for(["one"], deadline_s=DEADLINE_S, check=no_check)

@@ -1,0 +1,161 @@
+"""The contact sheet says what happened, and cannot be made to say or do anything else."""
+
+import json
+import re
+
+import pytest
+
+from sandbox.demo.contact_sheet import contact_sheet
+from sandbox.demo.report import Moment, Picture, Row, Segment
+from tests.unit.sandbox.demo_reports import a_job, a_report, an_event
+from tests.unit.sandbox.test_demo_markup import Reader
+
+HOSTILE = "</script></pre><img src=x onerror=alert(1)>\"'&<b>"
+
+
+def tags_of(page: str, name: str) -> list[dict[str, str | None]]:
+    return [attributes for tag, attributes in Reader(page).tags if tag == name]
+
+
+def test_the_page_names_request_prompt_seed_price_and_pipeline() -> None:
+    text = Reader(contact_sheet(a_report())).text
+
+    for fact in ("demo-full-naomi", "A model in a jacket", "42", "7:10", "0.04375 credits", "p-1"):
+        assert fact in text
+    assert "1 job, 1 succeeded, 1 pipeline, 0.04375 credits, 9.8 s" in text
+
+
+def test_request_and_event_can_be_copied_out_as_json() -> None:
+    page = contact_sheet(a_report())
+
+    shown = [
+        json.loads(Reader(block).text) for block in re.findall(r"<pre>.*?</pre>", page, re.DOTALL)
+    ]
+
+    assert shown == [a_job().request, a_job().event]
+
+
+def test_images_are_linked_beside_the_page_with_their_size_and_loaded_lazily() -> None:
+    images = tags_of(contact_sheet(a_report()), "img")
+
+    assert [image["src"] for image in images] == [
+        "photos/garment.png",
+        "pictures/demo-full-naomi.png",
+    ]
+    for image in images:
+        assert (image["width"], image["height"], image["loading"]) == ("832", "1200", "lazy")
+        assert image["alt"]
+
+
+def test_every_link_is_relative_and_no_script_or_font_is_loaded() -> None:
+    page = contact_sheet(a_report())
+
+    links = [
+        attributes.get("href") or attributes.get("src") for tag, attributes in Reader(page).tags
+    ]
+    assert all("//" not in link and not link.startswith("/") for link in links if link)
+    assert not tags_of(page, "script")
+    assert not tags_of(page, "link")
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_hostile_values_make_no_tags_and_no_attributes() -> None:
+    tame = a_job(event=an_event(metadata={"x": "y"}))
+    hostile = a_job(
+        title=HOSTILE,
+        explanation=HOSTILE,
+        request={
+            "requestId": HOSTILE,
+            "workflow": HOSTILE,
+            "input": {"prompt": HOSTILE, "seed": 42, "aspectRatio": HOSTILE},
+            "output": HOSTILE,
+        },
+        event=an_event(
+            HOSTILE,
+            pipelines=[{"step": HOSTILE, "pipelineId": HOSTILE, "credits": "0.1"}],
+            metadata={"x": HOSTILE},
+        ),
+        inputs=(Picture(file=HOSTILE, caption=HOSTILE, note=HOSTILE, width=1, height=1),),
+        rows=(
+            Row(
+                stage="pipeline",
+                label=HOSTILE,
+                segments=(Segment(start_s=1.0, end_s=4.0, text=HOSTILE),),
+            ),
+        ),
+        moments=(Moment(at_s=0.1, subject=HOSTILE, change=HOSTILE, because=HOSTILE),),
+    )
+
+    tame_tags = [
+        (tag, set(attributes)) for tag, attributes in Reader(contact_sheet(a_report(tame))).tags
+    ]
+    seen = Reader(contact_sheet(a_report(hostile)))
+
+    assert [(tag, set(attributes)) for tag, attributes in seen.tags] == tame_tags
+    assert HOSTILE in seen.text
+
+
+def test_a_failed_job_shows_why_and_offers_no_picture() -> None:
+    error = {"code": "image.missing", "message": "no such object", "stage": "upload"}
+    job = a_job(event=an_event(status="failed", error=error, pipelines=[]), outputs=())
+
+    page = contact_sheet(a_report(job))
+
+    assert "image.missing at upload: no such object" in Reader(page).text
+    assert "No picture: the job did not succeed." in Reader(page).text
+    assert 'class="status failed"' in page
+
+
+def test_a_job_that_gives_an_id_only_says_so_and_shows_it() -> None:
+    job = a_job(event=an_event(result={"poseId": "pose-7"}), outputs=())
+
+    text = Reader(contact_sheet(a_report(job))).text
+
+    assert "The result is an id, not a picture." in text
+    assert "pose-7" in text
+
+
+def test_a_job_without_an_event_is_shown_as_unfinished() -> None:
+    page = contact_sheet(a_report(a_job(event=None, outputs=(), rows=(), moments=())))
+
+    assert 'class="status unfinished"' in page
+    assert "Result event" not in page
+    assert "Timeline" not in page
+
+
+@pytest.mark.parametrize(("drawn", "words"), [(True, "try yours with"), (False, "your own")])
+def test_the_footer_says_whose_photos_they_are(drawn: bool, words: str) -> None:
+    assert words in Reader(contact_sheet(a_report(photos_are_drawn=drawn))).text
+
+
+def test_bars_stand_where_their_seconds_are_on_a_scale_shared_by_all_jobs() -> None:
+    """The slowest job took 10 s, so 1 s to 4 s is 10 % to 40 %."""
+    page = contact_sheet(a_report(a_job(), a_job(duration_s=10.0)))
+
+    assert page.count('style="left:10.00%;width:30.00%"') == 2
+    assert "pipeline p-1: 3.0 s, from 1.00 s to 4.00 s" in page
+
+
+def test_no_bar_leaves_the_chart() -> None:
+    late = Row(stage="announce", label="x", segments=(Segment(start_s=-1, end_s=99, text="x"),))
+
+    page = contact_sheet(a_report(a_job(rows=(late,), duration_s=2.0)))
+
+    assert 'style="left:0.00%;width:100.00%"' in page
+
+
+def test_the_legend_explains_lighter_bars_only_where_there_are_some() -> None:
+    wait = Segment(start_s=4.0, end_s=4.5, text="ended", is_wait=True)
+    row = Row(stage="pipeline", label="x", segments=(wait,))
+
+    assert "lighter" in contact_sheet(a_report(a_job(rows=(row,))))
+    assert "lighter" not in Reader(contact_sheet(a_report())).text
+
+
+def test_any_file_name_is_linked_as_a_file_beside_the_page() -> None:
+    odd = Picture(file="pictures/javascript:a b#1%?.png", caption="Out", width=1, height=1)
+
+    images = tags_of(contact_sheet(a_report(a_job(inputs=(), outputs=(odd,)))), "img")
+
+    assert images[0]["src"] == "pictures/javascript%3Aa%20b%231%25%3F.png"
