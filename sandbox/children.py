@@ -92,7 +92,8 @@ class WorkerProcess(_PythonProcess):
         environment: its settings. Secrets travel here, never on a command line.
     """
 
-    _was_told_to_end = False
+    was_told_to_end = False
+    """Whether somebody sent it a signal; it may still run."""
 
     def __init__(self, number: int, environment: Mapping[str, str]) -> None:
         super().__init__(f"worker {number}", ["worker", "run"], environment)
@@ -100,7 +101,7 @@ class WorkerProcess(_PythonProcess):
     @property
     def has_failed(self) -> bool:
         """Whether it ended although nobody had told it to."""
-        return not self._was_told_to_end and self.exit_code is not None
+        return not self.was_told_to_end and self.exit_code is not None
 
     @property
     def is_receiving(self) -> bool:
@@ -110,7 +111,7 @@ class WorkerProcess(_PythonProcess):
     def kill(self, with_signal: signal.Signals = signal.SIGKILL) -> None:
         """Sends a signal and returns at once; nothing if it has ended."""
         if self.exit_code is None:
-            self._was_told_to_end = True
+            self.was_told_to_end = True
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self.pid, with_signal)
 

@@ -206,13 +206,16 @@ class LocalStack:
         return found
 
     def wait_until_receiving(self, *, deadline_s: float = WORKER_START_S) -> None:
-        """Returns when every worker has said in its log (level info) that it receives.
+        """Returns when every running worker has said in its log (level info) that it receives.
 
         Raises:
             LocalStackError: one ended, or had not begun within `deadline_s`.
         """
         self.wait_for(
-            lambda: all(worker.is_receiving for worker in self.workers), deadline_s=deadline_s
+            lambda: all(
+                worker.is_receiving for worker in self.workers if not worker.was_told_to_end
+            ),
+            deadline_s=deadline_s,
         )
 
     def check(self) -> None:

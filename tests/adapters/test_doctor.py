@@ -102,10 +102,14 @@ def test_it_reads_well_and_shows_no_secret(call: Callable[..., Result], stand_in
 
 
 def test_it_leaves_nothing_behind(doctor: Doctor, moto_aws: DeployedAws) -> None:
+    s3, outputs = moto_aws.client("s3"), moto_aws.outputs
+    s3.put_bucket_versioning(
+        Bucket=outputs.output_bucket_name, VersioningConfiguration={"Status": "Enabled"}
+    )
+
     doctor()
 
-    outputs = moto_aws.outputs
-    versions = moto_aws.client("s3").list_object_versions(Bucket=outputs.output_bucket_name)
+    versions = s3.list_object_versions(Bucket=outputs.output_bucket_name)
     assert not versions.get("Versions")
     assert not versions.get("DeleteMarkers")
     items = moto_aws.client("dynamodb").scan(TableName=outputs.job_table_name)["Items"]

@@ -147,11 +147,12 @@ class Container:
     def state(self) -> ContainerState:
         """How things stand now."""
         held = self._heartbeat.held()
+        in_hand = self._threads.unfinished
         now_s = self._monotonic()
         return ContainerState(
             is_stopping=self._stopping.is_set(),
-            in_hand=self._threads.unfinished,
-            free_slots=self._slots.free(),
+            in_hand=in_hand,
+            free_slots=self._config.concurrency - in_hand,
             oldest_in_hand_s=max((now_s - one.received_at_s for one in held), default=0.0),
             receivers={kind: one.state() for kind, one in self._receivers.items()},
         )

@@ -85,11 +85,6 @@ class Slots:
             self._is_closed = True
             self._changed.notify_all()
 
-    def free(self) -> int:
-        """Slots that nobody has."""
-        with self._changed:
-            return self._total - sum(self._used.values())
-
     def _free(self, kind: Kind) -> int:
         return min(self._most[kind] - self._used[kind], self._total - sum(self._used.values()))
 

@@ -32,6 +32,9 @@ class Rig:
             jitter=random.Random(1),
         )
 
+    def free(self) -> int:
+        return 16 - sum(self.slots._used.values())
+
     def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
         assert kind is Kind.POLLS
         self.delivered += [one.body for one in messages]
@@ -44,17 +47,17 @@ def test_messages_are_asked_for_as_many_as_there_are_slots() -> None:
     rig.receiver.receive_once()
     assert [asked[0] for asked in rig.queue.asked] == [10, 6]
     assert len(rig.delivered) == 16
-    assert rig.slots.free() == 0  # a slot goes with each message
+    assert rig.free() == 0  # a slot goes with each message
 
 
 def test_slots_that_brought_no_message_are_given_back() -> None:
     rig = Rig()
     rig.queue.put(message("a"))
     rig.receiver.receive_once()
-    assert rig.slots.free() == 15
+    assert rig.free() == 15
     rig.queue.failures = [UnavailableError("away")]
     rig.receiver.receive_once()
-    assert rig.slots.free() == 15
+    assert rig.free() == 15
 
 
 def test_the_first_receive_answers_at_once_and_later_ones_poll_long() -> None:

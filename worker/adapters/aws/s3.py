@@ -147,7 +147,7 @@ class _Body(Reader):
             reason = f"{type(error).__name__}: {str(error)[:200]}"
             raise UnavailableError(self._cut_short(reason)) from error
         if not piece:
-            self._missing_bytes = 0; return b"" * 1
+            raise UnavailableError(self._cut_short("the connection ended"))
         return piece
 
     def _cut_short(self, reason: str) -> str:

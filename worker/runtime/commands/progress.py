@@ -38,7 +38,7 @@ class Progress:
 def progress_of(job: Job | None, *, now: datetime) -> Progress:
     """How far the job has come; None is a job that has no record (yet)."""
     if job is None:
-        return Progress(0, 1, "no record yet: still in its queue, or refused, or mistyped")
+        return Progress(0, 1, "not taken yet, or refused, or mistyped")
     total = (
         len(job.images) * _IMAGE_POINTS
         + len(job.steps) * _STEP_POINTS[StepState.COMPLETED]
