@@ -15,7 +15,15 @@ _FOREIGN = ("AWS_", "HAUTECH_", "WORKER_")
 @pytest.fixture(autouse=True, scope="session")
 def _quiet_logs() -> None:
     """Only what is worth a warning is rendered; tests that look at logs capture them."""
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    structlog.configure(
+        # Not the default: its tracebacks are drawn with all local values, half a second each.
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            structlog.processors.KeyValueRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -155,6 +155,7 @@ class Application:
             max_attempts=settings.max_attempts,
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,
+            lease_s=settings.visibility_s,
             paid_call_s=CONNECT_TIMEOUT_S + READ_TIMEOUT_S,
         )
 

@@ -82,9 +82,17 @@ def test_what_the_predicate_finds_is_returned(stack: LocalStack) -> None:
     assert stack.wait_for(lambda: ["found"], deadline_s=DEADLINE_S) == ["found"]
 
 
-def test_a_second_stack_gets_ports_of_its_own_and_may_be_closed_twice(stack: LocalStack) -> None:
-    with LocalStack(workers=0) as other:
+def test_a_second_stack_has_ports_of_its_own_and_leaves_nothing_when_it_is_closed(
+    stack: LocalStack,
+) -> None:
+    with LocalStack(workers=1) as other:
         assert other.aws.endpoint_url != stack.aws.endpoint_url
         assert other.api_url != stack.api_url
+        before = psutil.Process().children(recursive=True)
         other.close()
+
+        after = psutil.Process().children(recursive=True)
+        # MiniStack, the stand-in and the worker, each with its guard.
+        assert len(before) - len(after) >= 6
+        assert other.workers[0].exit_code == 0
     assert stack.standin.counters()["runs"] == 0

@@ -70,8 +70,9 @@ def submit(world: World, held: HeldJob, name: str) -> None:
 def find_out(world: World, held: HeldJob, name: str) -> float | None:
     """What became of a run whose answer is unknown.
 
-    Returns None when the step got on, else the seconds until the next look makes sense. Raises
-    SubmissionUnknownError when two calls and two looks after each have found nothing.
+    Returns None when the step got on, else the seconds until the next look makes sense. The
+    caller saves what was found out. Raises SubmissionUnknownError when two calls, and two looks
+    after each, have found nothing.
     """
     submission = _submission(held.job, name)
     if submission.looks:
@@ -96,7 +97,6 @@ def find_out(world: World, held: HeldJob, name: str) -> float | None:
     look = f"look {len(submission.looks) + 1} of {_LOOKS}"
     because = f"{look}: no pipeline carries key {submission.key}"
     held.job = look_in_vain(held.job, name, because=because, at=world.now())
-    held.save()
     log.info(
         f"{because}; next in {world.rules.settle_s:g} s", action="looked_for_pipeline", step=name
     )

@@ -200,13 +200,11 @@ class Container:
         return max(0.0, self._stop_at_s - self._monotonic())
 
     def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
-        """Messages from a receiver, which has taken a slot for each."""
+        """Messages from a receiver, which has taken a slot for each, so a thread is free for each.
+
+        What comes after a stop has begun is given back by `work`.
+        """
         received_at_s = self._monotonic()
-        if self._stopping.is_set():
-            for message in messages:
-                self._answers.put(kind, message.receipt_handle, GIVE_BACK)
-            self._slots.give(kind, len(messages))
-            return
         self._heartbeat.hold(
             kind, [message.receipt_handle for message in messages], received_at_s=received_at_s
         )

@@ -44,6 +44,7 @@ class FakeQueue:
         self.deleted: list[str] = []
         self.hidden: list[tuple[str, float]] = []
         self.answer: bool | Exception = True
+        self.on_answer: Callable[[], None] = lambda: None
         self.is_closed = False
         self.is_released = False
 
@@ -76,6 +77,7 @@ class FakeQueue:
             self.changed.notify_all()
 
     def delete_soon(self, receipt_handle: str) -> Future[bool]:
+        self.on_answer()
         with self.changed:
             self.deleted.append(receipt_handle)
             self.changed.notify_all()

@@ -187,6 +187,32 @@ def test_nothing_is_received_after_a_stop_has_begun(make: type[Rig]) -> None:
     assert len(rig.requests.asked) == asked
 
 
+def test_a_receiver_that_waits_for_slots_receives_nothing_after_a_stop_has_begun(
+    make: type[Rig],
+) -> None:
+    rig = make(concurrency=2, holds=True)
+    rig.requests.put(message("r1"), message("r2"))
+    rig.container.start()
+    rig.engine.wait_for(lambda: rig.engine.at_work == ["r1"])
+    asked = len(rig.requests.asked)
+    rig.container.begin_stop()
+    rig.engine.let_all_go()
+    assert rig.container.finish_stop()
+    rig.container._receivers[Kind.REQUESTS]._thread.join(PATIENCE_S)
+    assert len(rig.requests.asked) == asked
+    assert [one.body for one in rig.requests.waiting] == ["r2"]
+
+
+def test_a_message_is_let_go_before_it_is_answered(make: type[Rig]) -> None:
+    rig = make()
+    held_at_answer: list[int] = []
+    rig.requests.on_answer = lambda: held_at_answer.append(len(rig.container._heartbeat.held()))
+    rig.container.start()
+    rig.requests.put(message("r"))
+    rig.requests.wait_for(lambda: rig.requests.deleted)
+    assert held_at_answer == [0]  # a later extension would undo the answer
+
+
 def test_the_state_counts_what_is_in_hand(make: type[Rig]) -> None:
     rig = make(concurrency=8, holds=True)
     rig.polls.put(message("p"))
