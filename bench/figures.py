@@ -66,6 +66,8 @@ class Figures:
         jobs_per_s: median.
         cpu_ms_per_job: median, of the worker process.
         floor_cpu_ms_per_job: median, of the bare calls.
+        cpu_ratio: CPU per job as a multiple of the floor's; the median over pairs of a floor and
+            the worker's turn right after it, since the speed of a shared machine drifts.
         hautech_calls: route -> calls per job.
         aws_calls: operation -> calls per job.
         polls_per_job: calls of `POLL_ROUTES` per job.
@@ -78,6 +80,7 @@ class Figures:
     jobs_per_s: float
     cpu_ms_per_job: float | None
     floor_cpu_ms_per_job: float | None
+    cpu_ratio: float | None
     hautech_calls: Mapping[str, float]
     aws_calls: Mapping[str, float] | None
     polls_per_job: float
@@ -85,13 +88,6 @@ class Figures:
     lag_p95_s: float
     peak_rss_bytes: int
     peak_threads: int
-
-    @property
-    def cpu_ratio(self) -> float | None:
-        """CPU per job as a multiple of the floor's."""
-        if self.cpu_ms_per_job is None or self.floor_cpu_ms_per_job is None:
-            return None
-        return self.cpu_ms_per_job / self.floor_cpu_ms_per_job
 
     @property
     def sqs_per_job(self) -> float | None:
@@ -124,7 +120,12 @@ class InFlight:
 
 @dataclass(slots=True)
 class Series:
-    """What was observed of one kind of load, repetition by repetition."""
+    """What was observed of one kind of load.
+
+    Attributes:
+        worker: turn by turn.
+        floor: the floor before the first turns of the worker, in the same order.
+    """
 
     worker: list[Observed] = field(default_factory=list)
     floor: list[FloorObserved] = field(default_factory=list)
@@ -144,6 +145,7 @@ class Series:
             floor_cpu_ms_per_job=(
                 statistics.median(one.cpu_ms_per_job for one in self.floor) if self.floor else None
             ),
+            cpu_ratio=self._cpu_ratio(),
             hautech_calls=hautech,
             aws_calls=(
                 _per_job((run.jobs, run.aws_calls or {}) for run in counted) if counted else None
@@ -154,6 +156,14 @@ class Series:
             peak_rss_bytes=max(run.peak_rss_bytes for run in self.worker),
             peak_threads=max(run.peak_threads for run in self.worker),
         )
+
+    def _cpu_ratio(self) -> float | None:
+        ratios = [
+            1000 * run.cpu_s / run.jobs / floor.cpu_ms_per_job
+            for floor, run in zip(self.floor, self.worker, strict=False)  # the floor counts nothing
+            if run.cpu_s is not None
+        ]
+        return statistics.median(ratios) if ratios else None
 
 
 def percentile(values: Iterable[float], percent: float) -> float:

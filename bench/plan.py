@@ -1,8 +1,9 @@
 """What is measured, in what order: short stacks, floor and worker in turn, counting apart.
 
     stack 1   0 s pipelines, at load    floor, worker, floor, worker, …, then a counted worker
-    stack 2   5 s pipelines, at load    worker, then a counted worker
+    stack 2   5 s pipelines, at load    floor, worker, then a counted worker
               5 s pipelines, steady     the counted worker
+              3–7 s pipelines, steady   the counted worker: nobody can know when they end
     stack 3   many jobs in flight       worker
 
 Floor and worker take turns, so that whatever else the machine does meets both alike. CPU time is
@@ -15,14 +16,15 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bench.figures import FloorObserved, InFlight, Series
+from bench.figures import InFlight, Series
 from bench.load import Photos
 from bench.machine import machine_facts
 from bench.result import BenchResult
 from bench.session import OUTPUT_BYTES, bench_session
-from bench.targets import BURST, FIVE_BURST, FIVE_STEADY
+from bench.targets import BURST, FIVE_BURST, FIVE_STEADY, SPREAD_STEADY
 
 PIPELINE_S = 5.0
+SPREAD_S = 2.0
 
 Tell = Callable[[str], None]
 
@@ -39,8 +41,8 @@ class Effort:
         in_flight: jobs of the last part; 0 leaves it out.
     """
 
-    jobs: int = 100
-    repetitions: int = 3
+    jobs: int = 60
+    repetitions: int = 5
     steady_per_s: float = 4.0
     in_flight: int = 1000
 
@@ -49,7 +51,7 @@ def run(effort: Effort, tell: Tell) -> BenchResult:
     """Measures everything; `tell` hears what comes next."""
     begun_s = time.monotonic()
     machine = machine_facts()
-    series = {name: Series() for name in (BURST, FIVE_BURST, FIVE_STEADY)}
+    series = {name: Series() for name in (BURST, FIVE_BURST, FIVE_STEADY, SPREAD_STEADY)}
     photos = _zero_length(effort, series[BURST], tell)
     _five_seconds(effort, series, tell)
     in_flight = _in_flight(effort, tell) if effort.in_flight else None
@@ -82,18 +84,20 @@ def _zero_length(effort: Effort, series: Series, tell: Tell) -> Photos:
 
 
 def _five_seconds(effort: Effort, series: dict[str, Series], tell: Tell) -> None:
-    # A floor that waits 5 s would sleep: its CPU time is that of zero-length pipelines.
-    floor: list[FloorObserved] = series[BURST].floor
+    burst, steady, spread = series[FIVE_BURST], series[FIVE_STEADY], series[SPREAD_STEADY]
     with bench_session(duration_s=PIPELINE_S) as session:
         session.start_worker()
-        tell(f"{FIVE_BURST}: {effort.jobs} jobs")
-        series[FIVE_BURST].floor = floor
-        series[FIVE_BURST].worker.append(session.measure(effort.jobs))
+        tell(f"{FIVE_BURST}: {effort.jobs} jobs, floor and worker")
+        burst.floor.append(session.floor(jobs=effort.jobs // 2))
+        burst.worker.append(session.measure(effort.jobs))
         tell(f"{FIVE_BURST}: once more, counting the calls")
         session.start_worker(is_counted=True)
-        series[FIVE_BURST].worker.append(session.measure(effort.jobs))
+        burst.worker.append(session.measure(effort.jobs))
         tell(f"{FIVE_STEADY}: {effort.jobs} jobs, {effort.steady_per_s:g} a second")
-        series[FIVE_STEADY].worker.append(session.measure(effort.jobs, per_s=effort.steady_per_s))
+        steady.worker.append(session.measure(effort.jobs, per_s=effort.steady_per_s))
+        tell(f"{SPREAD_STEADY}: the same")
+        session.take(PIPELINE_S - SPREAD_S, PIPELINE_S + SPREAD_S)
+        spread.worker.append(session.measure(effort.jobs, per_s=effort.steady_per_s))
 
 
 def _in_flight(effort: Effort, tell: Tell) -> InFlight:

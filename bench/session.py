@@ -49,14 +49,14 @@ def bench_session(*, duration_s: float) -> Iterator[BenchSession]:
         Arrivals(stack.aws.client("sqs"), stack.events_queue_url) as arrivals,
         tempfile.TemporaryDirectory(prefix="hautech-bench-") as folder,
     ):
-        yield BenchSession(stack, arrivals, Path(folder), duration_s)
+        yield BenchSession(stack, arrivals, Path(folder), (duration_s, duration_s))
 
 
 class BenchSession:
     """See `bench_session`."""
 
     def __init__(
-        self, stack: LocalStack, arrivals: Arrivals, folder: Path, duration_s: float
+        self, stack: LocalStack, arrivals: Arrivals, folder: Path, duration_s: tuple[float, float]
     ) -> None:
         self._stack = stack
         self._arrivals = arrivals
@@ -96,9 +96,18 @@ class BenchSession:
         self._wait_until_drained()
         return worker.pid
 
+    def take(self, least_s: float, most_s: float) -> None:
+        """From now on, new pipelines take between `least_s` and `most_s`."""
+        self._duration_s = (least_s, most_s)
+        self._stack.standin.set_options(durationSeconds=list(self._duration_s))
+
     def floor(self, *, jobs: int) -> FloorObserved:
-        """The bare calls; pipelines must take no time."""
-        return self._floor.measure(warm_up=5, jobs=jobs)
+        """The bare calls, on pipelines that take no time: one who waits would sleep."""
+        standin = self._stack.standin
+        standin.set_options(durationSeconds=0)
+        observed = self._floor.measure(warm_up=5, jobs=jobs)
+        standin.set_options(durationSeconds=list(self._duration_s))
+        return observed
 
     def measure(self, jobs: int, *, per_s: float | None = None) -> Observed:
         """Sends so many requests, all at once or at a rate, and waits until all is quiet again."""
@@ -127,7 +136,7 @@ class BenchSession:
 
     def measure_in_flight(self, jobs: int) -> InFlight:
         """Starts so many pipelines that stay pending, and looks at the worker's memory."""
-        self._stack.standin.set_options(durationSeconds=_LEARNED_S)
+        self.take(_LEARNED_S, _LEARNED_S)
         self._teach(_LEARNED_S)
         worker = self._running()
         runs_before = self._stack.standin.counters()["runs"]

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from bench.figures import MB, Figures, InFlight
 
-BURST, FIVE_BURST, FIVE_STEADY = "0 s, at load", "5 s, at load", "5 s, steady"
+BURST, FIVE_BURST = "0 s, at load", "5 s, at load"
+FIVE_STEADY, SPREAD_STEADY = "5 s, steady", "3–7 s, steady"
 """The loads: how long the pipelines take, and whether all jobs come at once or at a steady rate."""
 
 MAX_CPU_RATIO = 1.5

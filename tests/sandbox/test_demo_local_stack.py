@@ -88,6 +88,7 @@ def test_a_second_stack_has_ports_of_its_own_and_leaves_nothing_when_it_is_close
     with LocalStack(workers=1) as other:
         assert other.aws.endpoint_url != stack.aws.endpoint_url
         assert other.api_url != stack.api_url
+        other.wait_until_receiving(deadline_s=DEADLINE_S)
         before = psutil.Process().children(recursive=True)
         other.close()
 

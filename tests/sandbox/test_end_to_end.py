@@ -209,7 +209,7 @@ def test_a_killed_worker_loses_nothing_and_nothing_is_paid_twice(
 ) -> None:
     stack = local_stack(
         standin_options={"durationSeconds": 1},
-        worker_env={"WORKER_VISIBILITY_SECONDS": "30"},
+        worker_env={"WORKER_VISIBILITY_SECONDS": "5"},
     )
     uris = photos(stack)
     jobs = [f"job-{number}" for number in range(12)]

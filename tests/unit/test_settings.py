@@ -116,7 +116,7 @@ def test_every_problem_is_reported_at_once_with_its_source() -> None:
         ("WORKER_MAX_ATTEMPTS", "0", "must be a whole number from 1 to 1,000"),
         ("WORKER_IMAGE_MAX_BYTES", "20 MB", "must be a whole number"),
         ("WORKER_IMAGE_MAX_PIXELS", "0", "must be a whole number"),
-        ("WORKER_VISIBILITY_SECONDS", "5", "must be a whole number from 30 to 43,200"),
+        ("WORKER_VISIBILITY_SECONDS", "4", "must be a whole number from 5 to 43,200"),
         ("WORKER_HEALTH_PORT", "65536", "must be a whole number from 0 to 65,535"),
         ("WORKER_LOG_FORMAT", "text", "must be one of json, console"),
         ("WORKER_LOG_LEVEL", "verbose", "must be one of debug, info, warning, error"),

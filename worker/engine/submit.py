@@ -43,6 +43,9 @@ METADATA_KEY = "hautechWorker"
 
 _LOOKS = 2
 _INPUTS_READ_MAX = 50
+_EXCHANGES = 3
+"""HTTP exchanges that one run may take; all but the last are refusals, which cost nothing."""
+
 _MARGIN_S = 3.0
 """Beside the paid call itself: the save before it and the save after it."""
 
@@ -118,10 +121,12 @@ def _pay_again(world: World, held: HeldJob, name: str, submission: Submission) -
 
 def _pay(world: World, held: HeldJob, name: str) -> None:
     # The lease outlives the call, so whoever takes over next finds the call's effect in the list.
-    held.save(lease_s=max(world.rules.lease_s, world.rules.paid_call_s + world.rules.settle_s))
+    # A refused token and an unknown route are each answered before the call is made once more.
+    longest_s = _EXCHANGES * world.rules.paid_call_s + world.rules.settle_s
+    held.save(lease_s=max(world.rules.lease_s, longest_s))
     job, step = held.job, held.job.step(name)
     submission = _submission(job, name)
-    held.check_lease(world.rules.paid_call_s)
+    held.check_lease(_EXCHANGES * world.rules.paid_call_s)
     try:
         pipeline_id = world.hautech.run(
             step.workflow_id, resolved_input(job, step), _metadata(job, name, submission)

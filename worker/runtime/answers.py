@@ -75,7 +75,7 @@ class _Report:
             said = error.message if isinstance(error, WorkerError) else repr(error)
         _log.warning(
             "the queue did not take our answer; the message comes back by itself",
-            action="answer_lost",
+            action="queue_answer_lost",
             queue=str(self._kind),
             verb=type(self._verb).__name__,
             reason=said,

@@ -8,8 +8,9 @@ A stop, in order; all of it takes at most `stop_within_s`:
     signal ─► no more receives ─► running work ends (no new piece begins once the time is short)
            ─► what has not ended is made visible ─► all answers are sent ─► exit
 
-A long poll that is under way is not waited for. What it still brings is made visible at once;
-should the process have ended by then, such a message comes back after its visibility timeout.
+A long poll that is under way is waited for, since a queue may hand messages to one that was cut
+off; they would rest for their visibility timeout. What it brings is made visible at once. It lasts
+a second while there is traffic and `wait_s` at most; a second signal ends the waiting.
 """
 
 from __future__ import annotations
@@ -56,8 +57,8 @@ class ContainerConfig:
 
     concurrency: int = 32
     visibility_s: int = 60
-    wait_s: int = 20
-    """Of a long poll; 20 is the most (Source: SQS ReceiveMessage, WaitTimeSeconds)."""
+    wait_s: int = 10
+    """Of the longest long poll; SQS takes up to 20. An idle worker stops as much later."""
     stop_within_s: float = 25.0
     """From the signal to the exit."""
 
@@ -112,6 +113,9 @@ class Container:
         self._handlers = {Kind.REQUESTS: engine.handle_request, Kind.POLLS: engine.handle_poll}
         self._stopping = threading.Event()
         self._stop_at_s = math.inf
+        self._changed = threading.Condition()
+        self._receiving = 0
+        self._is_hurried = False
         self._budget = StopBudget(monotonic)
         self._slots = Slots(self._config.concurrency, monotonic=monotonic)
         self._threads = WorkerThreads(self._config.concurrency, name="work")
@@ -128,6 +132,7 @@ class Container:
                 stopping=self._stopping,
                 wait_s=self._config.wait_s,
                 visibility_s=self._config.visibility_s,
+                ended=self._receiver_ended,
                 monotonic=monotonic,
             )
             for kind in Kind
@@ -136,6 +141,7 @@ class Container:
     def start(self) -> None:
         """Begins to receive."""
         self._heartbeat.start()
+        self._receiving = len(self._receivers)
         for receiver in self._receivers.values():
             receiver.start()
         _log.info(
@@ -171,18 +177,27 @@ class Container:
         )
 
     def hurry(self) -> None:
-        """Lets no further piece of work begin: each message ends after the call it is in.
+        """Lets no further piece of work begin, and waits for no long poll any more.
 
-        A paid call that is under way still gets its answer; that takes at most 20 s.
+        Each message ends after the call it is in. A paid call that is under way still gets its
+        answer; that takes at most 20 s.
         """
         self._budget.end_at(self._monotonic())
+        with self._changed:
+            self._is_hurried = True
+            self._changed.notify_all()
 
     def finish_stop(self) -> bool:
-        """Waits for running work, gives back the rest, sends all answers.
+        """Waits for long polls and running work, gives back the rest, sends all answers.
 
         Returns whether everything ended and was answered in time. Call `begin_stop` first.
         """
-        has_ended = self._threads.wait_until_idle(self._left_s() - FLUSH_S)
+        with self._changed:
+            self._changed.wait_for(
+                lambda: self._is_hurried or not self._receiving,
+                timeout=max(0.0, self._left_s() - FLUSH_S),
+            )
+        has_ended = self._threads.wait_until_idle(max(0.0, self._left_s() - FLUSH_S))
         self._heartbeat.stop(timeout_s=FLUSH_S / 4)
         for held in self._heartbeat.held():
             # The work goes on in its thread until the process ends; its lease keeps others off.
@@ -195,6 +210,11 @@ class Container:
             is_flushed=is_flushed,
         )
         return has_ended and is_flushed
+
+    def _receiver_ended(self) -> None:
+        with self._changed:
+            self._receiving -= 1
+            self._changed.notify_all()
 
     def _left_s(self) -> float:
         return max(0.0, self._stop_at_s - self._monotonic())

@@ -1,7 +1,8 @@
 """`hautech-worker run`: one container process, from its settings to its exit code.
 
 Signals: the first SIGTERM or SIGINT begins a clean stop that takes 25 s at most. A second one
-lets no further piece of work begin; it never ends a paid call that is under way.
+lets no further piece of work begin and waits for no long poll; it never ends a paid call that is
+under way.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import contextlib
 import queue
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from types import FrameType
 from typing import Final
 
@@ -30,6 +32,7 @@ DELETE_LINGER_S: Final = 1.0
 """How long a delete waits for company, so that ten share a request also at 10 jobs per second."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_FINISHED: Final = "finished"
 
 
 def run_worker(settings: Settings) -> int:
@@ -45,12 +48,12 @@ def run_worker(settings: Settings) -> int:
         _log.warning(warning, action="unknown_setting")
     application = build_application(settings)
     container = build_container(application)
-    with _signals(container.hurry) as first_signal, _health(settings, container):
+    with _signals() as arrived, _health(settings, container):
         container.start()
-        name = first_signal()
+        name = arrived.get()
         _log.info(f"{name} came", action="signal_received", signal=name)
         container.begin_stop()
-        container.finish_stop()
+        _finish(container, arrived)
     application.close()
     return 0
 
@@ -89,27 +92,37 @@ def _health(settings: Settings, container: Container) -> Iterator[None]:
         server.close()
 
 
+def _finish(container: Container, arrived: queue.SimpleQueue[str]) -> None:
+    """Finishes the stop in a thread of its own, so that this one can hear of further signals."""
+
+    def finish() -> None:
+        try:
+            container.finish_stop()
+        finally:
+            arrived.put(_FINISHED)
+
+    threading.Thread(target=finish, name="stop", daemon=True).start()
+    while (name := arrived.get()) != _FINISHED:
+        _log.info(f"{name} came again: hurrying", action="signal_repeated", signal=name)
+        container.hurry()
+
+
 @contextlib.contextmanager
-def _signals(hurry: Callable[[], None]) -> Iterator[Callable[[], str]]:
-    """Catches the signals; gives a function that waits for the first one and returns its name.
+def _signals() -> Iterator[queue.SimpleQueue[str]]:
+    """Catches the signals; their names arrive in the queue.
 
     A handler runs in the main thread between any two steps of it, so it must take no lock that
     the main thread may hold: an Event would be one. SimpleQueue.put is made for this (Source:
-    Python library reference, queue.SimpleQueue), and `hurry` only sets a number.
+    Python library reference, queue.SimpleQueue).
     """
     arrived: queue.SimpleQueue[str] = queue.SimpleQueue()
-    seen = False
 
     def handle(number: int, _frame: FrameType | None) -> None:
-        nonlocal seen
-        if seen:
-            hurry()
-        seen = True
         arrived.put(signal.Signals(number).name)
 
     before = {number: signal.signal(number, handle) for number in _SIGNALS}
     try:
-        yield arrived.get
+        yield arrived
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

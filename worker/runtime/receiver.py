@@ -3,6 +3,10 @@
 One thread per queue. Trouble (throttling, an outage, refused credentials) is told once when it
 begins, once when it changes and once when it is over; between tries the wait grows with full
 jitter, and no other part of the worker is held up.
+
+Long polls begin short and grow while the queue stays empty. A process that stops has to wait for
+the poll under way: cut off, it may still be given messages, which then rest until their visibility
+timeout is over. So a busy worker stops at once, and an idle one costs little.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ from worker.runtime.queues import MessageQueue
 from worker.runtime.slots import Kind, Slots
 
 _log = structlog.get_logger(__name__)
+
+FIRST_WAIT_S: Final = 1
+"""Length of the first long poll after a message; each empty one doubles it."""
 
 MAX_BACKOFF_S: Final = 30.0
 """An outage that ends is noticed within half a minute."""
@@ -51,8 +58,9 @@ class Receiver:
         slots: One is taken for every message before it is asked for.
         deliver: Takes the messages; owns their slots from then on. Must not raise or block.
         stopping: Once set, nothing more is received.
-        wait_s: Length of a long poll.
+        wait_s: Length of the longest long poll, in whole seconds.
         visibility_s: For how long messages are hidden from others.
+        ended: Called when the thread has received for the last time.
         monotonic: Clock, seconds.
         jitter: Randomness of the waits after errors.
     """
@@ -67,6 +75,7 @@ class Receiver:
         stopping: threading.Event,
         wait_s: int,
         visibility_s: int,
+        ended: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
     ) -> None:
@@ -75,7 +84,9 @@ class Receiver:
         self._slots = slots
         self._deliver = deliver
         self._stopping = stopping
-        self._wait_s = wait_s
+        self._longest_wait_s = wait_s
+        self._wait_s = 0
+        self._ended = ended
         self._visibility_s = visibility_s
         self._monotonic = monotonic
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads retries, keeps no secret
@@ -102,10 +113,13 @@ class Receiver:
         )
 
     def _run(self) -> None:
-        while not self._stopping.is_set():
-            pause_s = self.receive_once()
-            if pause_s > 0:
-                self._stopping.wait(pause_s)
+        try:
+            while not self._stopping.is_set():
+                pause_s = self.receive_once()
+                if pause_s > 0:
+                    self._stopping.wait(pause_s)
+        finally:
+            self._ended()
 
     def receive_once(self) -> float:
         """One receive, with its slots. Returns how long to pause before the next one."""
@@ -117,9 +131,7 @@ class Receiver:
         try:
             messages = self._queue.receive(
                 max_messages=taken,
-                # The first call, and the first after trouble, answers at once: it shows whether
-                # the queue can be reached, and readiness should not take 20 s.
-                wait_s=0 if self._succeeded_at_s is None or self._trouble else self._wait_s,
+                wait_s=self._wait_s,
                 visibility_s=self._visibility_s,
             )
         except WorkerError as error:
@@ -139,6 +151,8 @@ class Receiver:
         now_s = self._monotonic()
         self._succeeded_at_s = now_s
         self._gathering.note(messages, at_s=now_s)
+        doubled_s = FIRST_WAIT_S if messages else max(FIRST_WAIT_S, 2 * self._wait_s)
+        self._wait_s = min(doubled_s, self._longest_wait_s)
         self._failures = 0
         if self._trouble is not None:
             self._trouble = None
@@ -146,6 +160,8 @@ class Receiver:
 
     def _failed(self, said: str, error: Exception) -> float:
         self._failures += 1
+        # As in the beginning: a call that answers at once shows soon that the trouble is over.
+        self._wait_s = 0
         wait_s = backoff_s(self._failures, random=self._jitter, cap_s=MAX_BACKOFF_S)
         if isinstance(error, TransientError) and error.retry_after_s is not None:
             wait_s = max(wait_s, min(error.retry_after_s, MAX_BACKOFF_S))

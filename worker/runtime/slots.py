@@ -44,13 +44,15 @@ class Slots:
         self._total = total
         self._gather_s = gather_s
         self._monotonic = monotonic
+        # A long poll holds its slots while it waits, so one receiver never gets more than half.
+        self._most_at_once = max(1, min(BATCH, total // 2))
         self._most = {Kind.REQUESTS: total - kept_for_polls(total), Kind.POLLS: total}
         self._used = dict.fromkeys(Kind, 0)
         self._is_closed = False
         self._changed = threading.Condition()
 
     def take(self, kind: Kind) -> int:
-        """Takes 1 to 10 slots, as many as can be had; waits while there is none.
+        """Takes 1 to 10 slots (no more than half of all); waits while there is none.
 
         Returns 0 when the slots were closed.
         """
@@ -68,7 +70,7 @@ class Slots:
             self._changed.wait_for(lambda: self._is_closed or self._free(kind) > 0)
             if self._is_closed:
                 return 0
-            taken = min(BATCH, self._free(kind))
+            taken = min(self._most_at_once, self._free(kind))
             self._used[kind] += taken
             return taken
 

@@ -104,8 +104,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         max_attempts=reader.whole("WORKER_MAX_ATTEMPTS", 1, 1000),
         image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),
         image_max_px=reader.whole("WORKER_IMAGE_MAX_PIXELS", 1, 65_535),
-        # Longer than the paid call lasts, so that one extension is never too late for it.
-        visibility_s=reader.whole("WORKER_VISIBILITY_SECONDS", 30, 43_200),
+        visibility_s=reader.whole("WORKER_VISIBILITY_SECONDS", 5, 43_200),
         health_port=reader.port("WORKER_HEALTH_PORT"),
         health_host=reader.text("WORKER_HEALTH_HOST"),
         log_format=cast(

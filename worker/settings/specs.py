@@ -177,7 +177,7 @@ SETTINGS: Final = (
         name="WORKER_VISIBILITY_SECONDS",
         meaning=(
             "How long a received message stays hidden before the worker extends it, and so how "
-            "soon another worker takes over from a killed one: 30 to 43,200 s."
+            "soon another worker takes over from a killed one: 5 to 43,200 s."
         ),
         default="60",
     ),

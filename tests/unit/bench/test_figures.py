@@ -49,11 +49,13 @@ def test_cpu_per_job_is_the_median_of_the_repetitions():
     assert figures.cpu_ms_per_job == pytest.approx(30.0)
 
 
-def test_the_ratio_compares_medians_per_job():
-    floor = [FloorObserved(jobs=5, wall_s=1.0, cpu_s=cpu_s) for cpu_s in (0.1, 0.1, 5.0)]
-    figures = Series(worker=[RUN], floor=floor).figures()
+def test_the_ratio_is_the_median_over_pairs_of_floor_and_worker():
+    floor = [FloorObserved(jobs=5, wall_s=1.0, cpu_s=cpu_s) for cpu_s in (0.1, 0.05, 1.0)]
+    worker = [replace(RUN, cpu_s=cpu_s) for cpu_s in (0.3, 0.2, 1.0)]
+    figures = Series(worker=[*worker, COUNTED], floor=floor).figures()
     assert figures.floor_cpu_ms_per_job == pytest.approx(20.0)
-    assert figures.cpu_ratio == pytest.approx(1.0)
+    # 30 ms over 20 ms, 20 over 10, and a slow moment that met both: 100 over 200.
+    assert figures.cpu_ratio == pytest.approx(1.5)
 
 
 def test_without_a_floor_there_is_no_ratio():

@@ -15,6 +15,7 @@ FIGURES = Figures(
     jobs_per_s=12.3,
     cpu_ms_per_job=30.0,
     floor_cpu_ms_per_job=10.0,
+    cpu_ratio=3.0,
     hautech_calls={"images.get": 1.0},
     aws_calls={"sqs.ReceiveMessage": 0.25},
     polls_per_job=1.5,
@@ -27,6 +28,7 @@ UNTIMED = Figures(
     jobs_per_s=4.0,
     cpu_ms_per_job=None,
     floor_cpu_ms_per_job=None,
+    cpu_ratio=None,
     hautech_calls={"workflows.run.docs": 1.0},
     aws_calls=None,
     polls_per_job=1.0,
@@ -59,9 +61,9 @@ RESULT = BenchResult(
 
 @pytest.fixture
 def page():
-    console = Console(file=io.StringIO(), width=120)
-    show(RESULT, console)
-    return console.file.getvalue()
+    text = io.StringIO()
+    show(RESULT, Console(file=text, width=120))
+    return text.getvalue()
 
 
 def line_of(page, start):

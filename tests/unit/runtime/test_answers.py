@@ -39,7 +39,7 @@ def test_an_answer_that_is_lost_is_told_and_harms_nothing(
     with all_logs() as lines:
         answers.put(Kind.REQUESTS, "a", Delete())
     assert [(line["action"], line["verb"], line["reason"]) for line in lines] == [
-        ("answer_lost", "Delete", reason)
+        ("queue_answer_lost", "Delete", reason)
     ]
 
 

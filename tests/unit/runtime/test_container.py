@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -25,10 +26,14 @@ class Rig:
         self.container.begin_stop()
         return self.container.finish_stop()
 
-    def clean_up(self) -> None:
-        self.engine.let_all_go()
+    def release(self) -> None:
+        """Ends long polls, as time would."""
         self.requests.release()
         self.polls.release()
+
+    def clean_up(self) -> None:
+        self.engine.let_all_go()
+        self.release()
         self.stop()
         for receiver in self.container._receivers.values():
             if receiver._thread.is_alive():
@@ -84,14 +89,13 @@ def test_never_more_messages_are_in_hand_than_the_concurrency(make: type[Rig]) -
 
 
 def test_requests_leave_slots_for_polls(make: type[Rig]) -> None:
-    rig = make(concurrency=8, holds=True)
+    rig = make(concurrency=32, holds=True)
     rig.requests.put(*(message(f"r{n}") for n in range(40)))
     rig.container.start()
-    for_requests = 8 - kept_for_polls(8)
-    rig.engine.wait_for(lambda: len(rig.engine.at_work) == for_requests)
+    rig.engine.wait_for(lambda: len(rig.engine.at_work) == 32 - kept_for_polls(32))
     rig.polls.put(message("paid for"))
     rig.engine.wait_for(lambda: "paid for" in rig.engine.at_work)
-    assert len(rig.engine.at_work) == for_requests + 1
+    assert len(rig.engine.at_work) == 32 - kept_for_polls(32) + 1
 
 
 def test_an_engine_that_breaks_its_promise_leaves_the_message_to_come_back(
@@ -117,6 +121,7 @@ def test_a_stop_waits_for_running_work_and_answers_for_it(make: type[Rig]) -> No
     assert rig.engine.budgets["r"].remaining_s() == float("inf")
     rig.container.begin_stop()
     assert 0 < rig.engine.budgets["r"].remaining_s() <= 23
+    rig.release()
     rig.engine.let_all_go()
     assert rig.container.finish_stop()
     assert rig.requests.deleted == ["receipt-r"]
@@ -134,24 +139,32 @@ def test_a_second_signal_lets_no_further_piece_of_work_begin(make: type[Rig]) ->
     assert rig.engine.budgets["r"].remaining_s() == 0
 
 
-def test_a_stop_does_not_wait_for_a_long_poll(make: type[Rig]) -> None:
+def test_a_hurried_stop_does_not_wait_for_a_long_poll(make: type[Rig]) -> None:
     rig = make()
     rig.container.start()
     rig.requests.wait_for(lambda: rig.requests.in_receive and len(rig.requests.asked) > 1)
-    assert rig.stop()
+    rig.container.begin_stop()
+    rig.container.hurry()
+    assert rig.container.finish_stop()
     assert rig.requests.in_receive == 1  # it is still under way
 
 
-def test_what_an_abandoned_long_poll_brings_is_made_visible_at_once(make: type[Rig]) -> None:
-    rig = make(holds=True)
+def test_a_stop_waits_for_the_long_poll_and_gives_back_what_it_brings(make: type[Rig]) -> None:
+    rig = make()
     rig.container.start()
-    rig.polls.put(message("running"))
-    rig.engine.wait_for(lambda: rig.engine.at_work == ["running"])
+    rig.polls.wait_for(lambda: rig.polls.in_receive and len(rig.polls.asked) > 1)
     rig.requests.wait_for(lambda: rig.requests.in_receive and len(rig.requests.asked) > 1)
     rig.container.begin_stop()
+    stopped: list[bool] = []
+    stopping = threading.Thread(target=lambda: stopped.append(rig.container.finish_stop()))
+    stopping.start()
+    rig.polls.release()
+    assert not stopped
     rig.requests.put(message("late"))
-    rig.requests.wait_for(lambda: rig.requests.hidden == [("receipt-late", 0)])
-    assert "late" not in rig.engine.started
+    stopping.join(PATIENCE_S)
+    assert stopped == [True]
+    assert rig.requests.hidden == [("receipt-late", 0)]
+    assert rig.engine.started == []
 
 
 def test_a_message_that_nobody_began_is_made_visible_at_once(make: type[Rig]) -> None:
@@ -196,6 +209,7 @@ def test_a_receiver_that_waits_for_slots_receives_nothing_after_a_stop_has_begun
     rig.engine.wait_for(lambda: rig.engine.at_work == ["r1"])
     asked = len(rig.requests.asked)
     rig.container.begin_stop()
+    rig.release()
     rig.engine.let_all_go()
     assert rig.container.finish_stop()
     rig.container._receivers[Kind.REQUESTS]._thread.join(PATIENCE_S)

@@ -16,7 +16,7 @@ class Rig:
     def __init__(self) -> None:
         self.queue = FakeQueue()
         self.queue.release()
-        self.slots = Slots(16, gather_s=0)
+        self.slots = Slots(20, gather_s=0)
         self.clock = FakeMonotonic()
         self.delivered: list[str] = []
         self.stopping = threading.Event()
@@ -33,7 +33,7 @@ class Rig:
         )
 
     def free(self) -> int:
-        return 16 - sum(self.slots._used.values())
+        return 20 - sum(self.slots._used.values())
 
     def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
         assert kind is Kind.POLLS
@@ -42,7 +42,9 @@ class Rig:
 
 def test_messages_are_asked_for_as_many_as_there_are_slots() -> None:
     rig = Rig()
-    rig.queue.put(*(message(str(n)) for n in range(20)))
+    rig.queue.put(*(message(str(n)) for n in range(30)))
+    assert rig.slots.take(Kind.REQUESTS) == 10
+    rig.slots.give(Kind.REQUESTS, 6)
     rig.receiver.receive_once()
     rig.receiver.receive_once()
     assert [asked[0] for asked in rig.queue.asked] == [10, 6]
@@ -54,17 +56,28 @@ def test_slots_that_brought_no_message_are_given_back() -> None:
     rig = Rig()
     rig.queue.put(message("a"))
     rig.receiver.receive_once()
-    assert rig.free() == 15
+    assert rig.free() == 19
     rig.queue.failures = [UnavailableError("away")]
     rig.receiver.receive_once()
-    assert rig.free() == 15
+    assert rig.free() == 19
 
 
-def test_the_first_receive_answers_at_once_and_later_ones_poll_long() -> None:
+def test_the_first_receive_answers_at_once_and_long_polls_grow_while_nothing_comes() -> None:
     rig = Rig()
+    for _ in range(8):
+        rig.receiver.receive_once()
+    assert [wait_s for _, wait_s, _ in rig.queue.asked] == [0, 1, 2, 4, 8, 16, 20, 20]
+    assert rig.queue.asked[0] == (10, 0, 60)
+
+
+def test_a_message_makes_long_polls_short_again() -> None:
+    rig = Rig()
+    for _ in range(4):
+        rig.receiver.receive_once()
+    rig.queue.put(message("a"))
     rig.receiver.receive_once()
     rig.receiver.receive_once()
-    assert rig.queue.asked == [(10, 0, 60), (10, 20, 60)]
+    assert [wait_s for _, wait_s, _ in rig.queue.asked] == [0, 1, 2, 4, 8, 1]
 
 
 def test_trouble_is_told_once_and_its_end_once() -> None:
@@ -83,7 +96,7 @@ def test_trouble_is_told_once_and_its_end_once() -> None:
         ("receive_recovered", None),
     ]
     # After trouble the first call answers at once again, so that recovery is noticed.
-    assert [asked[1] for asked in rig.queue.asked] == [0, 0, 0, 0, 20]
+    assert [asked[1] for asked in rig.queue.asked] == [0, 0, 0, 0, 1]
 
 
 def test_the_wait_after_failures_grows_and_is_bounded() -> None:

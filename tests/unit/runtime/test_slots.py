@@ -17,20 +17,22 @@ def test_an_idle_worker_takes_a_full_batch_at_once() -> None:
 
 def test_requests_never_take_the_slots_kept_for_polls() -> None:
     slots = Slots(8, gather_s=0)
-    assert slots.take(Kind.REQUESTS) == 6
+    assert [slots.take(Kind.REQUESTS) for _ in range(2)] == [4, 2]
     assert slots.take(Kind.POLLS) == 2
 
 
 def test_polls_may_take_every_slot() -> None:
     slots = Slots(8, gather_s=0)
-    assert slots.take(Kind.POLLS) == 8
+    assert [slots.take(Kind.POLLS) for _ in range(2)] == [4, 4]
 
 
 @pytest.mark.parametrize("total", [2, 3, 8, 20, 32])
-def test_two_idle_receivers_do_not_wait_for_each_others_slots(total: int) -> None:
+@pytest.mark.parametrize("idle", list(Kind))
+def test_an_idle_long_poll_leaves_slots_for_the_other_queue(total: int, idle: Kind) -> None:
     slots = Slots(total, gather_s=3600)
-    assert slots.take(Kind.REQUESTS) >= 1
-    assert slots.take(Kind.POLLS) >= 1
+    other = Kind.POLLS if idle is Kind.REQUESTS else Kind.REQUESTS
+    assert slots.take(idle) <= total / 2
+    assert slots.take(other) >= 1
 
 
 def test_at_load_a_receiver_waits_until_a_receive_is_worth_its_price() -> None:
@@ -48,14 +50,13 @@ def test_at_load_a_receiver_waits_until_a_receive_is_worth_its_price() -> None:
 
 
 def test_few_slots_are_taken_when_no_more_become_free() -> None:
-    slots = Slots(12, gather_s=0)
-    slots.take(Kind.POLLS)
-    assert slots.take(Kind.POLLS) == 2
+    slots = Slots(22, gather_s=0)
+    assert [slots.take(Kind.POLLS) for _ in range(3)] == [10, 10, 2]
 
 
 def test_a_receiver_that_waits_gets_nothing_once_the_slots_are_closed() -> None:
     slots = Slots(2, gather_s=3600)
-    assert slots.take(Kind.POLLS) == 2
+    assert [slots.take(Kind.POLLS) for _ in range(2)] == [1, 1]
     taken: list[int] = []
     receiver = threading.Thread(target=lambda: taken.append(slots.take(Kind.REQUESTS)))
     receiver.start()
