@@ -38,7 +38,8 @@ def main() -> int:
     except (ArrivalError, DeployError, EmulatorError, FloorError, LocalStackError) as error:
         print(f"the bench could not be done: {error}", file=sys.stderr)
         return 1
-    show(result, Console())
+    # Into a file or a narrow pipe, too, each row is one line.
+    show(result, Console(width=max(100, Console().width)))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(result.to_json(), indent=2) + "\n", encoding="utf-8")
     print(f"all of it: {arguments.out}")

@@ -4,7 +4,8 @@
 
 SIGUSR1 makes it write what it has counted so far to the file in BENCH_COUNTS_FILE:
 `{"number": 1, "calls": {"sqs.ReceiveMessage": 12, …}}`; `number` counts the signals. Requests are
-counted where they leave, so one that the SDK repeats counts twice.
+counted where they leave, so one that the SDK repeats counts twice. Nothing but the worker is
+imported, so that its memory is a worker's.
 """
 
 from __future__ import annotations
@@ -13,23 +14,18 @@ import json
 import os
 import signal
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from botocore.handlers import BUILTIN_HANDLERS
 
-from sandbox.children import WorkerProcess
 from worker.runtime.process import run_worker
 from worker.settings import load_settings
 
 FILE_VARIABLE = "BENCH_COUNTS_FILE"
-
-_ANSWER_S = 10.0
-_LOOK_EVERY_S = 0.01
 
 
 class CallCounter:
@@ -53,41 +49,6 @@ class CallCounter:
         unfinished = self._file.with_suffix(".new")
         unfinished.write_text(json.dumps(document), encoding="utf-8")
         unfinished.replace(self._file)
-
-
-class CountedWorker(WorkerProcess):
-    """Such a worker as a process; `calls` asks it."""
-
-    def __init__(self, number: int, environment: Mapping[str, str], *, counts_file: Path) -> None:
-        own = {FILE_VARIABLE: str(counts_file)}
-        # Past our parent, which knows only one command.
-        super(WorkerProcess, self).__init__(
-            f"counted worker {number}", ["bench.counted_worker"], dict(environment) | own
-        )
-        self._counts_file = counts_file
-        self._asked = 0
-
-    def calls(self) -> dict[str, int]:
-        """`sqs.ReceiveMessage` and the like -> requests since it started.
-
-        Raises:
-            TimeoutError: it did not answer.
-        """
-        self._asked += 1
-        os.kill(self.pid, signal.SIGUSR1)
-        until_s = time.monotonic() + _ANSWER_S
-        while (document := self._read()).get("number") != self._asked:
-            if time.monotonic() > until_s:
-                raise TimeoutError(f"{self.name} did not say what it counted; {self.log_text}")
-            time.sleep(_LOOK_EVERY_S)
-        calls: dict[str, int] = document["calls"]
-        return calls
-
-    def _read(self) -> dict[str, Any]:
-        if not self._counts_file.exists():
-            return {}
-        document: dict[str, Any] = json.loads(self._counts_file.read_text(encoding="utf-8"))
-        return document
 
 
 def main() -> int:

@@ -1,7 +1,7 @@
 """What is measured, in what order: short stacks, floor and worker in turn, counting apart.
 
     stack 1   0 s pipelines, at load    floor, worker, floor, worker, …, then a counted worker
-    stack 2   5 s pipelines, at load    floor, worker, then a counted worker
+    stack 2   5 s pipelines, at load    floor, worker, … half as often, then a counted worker
               5 s pipelines, steady     the counted worker
               3–7 s pipelines, steady   the counted worker: nobody can know when they end
     stack 3   many jobs in flight       worker
@@ -35,14 +35,14 @@ class Effort:
 
     Attributes:
         jobs: per repetition, of every load.
-        repetitions: of the load with zero-length pipelines, and of the floor.
+        repetitions: turns of floor and worker with zero-length pipelines.
         steady_per_s: requests a second of the steady load; above what the machine can take, the
             lag is only a queue's length.
         in_flight: jobs of the last part; 0 leaves it out.
     """
 
     jobs: int = 60
-    repetitions: int = 5
+    repetitions: int = 4
     steady_per_s: float = 4.0
     in_flight: int = 1000
 
@@ -88,8 +88,9 @@ def _five_seconds(effort: Effort, series: dict[str, Series], tell: Tell) -> None
     with bench_session(duration_s=PIPELINE_S) as session:
         session.start_worker()
         tell(f"{FIVE_BURST}: {effort.jobs} jobs, floor and worker")
-        burst.floor.append(session.floor(jobs=effort.jobs // 2))
-        burst.worker.append(session.measure(effort.jobs))
+        for _ in range(max(1, effort.repetitions // 2)):
+            burst.floor.append(session.floor(jobs=effort.jobs // 2))
+            burst.worker.append(session.measure(effort.jobs))
         tell(f"{FIVE_BURST}: once more, counting the calls")
         session.start_worker(is_counted=True)
         burst.worker.append(session.measure(effort.jobs))

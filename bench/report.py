@@ -65,7 +65,7 @@ def _calls(figures: Mapping[str, Figures]) -> Table:
 
 def _table(first: str, columns: Iterable[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     return table

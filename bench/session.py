@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.arrivals import Arrival, Arrivals
-from bench.counted_worker import CountedWorker
+from bench.counted_process import CountedWorker
 from bench.figures import FloorObserved, InFlight, Observed, difference, lags_s
 from bench.load import FloorLoad, Load, Photos
 from bench.watching import ProcessWatch

@@ -43,7 +43,7 @@ READ_TIMEOUT_S = 15.0
 HAND_BACK_LINGER_S = 0.15
 """How long a message that is handed back waits for company; its next poll is as much later."""
 
-SEND_LINGER_S = 0.1
+SEND_LINGER_S = 0.25
 """The same for a new poll message, for which a thread waits."""
 
 
