@@ -77,6 +77,7 @@ def new_job(workflow: str = "full-naomi", **changes: Any) -> Job:
         request_id=parsed.request_id,
         request=message(workflow, **changes),
         content_digest="0" * 64,
+        message_digest="1" * 64,
         steps=steps,
         images=plan_images(steps),
         at=NOON,

@@ -15,6 +15,7 @@
     │   ├── HautechRefusedError           hautech.refused
     │   ├── PipelineError         the run ended, or was given up, without a picture
     │   │   ├── PipelineFailedError       pipeline.failed
+    │   │   │   └── PipelineUnfundedError pipeline.out_of_funds
     │   │   ├── PipelineTimeoutError      pipeline.timeout
     │   │   ├── PipelineLostError         pipeline.lost
     │   │   └── NoOutputError             pipeline.no_output
@@ -22,6 +23,7 @@
     │   ├── OutputForbiddenError          output.forbidden
     │   ├── OutputUnusableError           output.unusable
     │   ├── PollMessageError              poll.malformed
+    │   ├── RecordTooLargeError           record.too_large
     │   └── AttemptsExhaustedError        attempts.exhausted
     ├── TransientError            later, after `retry_after_s` if the other side told us
     │   ├── ThrottledError                somebody asked us to slow down
@@ -173,6 +175,12 @@ class PipelineFailedError(PipelineError):
     retryable = True
 
 
+class PipelineUnfundedError(PipelineFailedError):
+    """Hautech reports that the pipeline failed for lack of balance."""
+
+    code = "pipeline.out_of_funds"
+
+
 class PipelineTimeoutError(PipelineError):
     """The pipeline was still pending after WORKER_PIPELINE_TIMEOUT_SECONDS."""
 
@@ -216,6 +224,12 @@ class PollMessageError(PermanentError):
     """A message on the polls queue is not one that a worker wrote."""
 
     code = "poll.malformed"
+
+
+class RecordTooLargeError(PermanentError):
+    """The job's record does not fit into the job table."""
+
+    code = "record.too_large"
 
 
 class AttemptsExhaustedError(PermanentError):

@@ -222,6 +222,9 @@ class ImageGeneration(Protocol):
     def upload(self, image: ImageUpload) -> UploadedImage:
         """Bring one image to Hautech. Errors of its reader come through unchanged."""
 
+    def sign_in(self) -> None:
+        """Make sure that credentials are at hand, so that a paid call does not wait for them."""
+
     def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
         """Start one pipeline and return its id. **This costs money.** It is sent at most once.
 

@@ -214,6 +214,38 @@ def test_buckets_and_topics_that_are_not_there_fail_alone(
     assert found["Topic", "topic"]["level"] == "failed"
 
 
+def test_queues_that_get_raw_events_are_warned_of_the_ten_attributes(
+    doctor: Doctor, moto_aws: DeployedAws
+) -> None:
+    sns, topic = moto_aws.client("sns"), moto_aws.outputs.result_topic_arn
+    for name, raw in (("raw", "true"), ("wrapped", "false")):
+        sns.subscribe(
+            TopicArn=topic,
+            Protocol="sqs",
+            Endpoint=f"arn:aws:sqs:{moto_aws.region}:123456789012:{name}",
+            Attributes={"RawMessageDelivery": raw},
+        )
+
+    found = doctor()["Topic", "raw delivery"]
+
+    assert found["level"] == "warning"
+    assert ":raw: SNS discards an event with more than ten attributes" in found["said"]
+    assert "wrapped" not in found["said"]
+    assert "six text values" in found["fix"]
+
+
+def test_queues_that_get_wrapped_events_are_warned_of_nothing(
+    doctor: Doctor, moto_aws: DeployedAws
+) -> None:
+    moto_aws.client("sns").subscribe(
+        TopicArn=moto_aws.outputs.result_topic_arn,
+        Protocol="sqs",
+        Endpoint=f"arn:aws:sqs:{moto_aws.region}:123456789012:wrapped",
+    )
+
+    assert ("Topic", "raw delivery") not in doctor()
+
+
 def test_a_refused_token_is_told_without_showing_it(doctor: Doctor) -> None:
     found = doctor(HAUTECH_API_TOKEN="wrong-token-1234567890")
 

@@ -12,7 +12,7 @@ from tests.adapters.test_job_store import MINE, THEIRS, failing
 from tests.builders import at, new_job
 from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
-from worker.adapters.records import JobTooLargeError
+from worker.adapters.records import RecordTooLargeError
 from worker.errors import StaleJobError, SystemicError, UnavailableError
 from worker.jobs import transitions
 from worker.jobs.job import Job
@@ -181,7 +181,7 @@ class RefusingClient:
 def test_item_that_dynamodb_finds_too_large_is_named() -> None:
     text = "Item size has exceeded the maximum allowed size"
     client: Any = RefusingClient("ValidationException", text)
-    with pytest.raises(JobTooLargeError, match="sku-1"):
+    with pytest.raises(RecordTooLargeError, match="sku-1"):
         DynamoJobStore(client, "jobs").create(new_job(requestId="sku-1"))
 
 

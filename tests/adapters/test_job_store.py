@@ -12,7 +12,7 @@ from tests.builders import at, new_job
 from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.memory import MemoryJobStore
-from worker.adapters.records import JobTooLargeError
+from worker.adapters.records import RecordTooLargeError
 from worker.errors import LeaseHeldError, LostRaceError, StaleJobError
 from worker.jobs import transitions
 from worker.jobs.job import Failure, Job, JobState, Lease
@@ -248,7 +248,7 @@ def test_list_is_cut_to_its_limit(store: JobStore) -> None:
 
 def test_record_that_does_not_fit_is_refused_by_name_and_not_stored(store: JobStore) -> None:
     huge = replace(new_job(requestId="sku-1"), request={"workflow": "x", "input": "é" * 205_000})
-    with pytest.raises(JobTooLargeError, match=r"sku-1.*409600"):
+    with pytest.raises(RecordTooLargeError, match=r"sku-1.*409600"):
         store.create(huge)
     assert store.load("sku-1") is None
 

@@ -108,7 +108,7 @@ def test_attempts_are_counted_in_the_record_and_run_out() -> None:
     error = service.event.data.error
     assert error is not None
     assert (error.code, error.stage, error.retryable) == ("attempts.exhausted", "upload", True)
-    assert "4 attempts" in error.message
+    assert "4 failed attempts" in error.message
     assert "503" in error.message
 
 
@@ -337,7 +337,7 @@ def test_a_worker_that_was_frozen_before_the_paid_call_does_not_make_it() -> Non
 
 def test_while_somebody_else_is_down_a_request_rests_longer_each_time_and_never_runs_out() -> None:
     service = Service()
-    failing(service.world.hautech, "upload", iter([CredentialsRefusedError("401")] * 90))
+    failing(service.world.hautech, "upload", iter([CredentialsRefusedError("401")] * 80))
     service.send(body())
     started = service.world.clock.now()
     service.run()

@@ -5,6 +5,7 @@ import pytest
 from worker.engine.rules import EngineRules
 from worker.errors import SettingsError
 from worker.hautech.config import DEFAULT_API_URL
+from worker.jobs.pacing import PollBounds, first_poll_delay_s, next_poll_delay_s
 from worker.settings import (
     SETTINGS,
     ApiToken,
@@ -103,7 +104,7 @@ def test_every_problem_is_reported_at_once_with_its_source() -> None:
         ("HAUTECH_API_URL", "http://api.hautech.ai", "http is allowed on loopback hosts only"),
         ("HAUTECH_API_URL", "https://u:canary@x", "must hold no user name"),
         ("HAUTECH_RUN_ROUTE", "doc", "must be one of auto, docs, sdk (did you mean docs?)"),
-        ("HAUTECH_UPLOAD_TTL_SECONDS", "60", "must be a whole number from 3,600 to 31,536,000"),
+        ("HAUTECH_UPLOAD_TTL_SECONDS", "7199", "must be a whole number from 7,200 to 31,536,000"),
         ("HAUTECH_DOWNLOAD_HOSTS", "https://cdn.example.com/", "is not a host name"),
         ("HAUTECH_SECRET_ARN", "hautech", "both set: only one way to sign in"),
         ("WORKER_CONCURRENCY", "1", "must be a whole number from 2 to 512"),
@@ -128,6 +129,43 @@ def test_a_bad_value_is_refused_with_its_rule(name: str, value: str, rule: str) 
     [(field, text)] = found.items()
     assert name in field
     assert rule in text
+
+
+@pytest.mark.parametrize(
+    ("poll_max", "timeout", "least"),
+    [("1", "1800", 5), ("4.9", "1800", 5), ("30", "43200", 108), ("1", "401", 2)],
+)
+def test_a_pipeline_may_not_take_more_polls_than_its_message_has_receives(
+    poll_max: str, timeout: str, least: int
+) -> None:
+    given = {"WORKER_POLL_MAX_SECONDS": poll_max, "WORKER_PIPELINE_TIMEOUT_SECONDS": timeout}
+    [(field, text)] = problems(**given).items()
+    assert field == "WORKER_POLL_MAX_SECONDS and WORKER_PIPELINE_TIMEOUT_SECONDS"
+    assert f"{poll_max} and {timeout}" in text
+    assert "gives a message up after 1,000 receives" in text
+    assert f"WORKER_POLL_MAX_SECONDS of at least {least}, or" in text
+    assert load(**given | {"WORKER_POLL_MAX_SECONDS": str(least)}).poll_max_s == least
+
+
+def test_the_longest_timeout_that_a_message_names_is_taken() -> None:
+    found = problems(WORKER_POLL_MAX_SECONDS="4")
+    assert "WORKER_PIPELINE_TIMEOUT_SECONDS of at most 1,600" in str(found)
+    assert load(WORKER_POLL_MAX_SECONDS="4", WORKER_PIPELINE_TIMEOUT_SECONDS="1600").poll_max_s == 4
+
+
+@pytest.mark.parametrize("poll_max", [5, 30, 108, 900])
+def test_two_pipelines_in_turn_need_less_receives_than_the_polls_queue_allows(
+    poll_max: int,
+) -> None:
+    timeout_s = min(poll_max * 400, 43_200)
+    settings = load(
+        WORKER_POLL_MAX_SECONDS=str(poll_max), WORKER_PIPELINE_TIMEOUT_SECONDS=str(timeout_s)
+    )
+    bounds = PollBounds(settings.poll_min_s, settings.poll_max_s)
+    age_s, polls = float(first_poll_delay_s(None, bounds)), 1
+    while age_s <= timeout_s:
+        age_s, polls = age_s + next_poll_delay_s(age_s, None, bounds), polls + 1
+    assert 2 * polls < 900
 
 
 def test_the_value_stands_in_the_message_shortened() -> None:

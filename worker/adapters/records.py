@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from worker.errors import LeaseHeldError, LostRaceError, StaleJobError, WorkerError
+from worker.errors import LeaseHeldError, LostRaceError, RecordTooLargeError, StaleJobError
 from worker.jobs.job import Job, Lease
 
 RECORD_LIMIT_BYTES = 400 * 1024
@@ -15,15 +15,11 @@ _FIELDS_BYTES = 2048
 """Room for everything in an item but the document: some fields of known lengths and two names."""
 
 
-class JobTooLargeError(WorkerError):
-    """A job's record does not fit in the store."""
-
-
 def check_size(job: Job, document: str) -> None:
-    """Raises JobTooLargeError for a record that DynamoDB would not take."""
+    """Raises RecordTooLargeError for a record that DynamoDB would not take."""
     size_bytes = len(document.encode()) + _FIELDS_BYTES
     if size_bytes > RECORD_LIMIT_BYTES:
-        raise JobTooLargeError(
+        raise RecordTooLargeError(
             f"job {job.request_id}: its record would have {size_bytes} bytes, and DynamoDB stores at "
             f"most {RECORD_LIMIT_BYTES}: send less input and metadata, or look for a workflow output "
             "that is not ids but data"

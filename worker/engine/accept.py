@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 
@@ -26,16 +27,21 @@ def read_request(world: World, body: str) -> Request:
     )
 
 
-def record(world: World, request: Request, budget: WorkBudget) -> HeldJob | Job:
+def message_digest(body: str) -> str:
+    """SHA-256 (64 hex digits) of a message as it came: redeliveries are the same to the letter."""
+    return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def record(world: World, request: Request, body: str, budget: WorkBudget) -> HeldJob | Job:
     """The new job, held by us; or the job that this request already is, not held.
 
     Raises RequestConflictError when the id stands for other content, and RequestExpiredError
     for a new request that is already too old. Neither leaves a record, so the producer can send
     the corrected request under the same id.
     """
-    job = _new_job(world, request)
+    job = _new_job(world, request, body)
     lease = HeldJob.new_lease(world)
-    if job.expires_at is None or job.expires_at > world.now():
+    if not is_expired(job, world):
         known = world.store.create(replace(job, lease=lease))
         if known is None:
             return HeldJob(world, replace(job, lease=lease, version=1), budget)
@@ -51,12 +57,13 @@ def record(world: World, request: Request, budget: WorkBudget) -> HeldJob | Job:
     return known
 
 
-def _new_job(world: World, request: Request) -> Job:
+def _new_job(world: World, request: Request, body: str) -> Job:
     steps = plan_steps(request)
     return accept(
         request_id=request.request_id,
         request=_as_json(request),
         content_digest=content_digest(request),
+        message_digest=message_digest(body),
         steps=steps,
         images=plan_images(steps),
         at=world.now(),
@@ -64,9 +71,17 @@ def _new_job(world: World, request: Request) -> Job:
 
 
 def refuse_if_expired(job: Job, world: World) -> None:
-    """Raise RequestExpiredError when the job may not be paid for any more."""
-    if job.expires_at is not None and job.expires_at <= world.now():
+    """Raise RequestExpiredError when the job may not be begun any more.
+
+    A job that may have cost something goes on: giving up what is paid helps nobody.
+    """
+    if not job.may_have_cost and is_expired(job, world):
         raise RequestExpiredError(_expired(job))
+
+
+def is_expired(job: Job, world: World) -> bool:
+    """Whether the request's `expiresAt` has passed."""
+    return job.expires_at is not None and job.expires_at <= world.now()
 
 
 def _expired(job: Job) -> str:

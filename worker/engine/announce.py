@@ -109,6 +109,25 @@ def reject(world: World, body: str, error: PermanentError) -> None:
     )
 
 
+def dead_letter(world: World, body: str, error: PermanentError) -> None:
+    """Put away a message that nobody outside waits for, such as one that is no poll message."""
+    at = world.now()
+    reason = DeadLetterReason(
+        error_code=error.code,
+        error_message=error.message,
+        error_stage="poll",
+        request_id=readable_request_id(body),
+        event_id=None,
+        failed_at=at,
+    )
+    world.queue.send_dead_letter(body, reason)
+    log.warning(
+        f"dead-lettered: {error.message}",
+        action="poll_dead_lettered",
+        error_code=error.code,
+    )
+
+
 def _event(
     job: Job, at: datetime, *, outputs: list[Output], failure: Failure | None
 ) -> ResultEvent:

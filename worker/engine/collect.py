@@ -12,7 +12,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.world import HeldJob, World
 from worker.errors import NoOutputError, OutputDamagedError, OutputUnusableError
 from worker.hautech.outputs import ImageRef, find_images
-from worker.jobs.images import HeaderIncompleteError, ImageHeader, NotAnImageError, read_header
+from worker.jobs.images import ImageHeader, NotAnImageError, read_head
 from worker.jobs.job import Job
 from worker.jobs.keys import output_key
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
@@ -33,7 +33,7 @@ def collect(world: World, held: HeldJob) -> list[Output]:
     Raises NoOutputError, OutputUnusableError or OutputForbiddenError, which fail the job, or a
     passing error. Repeating it writes the same bytes to the same keys.
     """
-    pictures = _pictures(held.job)
+    pictures = _pictures(world, held.job)
     outputs: list[Output] = []
     for index, picture in enumerate(pictures):
         held.need(_COLLECT_S, "collecting an output")
@@ -53,7 +53,7 @@ def result_ids(job: Job) -> dict[str, Any]:
     return found
 
 
-def _pictures(job: Job) -> tuple[ImageRef, ...]:
+def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
     last = job.steps[-1]
     if last.name == "prepare-pose":
         return ()  # A pose is a record, not a picture: its id is the result.
@@ -66,6 +66,10 @@ def _pictures(job: Job) -> tuple[ImageRef, ...]:
             f"pipeline {pipeline_id} (step {last.name}) completed without an image: "
             f"its output is {str(last.output)[:200]}"
         )
+    if last.pipeline and not all(picture.image_id for picture in pictures):
+        # The record keeps links without what opens them, so they are asked for again.
+        fresh = world.hautech.read_pipeline(last.pipeline.pipeline_id).output
+        return find_images(fresh, sent_ids=sent_ids(job))
     return pictures
 
 
@@ -101,8 +105,8 @@ def _collect_one(world: World, job: Job, picture: ImageRef, index: int, count: i
 def _header(sink: BinaryIO, picture: ImageRef) -> ImageHeader:
     sink.seek(0)
     try:
-        return read_header(sink.read())
-    except (NotAnImageError, HeaderIncompleteError) as error:
+        return read_head(sink.read)[1]
+    except NotAnImageError as error:
         raise OutputUnusableError(f"Hautech's output {picture!r} is no image: {error}") from error
 
 

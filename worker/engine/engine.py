@@ -11,32 +11,29 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
 
 import structlog
 
 from worker.contracts.poll import PollMessage, parse_poll
-from worker.engine import announce, collect, poll, submit, upload
-from worker.engine.accept import read_request, record, refuse_if_expired
-from worker.engine.classify import Decision, classify, wait_for_lease_s
+from worker.contracts.readable import readable_request_id
+from worker.engine import announce, collect, poll, submit, trouble, upload
+from worker.engine.accept import message_digest, read_request, record, refuse_if_expired
+from worker.engine.classify import Decision, classify
 from worker.engine.rules import EngineRules
+from worker.engine.trouble import Carrier, Delivery
 from worker.engine.world import HeldJob, World
 from worker.errors import (
-    AttemptsExhaustedError,
     LeaseHeldError,
-    LostRaceError,
     PermanentError,
     PollMessageError,
+    RecordTooLargeError,
     RequestError,
     Stage,
-    WorkerError,
 )
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
-from worker.jobs.pacing import backoff_s, rest_s
-from worker.jobs.transitions import await_pipelines, note_failure
+from worker.jobs.transitions import await_pipelines, note_failure, without_outputs
 from worker.ports import (
     Clock,
     ImageGeneration,
@@ -54,8 +51,8 @@ _UPLOAD_S = 10.0
 _ANNOUNCE_S = 3.0
 """Time that must be left to begin these pieces of work, in seconds."""
 
-_POLL_RESTS = 3
-"""Poll messages rest four times the least: 120 s a time makes 1,000 deliveries last 33 hours."""
+_NOT_UNDERSTOOD_S = 300.0
+"""How long a poll message of another release rests."""
 
 _STAGES: dict[type[plan.Move], Stage] = {
     plan.Upload: "upload",
@@ -66,29 +63,6 @@ _STAGES: dict[type[plan.Move], Stage] = {
     plan.Announce: "announce",
     plan.Nothing: "announce",
 }
-
-
-class _Carrier(Enum):
-    """Which message carries the job on."""
-
-    REQUEST = "request"
-    POLL = "poll"
-
-
-@dataclass(frozen=True, slots=True)
-class _Delivery:
-    """The message in hand: which kind it is, and how often the queue has delivered it."""
-
-    carrier: _Carrier
-    count: int
-
-    @property
-    def rests(self) -> int:
-        """How far the rest of this message has grown, when somebody else is down.
-
-        Polls are delivered often anyway, so their count says nothing about trouble.
-        """
-        return self.count if self.carrier is _Carrier.REQUEST else _POLL_RESTS
 
 
 class Engine:
@@ -121,19 +95,19 @@ class Engine:
 
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
-        delivery = _Delivery(_Carrier.REQUEST, message.receive_count)
+        delivery = Delivery(Carrier.REQUEST, message.receive_count)
         return self._answer(self._request, message.body, delivery, budget)
 
     def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
-        delivery = _Delivery(_Carrier.POLL, message.receive_count)
+        delivery = Delivery(Carrier.POLL, message.receive_count)
         return self._answer(self._poll, message.body, delivery, budget)
 
     def _answer(
         self,
-        handle: Callable[[str, _Delivery, WorkBudget], Outcome],
+        handle: Callable[[str, Delivery, WorkBudget], Outcome],
         body: str,
-        delivery: _Delivery,
+        delivery: Delivery,
         budget: WorkBudget,
     ) -> Outcome:
         """Errors that met no held job: nothing is recorded, the message comes back."""
@@ -141,38 +115,64 @@ class Engine:
         try:
             return handle(body, delivery, budget)
         except Exception as error:  # noqa: BLE001 -- a driver must get an outcome, whatever happened
-            return self._retry(error, delivery, failures=delivery.count)
+            return trouble.retry(self._world, error, delivery, failures=delivery.count)
 
     # -- requests ----------------------------------------------------------------------------
 
-    def _request(self, body: str, delivery: _Delivery, budget: WorkBudget) -> Outcome:
+    def _request(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         try:
             request = read_request(self._world, body)
-            structlog.contextvars.bind_contextvars(request_id=request.request_id)
-            known = record(self._world, request, budget)
         except RequestError as error:
+            return self._refuse(body, error, delivery, budget)
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        try:
+            known = record(self._world, request, body, budget)
+        except (RequestError, RecordTooLargeError) as error:
             announce.reject(self._world, body, error)
             return Done()
         if isinstance(known, HeldJob):
             log.info("request accepted", action="job_accepted", job_state=known.job.state)
             return self._advance(known, delivery)
-        if known.state.is_final:
+        return self._go_on(known, delivery, budget)
+
+    def _go_on(self, job: Job, delivery: Delivery, budget: WorkBudget) -> Outcome:
+        """A request of a job that is known already."""
+        if job.state.is_final:
             log.info(
-                f"the request came again; its job is over: {known.state}",
+                f"the request came again; its job is over: {job.state}",
                 action="request_repeated",
-                job_state=known.state,
+                job_state=job.state,
             )
             return Done()
-        return self._advance(HeldJob.take(self._world, known, budget), delivery)
+        return self._advance(HeldJob.take(self._world, job, budget), delivery)
+
+    def _refuse(
+        self, body: str, error: RequestError, delivery: Delivery, budget: WorkBudget
+    ) -> Outcome:
+        """A message that breaks the rules: announced and put away, unless it carries a job.
+
+        The rules may have changed since the job was accepted (a bucket was taken off a list, a
+        new release is stricter). What may have been paid is followed all the same; what was not
+        fails as a job, with its record.
+        """
+        request_id = readable_request_id(body)
+        job = self._world.store.load(request_id) if request_id else None
+        if job is None or job.message_digest != message_digest(body):
+            announce.reject(self._world, body, error)
+            return Done()
+        structlog.contextvars.bind_contextvars(request_id=job.request_id)
+        if job.state is not JobState.ACCEPTED or job.may_have_cost:
+            return self._go_on(job, delivery, budget)
+        held = HeldJob.take(self._world, job, budget)
+        return self._recover(held, error, "accept", delivery)
 
     # -- polls -------------------------------------------------------------------------------
 
-    def _poll(self, body: str, delivery: _Delivery, budget: WorkBudget) -> Outcome:
+    def _poll(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         try:
             poll_message = parse_poll(body)
         except PollMessageError as error:
-            announce.reject(self._world, body, error)
-            return Done()
+            return self._refuse_poll(body, error)
         structlog.contextvars.bind_contextvars(request_id=poll_message.request_id)
         job = self._world.store.load(poll_message.request_id)
         if job is None or job.state.is_final or job.poll_ticket != poll_message.ticket:
@@ -182,13 +182,31 @@ class Engine:
                 job_state=job.state if job else None,
             )
             return Done()
+        _bind(job)
         if job.lease is not None and job.lease.until > self._world.now():
             raise LeaseHeldError(job.lease.until)
         if not isinstance(plan.next_move(job, at=self._world.now()), plan.Wait):
             return self._advance(HeldJob.take(self._world, job, budget), delivery)
         return self._look(job, delivery, budget)
 
-    def _look(self, job: Job, delivery: _Delivery, budget: WorkBudget) -> Outcome:
+    def _refuse_poll(self, body: str, error: PollMessageError) -> Outcome:
+        """A message that this release cannot read as a poll.
+
+        It may be all that wakes a paid job, written by a newer release: then it waits for one.
+        """
+        request_id = readable_request_id(body)
+        job = self._world.store.load(request_id) if request_id else None
+        if job is not None and not job.state.is_final:
+            log.warning(
+                f"left for a worker that can read it: {error.message}",
+                action="poll_not_understood",
+                request_id=request_id,
+            )
+            return RetryLater(_NOT_UNDERSTOOD_S, error.message)
+        announce.dead_letter(self._world, body, error)
+        return Done()
+
+    def _look(self, job: Job, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """Ask about the running pipelines. A pending one costs no write and no lease."""
         try:
             reports = poll.look(self._world, job)
@@ -210,13 +228,11 @@ class Engine:
 
     # -- the story ---------------------------------------------------------------------------
 
-    def _advance(self, held: HeldJob, delivery: _Delivery) -> Outcome:
+    def _advance(self, held: HeldJob, delivery: Delivery) -> Outcome:
         """Make one move after the other until only time is missing or the job is over."""
         while True:
             move = plan.next_move(held.job, at=self._world.now())
-            structlog.contextvars.bind_contextvars(
-                job_state=str(held.job.state), pipeline_id=_pipeline_ids(held.job)
-            )
+            _bind(held.job)
             try:
                 outcome = self._make(move, held, delivery)
             except Exception as error:  # noqa: BLE001 -- classified by the table
@@ -224,7 +240,7 @@ class Engine:
             if outcome is not None:
                 return outcome
 
-    def _make(self, move: plan.Move, held: HeldJob, delivery: _Delivery) -> Outcome | None:
+    def _make(self, move: plan.Move, held: HeldJob, delivery: Delivery) -> Outcome | None:
         """Make one move. Returns None when the next one can follow at once."""
         world = self._world
         match move:
@@ -261,10 +277,10 @@ class Engine:
         if not isinstance(following, plan.Wait | plan.Submit):
             held.save()
 
-    def _wait(self, held: HeldJob, delivery: _Delivery) -> Outcome:
+    def _wait(self, held: HeldJob, delivery: Delivery) -> Outcome:
         """Hand the job over to its poll message; from here on nothing of it is held anywhere."""
         delay_s = poll.first_delay_s(self._world, held.job)
-        if delivery.carrier is _Carrier.POLL:
+        if delivery.carrier is Carrier.POLL:
             held.release()
             log.info(f"next poll in {delay_s} s", action="waiting")
             return PollAgain(delay_s)
@@ -280,49 +296,35 @@ class Engine:
     # -- trouble -----------------------------------------------------------------------------
 
     def _recover(
-        self, held: HeldJob, error: Exception, stage: Stage, delivery: _Delivery
+        self, held: HeldJob, error: Exception, stage: Stage, delivery: Delivery
     ) -> Outcome:
         """Decide about an error of a held job, write down what is to be remembered, answer."""
         try:
-            advice = classify(error)
-            if advice.decision is Decision.YIELD or not held.is_held:
-                return self._retry(error, delivery, failures=1)
-            if advice.decision is Decision.FAIL and held.job.state is not JobState.ANNOUNCING:
+            decision = classify(error).decision
+            if decision is Decision.YIELD or not held.is_held:
+                return trouble.retry(self._world, error, delivery, failures=1)
+            is_open = held.job.state is not JobState.ANNOUNCING
+            if decision is Decision.FAIL and is_open:
                 assert isinstance(error, PermanentError)  # noqa: S101 -- the table says so
                 return self._fail(held, error, stage, delivery)
-            if advice.decision in {Decision.HOLD, Decision.STOP}:
-                held.release()
-                return self._retry(error, delivery, failures=1)
-            held.job = note_failure(
-                held.job, because=f"{stage}: {_text(error)}", at=self._world.now()
-            )
-            if self._is_exhausted(held.job, stage):
-                final = AttemptsExhaustedError(
-                    f"{held.job.failures} attempts in a row failed, the last with: {_text(error)}"
+            if decision in {Decision.RETRY, Decision.RETRY_LOUDLY, Decision.FAIL}:
+                held.job = note_failure(
+                    held.job, because=f"{stage}: {trouble.text_of(error)}", at=self._world.now()
                 )
-                return self._fail(held, final, stage, delivery)
+            if is_open and trouble.is_exhausted(self._world, held.job, stage, delivery, decision):
+                return self._fail(held, trouble.exhausted_error(held.job, error), stage, delivery)
             held.release()
-            return self._retry(error, delivery, failures=held.job.failures)
+            return trouble.retry(self._world, error, delivery, failures=max(1, held.job.failures))
         except Exception as second:  # noqa: BLE001 -- the record cannot be written: the message stays
             log.warning(
-                f"while dealing with: {_text(error)}", action="recovery_failed", stage=stage
+                f"while dealing with: {trouble.text_of(error)}",
+                action="recovery_failed",
+                stage=stage,
             )
-            return self._retry(second, delivery, failures=1)
-
-    def _is_exhausted(self, job: Job, stage: Stage) -> bool:
-        """Whether a passing trouble has lasted too long for this job.
-
-        What is paid for is followed as long as its pipeline may run, and a verdict is announced
-        however long it takes: there is nothing better to do with it.
-        """
-        if job.state is JobState.ANNOUNCING:
-            return False
-        if stage == "poll":
-            return poll.has_late_step(self._world, job)
-        return job.failures >= self._world.rules.max_attempts
+            return trouble.retry(self._world, second, delivery, failures=1)
 
     def _fail(
-        self, held: HeldJob, error: PermanentError, stage: Stage, delivery: _Delivery
+        self, held: HeldJob, error: PermanentError, stage: Stage, delivery: Delivery
     ) -> Outcome:
         log.warning(
             f"the job fails: {error.message}",
@@ -330,42 +332,16 @@ class Engine:
             error_code=error.code,
             stage=stage,
         )
+        poll.look_at_siblings(self._world, held)
+        if isinstance(error, RecordTooLargeError):
+            held.job = without_outputs(held.job)
         announce.settle_failure(self._world, held, error, stage)
         return self._advance(held, delivery)
 
-    def _retry(self, error: Exception, delivery: _Delivery, *, failures: int) -> RetryLater:
-        """The outcome for an error that leaves the message where it is."""
-        world = self._world
-        advice = classify(error)
-        match advice.decision:
-            case Decision.STOP:
-                after_s = 0.0
-            case Decision.HOLD:
-                after_s = rest_s(
-                    delivery.rests,
-                    least_s=world.rules.systemic_wait_s,
-                    most_s=world.rules.systemic_wait_max_s,
-                    random=world.random,
-                )
-            case Decision.YIELD:
-                assert isinstance(error, LostRaceError)  # noqa: S101 -- the table says so
-                after_s = wait_for_lease_s(error, now_s=world.now().timestamp())
-            case _:
-                after_s = backoff_s(failures, random=world.random)
-                if advice.retry_after_s is not None:
-                    after_s = advice.retry_after_s
-        because = _text(error)
-        if advice.decision is Decision.RETRY_LOUDLY:
-            log.error(f"unforeseen: {because}", action="retry", exc_info=error)
-        else:
-            log.info(f"again in {after_s:.0f} s: {because}", action="retry")
-        return RetryLater(after_s, because)
 
-
-def _text(error: Exception) -> str:
-    return error.message if isinstance(error, WorkerError) else repr(error)
-
-
-def _pipeline_ids(job: Job) -> str | None:
+def _bind(job: Job) -> None:
+    """Put the job's state and pipelines on every log line from here on."""
     ids = [step.pipeline.pipeline_id for step in job.steps if step.pipeline]
-    return ",".join(ids) or None
+    structlog.contextvars.bind_contextvars(
+        job_state=str(job.state), pipeline_id=",".join(ids) or None
+    )

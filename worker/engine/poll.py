@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -14,10 +16,14 @@ from worker.errors import (
     PipelineFailedError,
     PipelineLostError,
     PipelineTimeoutError,
+    PipelineUnfundedError,
     UnavailableError,
+    WorkerError,
 )
-from worker.hautech.outputs import read_pose_id, read_prepared_image_id
+from worker.hautech.answers import mentions_funds
+from worker.hautech.outputs import find_images, read_pose_id, read_prepared_image_id
 from worker.jobs.job import Job, PipelineRun, Step
+from worker.jobs.outputs import without_secrets
 from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
 from worker.jobs.plan import sent_ids
 from worker.jobs.transitions import complete, give_up
@@ -29,6 +35,9 @@ _NEW_S = 60.0
 """For so long a 404 for a pipeline is not believed (hautech-api notes, section 12)."""
 
 _NEW_RETRY_S = 3.0
+
+_OUTPUT_MAX_BYTES = 32 * 1024
+"""An output is ids, not data; the record and the event have room for no more."""
 
 _READ_RESULT = {
     "prepare-pose": ("poseId", read_pose_id),
@@ -87,6 +96,22 @@ def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport])
         raise trouble
 
 
+def look_at_siblings(world: World, held: HeldJob) -> None:
+    """Before a job fails: note what its other pipelines came to, for the cost in the event.
+
+    What cannot be found out now is left as it is; the job fails for another reason.
+    """
+    for step in held.job.running_steps():
+        try:
+            record_ends(world, held, {step.name: world.hautech.look(_run(step).pipeline_id)})
+        except WorkerError as error:
+            log.info(
+                f"step {step.name}: {error.message}",
+                action="sibling_looked_at",
+                pipeline_id=_run(step).pipeline_id,
+            )
+
+
 def first_delay_s(world: World, job: Job) -> int:
     """Whole seconds until the first poll of what was just submitted."""
     return first_poll_delay_s(_expected_s(world, job.running_steps()), world.rules.poll_bounds)
@@ -121,6 +146,7 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
                 f"its output is {str(output)[:200]}"
             )
         output = {field: found}
+    output = _small_enough(output, report.pipeline_id, sent_ids(held.job))
     at = world.now()
     run = _run(step)
     held.job = complete(
@@ -144,10 +170,22 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
     )
 
 
+def _small_enough(output: Any, pipeline_id: str, sent: frozenset[str]) -> Any:
+    """The output as the record keeps it: without the secrets of links, and not too large."""
+    kept = without_secrets(output)
+    size_bytes = len(json.dumps(kept, ensure_ascii=False).encode())
+    if size_bytes <= _OUTPUT_MAX_BYTES:
+        return kept
+    ids = [one.image_id for one in find_images(output, sent_ids=sent) if one.image_id]
+    omitted = f"{size_bytes:,} bytes; read pipeline {pipeline_id} at Hautech"
+    return {"omitted": omitted, **({"imageIds": ids} if ids else {})}
+
+
 def _failed(step: Step, report: PipelineReport) -> PipelineFailedError:
     code = report.error_code or "no error code"
     why = report.error_message or "no error message"
-    return PipelineFailedError(
+    kind = PipelineUnfundedError if mentions_funds(code, why) else PipelineFailedError
+    return kind(
         f"pipeline {report.pipeline_id} (step {step.name}) failed at Hautech: {code}: {why}"
     )
 

@@ -24,6 +24,12 @@ class EngineRules:
     image_max_px: int = 8192
     """Longest side of an input image, in pixels."""
     output_max_bytes: int = 64 * 1024 * 1024
+    paid_patience_s: float = 86_400.0
+    """So long after its acceptance a job that may have been paid for is not given up."""
+    request_deliveries: int = 90
+    poll_deliveries: int = 900
+    """After so many deliveries of its message a job fails with a reason: the queues would move the
+    message away without one after 100 and 1,000 (`infra/resources.yml`)."""
     lease_s: float = 60.0
     """How long a worker holds a job without saving it; longer than most single calls take."""
     paid_call_s: float = 20.0

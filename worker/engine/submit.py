@@ -11,19 +11,22 @@ intend ─► save ─► run ─┬─ id ────────────�
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
-from itertools import islice
 
 import structlog
 
-from worker.engine.accept import refuse_if_expired
+from worker.engine.accept import is_expired, refuse_if_expired
 from worker.engine.world import HeldJob, World
-from worker.errors import AnswerUnknownError, SubmissionUnknownError, WorkerError
+from worker.errors import (
+    AnswerUnknownError,
+    SubmissionUnknownError,
+    UnavailableError,
+    WorkerError,
+)
 from worker.jobs.job import Job, JsonObject, Step, Submission
 from worker.jobs.keys import submission_key
-from worker.jobs.plan import own_ids, resolved_input
+from worker.jobs.plan import own_ids, resolved_input, strings_in
 from worker.jobs.transitions import (
     MAX_CALLS,
     adopt,
@@ -32,6 +35,7 @@ from worker.jobs.transitions import (
     look_in_vain,
     lose_answer,
     start,
+    take_back,
     withdraw,
 )
 from worker.ports import RunSummary
@@ -42,10 +46,7 @@ METADATA_KEY = "hautechWorker"
 """Our corner of the run's metadata."""
 
 _LOOKS = 2
-_INPUTS_READ_MAX = 50
-_EXCHANGES = 3
-"""HTTP exchanges that one run may take; all but the last are refusals, which cost nothing."""
-
+_INPUTS_READ_MAX = 100
 _MARGIN_S = 3.0
 """Beside the paid call itself: the save before it and the save after it."""
 
@@ -65,6 +66,7 @@ def submit(world: World, held: HeldJob, name: str) -> None:
     """
     held.need(world.rules.paid_call_s + _MARGIN_S, "the paid call")
     refuse_if_expired(held.job, world)
+    world.hautech.sign_in()
     key = submission_key(held.job, name)
     held.job = intend(held.job, name, key=key, at=world.now())
     _pay(world, held, name)
@@ -113,20 +115,24 @@ def _pay_again(world: World, held: HeldJob, name: str, submission: Submission) -
             "time, and Hautech lists no pipeline with key "
             f"{submission.key}: not paying again (check the pipelines at Hautech, then redrive)"
         )
+    if is_expired(held.job, world):
+        raise SubmissionUnknownError(
+            f"step {name}: the answer of the run was lost, Hautech lists no pipeline with key "
+            f"{submission.key}, and expiresAt has passed: not paying again"
+        )
     held.need(world.rules.paid_call_s + _MARGIN_S, "the paid call")
-    refuse_if_expired(held.job, world)
+    world.hautech.sign_in()
     held.job = intend_again(held.job, name, at=world.now())
     _pay(world, held, name)
 
 
 def _pay(world: World, held: HeldJob, name: str) -> None:
     # The lease outlives the call, so whoever takes over next finds the call's effect in the list.
-    # A refused token and an unknown route are each answered before the call is made once more.
-    longest_s = _EXCHANGES * world.rules.paid_call_s + world.rules.settle_s
+    longest_s = world.rules.paid_call_s + world.rules.settle_s
     held.save(lease_s=max(world.rules.lease_s, longest_s))
     job, step = held.job, held.job.step(name)
     submission = _submission(job, name)
-    held.check_lease(_EXCHANGES * world.rules.paid_call_s)
+    held.check_lease(world.rules.paid_call_s)
     try:
         pipeline_id = world.hautech.run(
             step.workflow_id, resolved_input(job, step), _metadata(job, name, submission)
@@ -140,8 +146,9 @@ def _pay(world: World, held: HeldJob, name: str) -> None:
             error=error.message,
         )
     except WorkerError as error:
-        because = f"nothing was paid: {error.message}"
-        held.job = withdraw(job, name, because=because, at=world.now())
+        because = f"this call cost nothing: {error.message}"
+        undo = take_back if submission.calls > 1 else withdraw
+        held.job = undo(job, name, because=because, at=world.now())
         raise
     except Exception as error:
         # A bug between us and the wire: whether the call went out is not known.
@@ -184,24 +191,33 @@ def _find(world: World, job: Job, step: Step) -> _Found | None:
             others = ", ".join(run.pipeline_id for run in ours if run is not chosen)
             because += f" (PAID TWICE: {others} carries the same key)"
         return _Found(chosen.pipeline_id, because)
-    for pipeline_id in islice(_with_our_input(world, job, step, runs), 1):
-        return _Found(pipeline_id, f"found pipeline {pipeline_id} by its input; it lost our key")
-    return None
+    return _find_by_input(world, job, step, runs)
 
 
-def _with_our_input(world: World, job: Job, step: Step, runs: list[RunSummary]) -> Iterator[str]:
-    """Pipelines without any key of ours whose input is exactly what we sent.
+def _find_by_input(world: World, job: Job, step: Step, runs: list[RunSummary]) -> _Found | None:
+    """A pipeline without any key of ours whose input holds the ids that only this job sent.
 
-    Only when the input holds an id that no other job can have sent: an image that this job
-    uploaded, or a result of its earlier steps (hautech-api notes, section 9, point 4).
+    Those are the images that this job uploaded and the results of its earlier steps (hautech-api
+    notes, section 9, point 4). Those created nearest to the intent are read first. Raises
+    UnavailableError when there are more than can be read: "not found" would be a guess then.
     """
-    if not own_ids(job, step):
-        return
-    sent = resolved_input(job, step)
-    keyless = (run for run in runs if METADATA_KEY not in run.metadata)
-    for run in islice(keyless, _INPUTS_READ_MAX):
-        if world.hautech.read_pipeline(run.pipeline_id).input == sent:
-            yield run.pipeline_id
+    ours = own_ids(job, step)
+    if not ours:
+        return None
+    intended_at = _submission(job, step.name).intended_at
+    keyless = [run for run in runs if METADATA_KEY not in run.metadata]
+    keyless.sort(key=lambda run: abs(run.created_at - intended_at))
+    for run in keyless[:_INPUTS_READ_MAX]:
+        given = world.hautech.read_pipeline(run.pipeline_id).input
+        if ours <= set(strings_in(given)):
+            because = f"found pipeline {run.pipeline_id} by its input; it lost our key"
+            return _Found(run.pipeline_id, because)
+    if len(keyless) > _INPUTS_READ_MAX:
+        raise UnavailableError(
+            f"step {step.name}: {len(keyless)} pipelines carry no key, and none of the "
+            f"{_INPUTS_READ_MAX} nearest to the call is ours: cannot tell whether it was started"
+        )
+    return None
 
 
 def _key_of(run: RunSummary) -> str | None:

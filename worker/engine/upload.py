@@ -11,20 +11,15 @@ import io
 import posixpath
 from collections.abc import Callable
 from dataclasses import replace
-from typing import NoReturn
 
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.rules import EngineRules
 from worker.engine.world import World
 from worker.errors import ImageMissingError, ImageTooLargeError, ImageUnreadableError
-from worker.jobs.images import HeaderIncompleteError, ImageHeader, NotAnImageError, read_header
+from worker.jobs.images import INPUT_TYPES, ImageHeader, NotAnImageError, read_head
 from worker.jobs.job import Job
 from worker.jobs.transitions import record_upload
 from worker.ports import ImageUpload, ObjectStore, Reader
-
-_HEAD_BYTES = 64 * 1024
-_HEAD_BYTES_MAX = 8 * 1024 * 1024
-"""EXIF, colour profiles and previews may push the size of a JPEG megabytes back."""
 
 
 def upload_image(world: World, job: Job, uri: str) -> Job:
@@ -41,8 +36,7 @@ def upload_image(world: World, job: Job, uri: str) -> Job:
                 f"{uri}: {stored.size_bytes:,} bytes: an image may have at most "
                 f"{world.rules.image_max_bytes:,} (WORKER_IMAGE_MAX_BYTES)"
             )
-        head, header = _read_head(body, uri)
-        _check_size(header, uri, world.rules)
+        head, header = _check_image(body, uri, world.rules)
         source = _Replayable(body, head, reopen=_reopen(world.objects, place, stored.etag, uri))
         uploaded = world.hautech.upload(
             ImageUpload(
@@ -57,6 +51,7 @@ def upload_image(world: World, job: Job, uri: str) -> Job:
     known = replace(
         job.image(uri),
         image_id=uploaded.image_id,
+        uploaded_at=world.now(),
         expires_at=uploaded.expires_at,
         size_bytes=stored.size_bytes,
         width_px=header.width_px,
@@ -67,38 +62,19 @@ def upload_image(world: World, job: Job, uri: str) -> Job:
     return record_upload(job, known, because=because, at=world.now())
 
 
-def _read_head(body: Reader, uri: str) -> tuple[bytes, ImageHeader]:
-    head = b""
-    wanted = _HEAD_BYTES
-    while True:
-        grown = head + _read_up_to(body, wanted - len(head))
-        is_all = len(grown) < wanted
-        head = grown
-        try:
-            return head, read_header(head)
-        except NotAnImageError as error:
-            _refuse(uri, head, str(error), error)
-        except HeaderIncompleteError as error:
-            if is_all or wanted >= _HEAD_BYTES_MAX:
-                _refuse(uri, head, f"damaged header: {error}", error)
-        wanted *= 4
-
-
-def _read_up_to(body: Reader, size: int) -> bytes:
-    buffer = io.BytesIO()
-    while (missing := size - buffer.tell()) > 0 and (chunk := body.read(missing)):
-        buffer.write(chunk)
-    return buffer.getvalue()
-
-
-def _refuse(uri: str, head: bytes, why: str, error: Exception) -> NoReturn:
-    begins = head[:8].hex(" ") or "nothing: the object is empty"
-    raise ImageUnreadableError(
-        f"{uri}: begins with {begins}: must be a PNG, JPEG or WebP image ({why})"
-    ) from error
-
-
-def _check_size(header: ImageHeader, uri: str, rules: EngineRules) -> None:
+def _check_image(body: Reader, uri: str, rules: EngineRules) -> tuple[bytes, ImageHeader]:
+    """The head of an image that Hautech takes. Raises ImageUnreadableError, ImageTooLargeError."""
+    try:
+        head, header = read_head(body.read)
+    except NotAnImageError as error:
+        begins = error.head.hex(" ") or "nothing: the object is empty"
+        raise ImageUnreadableError(
+            f"{uri}: begins with {begins}: must be a PNG, JPEG or WebP image ({error})"
+        ) from error
+    if header.content_type not in INPUT_TYPES:
+        raise ImageUnreadableError(
+            f"{uri}: {header.content_type}: must be a PNG, JPEG or WebP image (convert it)"
+        )
     if max(header.width_px, header.height_px) > rules.image_max_px:
         raise ImageTooLargeError(
             f"{uri}: {header.width_px} × {header.height_px} px: no side may be longer than "
@@ -106,6 +82,7 @@ def _check_size(header: ImageHeader, uri: str, rules: EngineRules) -> None:
         )
     if min(header.width_px, header.height_px) < 1:
         raise ImageUnreadableError(f"{uri}: {header.width_px} × {header.height_px} px: is empty")
+    return head, header
 
 
 def _reopen(objects: ObjectStore, place: S3Uri, etag: str, uri: str) -> Callable[[], Reader]:

@@ -102,8 +102,9 @@ class Step:
 
     name: str
     workflow_id: str
-    input: JsonObject
-    """The workflow's input without the values that `bindings` put in."""
+    input: JsonObject | None = None
+    """The workflow's input without the values that `bindings` put in. None: the request's own
+    input, which need not be stored a second time."""
     bindings: tuple[Binding, ...] = ()
     state: StepState = StepState.PLANNED
     submission: Submission | None = None
@@ -118,6 +119,7 @@ class SourceImage:
 
     uri: str
     image_id: str | None = None
+    uploaded_at: datetime | None = None
     expires_at: datetime | None = None
     """When Hautech forgets the upload; None means never."""
     size_bytes: int | None = None
@@ -173,6 +175,8 @@ class Job:
     """The accepted request message, as JSON, without its envelope."""
     content_digest: str
     """What makes two requests with this id the same or a conflict."""
+    message_digest: str
+    """SHA-256 of the message that brought the request, to know it again when it comes back."""
     accepted_at: datetime
     updated_at: datetime
     state: JobState
@@ -225,6 +229,11 @@ class Job:
             if image.uri == uri:
                 return image
         raise KeyError(uri)
+
+    @property
+    def may_have_cost(self) -> bool:
+        """Whether a step was submitted, or may have been: somebody may have paid for this job."""
+        return any(step.submission or step.pipeline for step in self.steps)
 
     def running_steps(self) -> tuple[Step, ...]:
         """The steps whose pipelines have not been seen to end."""

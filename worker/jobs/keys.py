@@ -11,7 +11,13 @@ from datetime import datetime
 
 from worker.jobs.job import Job
 
-_EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg", "image/webp": "webp"}
+_EXTENSIONS = {
+    "image/png": "png",
+    "image/jpeg": "jpg",
+    "image/webp": "webp",
+    "image/gif": "gif",
+    "image/avif": "avif",
+}
 
 
 def submission_key(job: Job, step: str) -> str:

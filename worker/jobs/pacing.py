@@ -56,8 +56,8 @@ def next_poll_delay_s(age_s: float, expected_s: float | None, bounds: PollBounds
 
 
 def _whole_s(wanted_s: int, bounds: PollBounds) -> int:
-    longest_s = min(MAX_DELAY_S, max(1, math.floor(bounds.max_s)))
-    return min(max(wanted_s, math.ceil(bounds.min_s), 1), longest_s)
+    longest_s = min(MAX_DELAY_S, math.floor(bounds.max_s))
+    return max(min(wanted_s, longest_s), min(MAX_DELAY_S, math.ceil(bounds.min_s)), 1)
 
 
 def backoff_s(failures: int, *, random: Random, cap_s: float = 300.0) -> float:

@@ -23,7 +23,11 @@ CUSTOM_STEP = "workflow"
 """The step name of a workflow that is given by its UUID."""
 
 UPLOAD_MARGIN = timedelta(hours=1)
-"""An upload that Hautech forgets within this time is made again before it is paid for."""
+"""An upload that Hautech forgets within this time (or half of its life, if that is less) is made
+again before it is paid for."""
+
+UPLOAD_FRESH = timedelta(minutes=10)
+"""A younger upload is used whatever its expiry says: clocks differ, and uploading is no cure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,6 @@ def plan_steps(request: Request) -> tuple[Step, ...]:
         Step(
             name=request.workflow if spec else CUSTOM_STEP,
             workflow_id=spec.workflow_id if spec else request.workflow,
-            input=dict(request.input),
             bindings=bindings,
         ),
     )
@@ -122,7 +125,7 @@ def resolved_input(job: Job, step: Step) -> JsonObject:
 
     Raises KeyError when an id is not known yet.
     """
-    filled = copy.deepcopy(step.input)
+    filled = copy.deepcopy(_input(job, step))
     for binding in step.bindings:
         _put(filled, binding.path, _bound_id(job, binding))
     return filled
@@ -136,7 +139,7 @@ def sent_ids(job: Job) -> frozenset[str]:
     ids: set[str] = {image.image_id for image in job.images if image.image_id}
     for step in job.steps:
         if _inputs_known(job, step):
-            ids.update(_strings(step.input))
+            ids.update(strings_in(_input(job, step)))
             ids.update(_bound_id(job, binding) for binding in step.bindings if binding.step)
     return frozenset(ids)
 
@@ -194,10 +197,23 @@ def _missing_upload(job: Job, step: Step, at: datetime) -> str | None:
     for binding in step.bindings:
         if binding.image_uri:
             image = job.image(binding.image_uri)
-            forgotten = image.expires_at is not None and image.expires_at - UPLOAD_MARGIN <= at
-            if image.image_id is None or forgotten:
+            if image.image_id is None or _is_forgotten(image, at):
                 return image.uri
     return None
+
+
+def _is_forgotten(image: SourceImage, at: datetime) -> bool:
+    if image.expires_at is None or image.uploaded_at is None:
+        return False
+    if at - image.uploaded_at < UPLOAD_FRESH:
+        return False
+    margin = min(UPLOAD_MARGIN, (image.expires_at - image.uploaded_at) / 2)
+    return image.expires_at - margin <= at
+
+
+def _input(job: Job, step: Step) -> JsonObject:
+    given: JsonObject = job.request["input"] if step.input is None else step.input
+    return given
 
 
 def _bound_id(job: Job, binding: Binding) -> str:
@@ -216,12 +232,13 @@ def _put(target: Any, path: tuple[str | int, ...], value: str) -> None:
     target[path[-1]] = value
 
 
-def _strings(value: Any) -> Iterable[str]:
+def strings_in(value: Any) -> Iterable[str]:
+    """Every text in a JSON value, at any depth; keys are not among them."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, dict):
         for member in value.values():
-            yield from _strings(member)
+            yield from strings_in(member)
     elif isinstance(value, list):
         for member in value:
-            yield from _strings(member)
+            yield from strings_in(member)

@@ -30,7 +30,8 @@ The charts; a test checks that they and the tables below list the same edges.
     d  complete          Hautech says completed; the output is recorded
     e  give_up           Hautech says failed, or it took too long, or the output is unusable
     g  lose_answer, look_in_vain   the answer is unknown; the list does not show the key
-    h  intend_again      two looks found nothing: the one second call is recorded
+    h  intend_again, take_back   two looks found nothing: the one second call is recorded;
+                         it cost nothing after all, and the first is as unknown as before
 """
 
 from __future__ import annotations
@@ -54,10 +55,11 @@ from worker.jobs.job import (
     Submission,
 )
 
-HISTORY_LIMIT = 200
-"""Entries kept; DynamoDB items may have 400 KB (Source: DynamoDB quotas, item size)."""
+HISTORY_LIMIT = 120
+"""Entries kept; DynamoDB items may have 400 KB (Source: DynamoDB quotas, item size), and a
+request of 256 KiB must fit beside them."""
 
-BECAUSE_LIMIT = 500
+BECAUSE_LIMIT = 400
 """Characters of one reason."""
 
 MAX_CALLS = 2
@@ -86,6 +88,7 @@ STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
     "lose_answer": (StepState.SUBMITTING, StepState.SUBMITTING),
     "look_in_vain": (StepState.SUBMITTING, StepState.SUBMITTING),
     "intend_again": (StepState.SUBMITTING, StepState.SUBMITTING),
+    "take_back": (StepState.SUBMITTING, StepState.SUBMITTING),
 }
 
 
@@ -94,6 +97,7 @@ def accept(
     request_id: str,
     request: JsonObject,
     content_digest: str,
+    message_digest: str,
     steps: tuple[Step, ...],
     images: tuple[SourceImage, ...],
     at: datetime,
@@ -103,6 +107,7 @@ def accept(
         request_id=request_id,
         request=request,
         content_digest=content_digest,
+        message_digest=message_digest,
         accepted_at=at,
         updated_at=at,
         state=JobState.ACCEPTED,
@@ -133,9 +138,12 @@ def intend(job: Job, name: str, *, key: str, at: datetime) -> Job:
 def withdraw(job: Job, name: str, *, because: str, at: datetime) -> Job:
     """SUBMITTING -> PLANNED, for a call that is known to have cost nothing.
 
-    Never for an unknown answer: then the intent is all that stands between us and paying twice.
+    Raises IllegalTransitionError after an unknown answer: then the intent is all that stands
+    between us and paying twice. A second call that cost nothing is taken back instead.
     """
-    step = _step(job, name, "withdraw")
+    step, submission = _submission(job, name, "withdraw")
+    if submission.calls > 1 or submission.answer is not None:
+        raise IllegalTransitionError(f"step {name}: withdraw while an earlier call is unknown")
     moved = replace(step, state=StepState.PLANNED, submission=None)
     return _moved(job, step, moved, because, at, progress=False)
 
@@ -181,6 +189,20 @@ def intend_again(job: Job, name: str, *, at: datetime) -> Job:
     again = replace(submission, calls=submission.calls + 1, looks=(), answer=None)
     moved = replace(step, submission=again)
     because = "two looks found no pipeline with our key; sending the run once more"
+    return _moved(job, step, moved, because, at, progress=False)
+
+
+def take_back(job: Job, name: str, *, because: str, at: datetime) -> Job:
+    """SUBMITTING stays: the second call cost nothing, so it does not count.
+
+    The first call is as unknown as before, and time has passed: two more looks come before any
+    other call. Raises IllegalTransitionError when there was no second call.
+    """
+    step, submission = _submission(job, name, "take_back")
+    if submission.calls < MAX_CALLS:
+        raise IllegalTransitionError(f"step {name}: take_back after {submission.calls} call(s)")
+    again = replace(submission, calls=submission.calls - 1, looks=(), answer="the first is unknown")
+    moved = replace(step, submission=again)
     return _moved(job, step, moved, because, at, progress=False)
 
 
@@ -232,6 +254,11 @@ def finish(job: Job, *, at: datetime) -> Job:
     final = JobState.FAILED if job.failure else JobState.SUCCEEDED
     because = "failed event published, dead letter sent" if job.failure else "event published"
     return _job_moved(replace(job, failures=0), "finish", final, because, at)
+
+
+def without_outputs(job: Job) -> Job:
+    """The job without what its pipelines gave, when its record would not fit otherwise."""
+    return replace(job, steps=tuple(replace(step, output=None) for step in job.steps))
 
 
 def note_failure(job: Job, *, because: str, at: datetime) -> Job:

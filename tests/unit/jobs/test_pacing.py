@@ -1,5 +1,6 @@
 """Poll spacing and backoff stay within their bounds, at the first attempt and at the 5,000th."""
 
+import math
 import random
 
 import pytest
@@ -49,7 +50,8 @@ def test_delays_are_whole_seconds_that_sqs_takes(
         next_poll_delay_s(age_s, expected_s, bounds),
     ):
         assert isinstance(delay_s, int)
-        assert 1 <= delay_s <= min(MAX_DELAY_S, max(1, max_s))
+        assert delay_s >= min(MAX_DELAY_S, bounds.min_s)
+        assert 1 <= delay_s <= min(MAX_DELAY_S, max(1, math.ceil(bounds.min_s), max_s))
 
 
 @pytest.mark.parametrize("failures", [0, 1, 5, 5_000, 10**9])

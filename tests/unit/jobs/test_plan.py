@@ -1,8 +1,9 @@
 """What a request needs, and the next thing to do for a job in each situation."""
 
 from dataclasses import replace
-from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from tests.builders import NAOMI_INPUT, NOON, at, new_job, request, running_job, with_uploads
 from worker.jobs import plan, transitions
@@ -65,12 +66,30 @@ def test_images_come_before_submission() -> None:
     assert plan.next_move(with_uploads(job), at=NOON) == plan.Submit("full-naomi")
 
 
-def test_a_forgotten_upload_is_made_again() -> None:
+def uploaded_at_noon(life_s: float) -> Job:
     job = with_uploads(new_job())
-    images = tuple(replace(image, expires_at=at(600)) for image in job.images)
-    job = replace(job, images=images)
-    assert isinstance(plan.next_move(job, at=NOON), plan.Upload)
-    assert isinstance(plan.next_move(job, at=NOON - timedelta(hours=2)), plan.Submit)
+    images = (replace(image, uploaded_at=NOON, expires_at=at(life_s)) for image in job.images)
+    return replace(job, images=tuple(images))
+
+
+@pytest.mark.parametrize(
+    ("life_s", "age_s", "is_forgotten"),
+    [
+        (7 * 86_400, 86_400, False),
+        (7 * 86_400, 7 * 86_400 - 3_601, False),
+        (7 * 86_400, 7 * 86_400 - 3_599, True),
+        (3_600, 0, False),
+        (3_600, 1_799, False),
+        (3_600, 1_801, True),
+        (60, 599, False),
+        (-600, 599, False),
+    ],
+)
+def test_an_upload_is_made_again_before_hautech_forgets_it_but_not_at_once(
+    life_s: float, age_s: float, is_forgotten: bool
+) -> None:
+    move = plan.next_move(uploaded_at_noon(life_s), at=at(age_s))
+    assert isinstance(move, plan.Upload) is is_forgotten
 
 
 def test_an_unknown_answer_is_found_out_before_anything_else() -> None:

@@ -166,3 +166,35 @@ def test_the_history_stays_bounded_and_keeps_its_beginning() -> None:
     assert len(job.history) == HISTORY_LIMIT
     assert job.history[0].because.startswith("valid request")
     assert job.history[-1].at == at(HISTORY_LIMIT * 2 - 1)
+
+
+def second_call() -> Job:
+    job = transitions.lose_answer(submitting(), "full-naomi", because="reset", at=NOON)
+    for _ in range(2):
+        job = transitions.look_in_vain(job, "full-naomi", because="no", at=at(1))
+    return transitions.intend_again(job, "full-naomi", at=at(2))
+
+
+def test_a_second_call_that_cost_nothing_leaves_the_first_as_unknown_as_before() -> None:
+    job = transitions.take_back(second_call(), "full-naomi", because="429", at=at(3))
+    submission = job.step("full-naomi").submission
+    assert submission is not None
+    assert (submission.calls, submission.looks, submission.key) == (1, (), "k")
+    with pytest.raises(IllegalTransitionError, match="needs two looks"):
+        transitions.intend_again(job, "full-naomi", at=at(4))
+
+
+def test_an_unknown_answer_cannot_be_withdrawn() -> None:
+    with pytest.raises(IllegalTransitionError, match="an earlier call is unknown"):
+        transitions.withdraw(second_call(), "full-naomi", because="429", at=at(3))
+
+
+def test_the_first_call_cannot_be_taken_back() -> None:
+    with pytest.raises(IllegalTransitionError, match="take_back after 1 call"):
+        transitions.take_back(submitting(), "full-naomi", because="429", at=at(3))
+
+
+def test_a_job_may_have_cost_something_from_the_first_intent_on() -> None:
+    assert not with_uploads(new_job()).may_have_cost
+    assert submitting().may_have_cost
+    assert running_job().may_have_cost

@@ -24,6 +24,7 @@ def accepted() -> Job:
         request_id="demo-naomi",
         request={"workflow": "naomi", "output": "s3://out/", "requestId": "demo-naomi"},
         content_digest="d",
+        message_digest="m",
         steps=tuple(
             Step(name=name, workflow_id=name, input={}, bindings=(Binding(path=("x",)),))
             for name in names

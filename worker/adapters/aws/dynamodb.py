@@ -31,7 +31,7 @@ from botocore.exceptions import ClientError
 
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
 from worker.adapters.records import (
-    JobTooLargeError,
+    RecordTooLargeError,
     check_size,
     from_epoch_ms,
     lost_race,
@@ -88,7 +88,7 @@ class DynamoJobStore:
         self._new_token = new_token
 
     def create(self, job: Job) -> Job | None:
-        """See `JobStore.create`. Raises JobTooLargeError, too."""
+        """See `JobStore.create`. Raises RecordTooLargeError, too."""
         token = self._new_token()
         created = replace(job, version=1, lease=stored_lease(job.lease))
         found = self._put(created, token, "attribute_not_exists(pk)", {})
@@ -154,7 +154,7 @@ class DynamoJobStore:
         )
 
     def save(self, job: Job, *, lease: Lease | None) -> Job:
-        """See `JobStore.save`. Raises JobTooLargeError, too.
+        """See `JobStore.save`. Raises RecordTooLargeError, too.
 
         A job whose lease was put down in memory (`job.lease` is None) is guarded by its version
         alone, which changes when somebody else takes the lease.
@@ -209,7 +209,7 @@ class DynamoJobStore:
             except ClientError as error:
                 if _is_too_large(error):
                     message = f"job {job.request_id}: DynamoDB says that its record is too large"
-                    raise JobTooLargeError(message) from error
+                    raise RecordTooLargeError(message) from error
                 found = _refused_item(error)
                 if found is None:
                     raise

@@ -32,7 +32,7 @@ class MemoryJobStore:
         self.writes = 0
 
     def create(self, job: Job) -> Job | None:
-        """See `JobStore.create`. Raises JobTooLargeError, too."""
+        """See `JobStore.create`. Raises RecordTooLargeError, too."""
         created = replace(job, version=1, lease=stored_lease(job.lease))
         with self._lock:
             record = self._records.get(job.request_id)
@@ -69,7 +69,7 @@ class MemoryJobStore:
         return taken
 
     def save(self, job: Job, *, lease: Lease | None) -> Job:
-        """See `JobStore.save`. Raises JobTooLargeError, too."""
+        """See `JobStore.save`. Raises RecordTooLargeError, too."""
         saved = replace(job, version=job.version + 1, lease=stored_lease(lease))
         with self._lock:
             record = self._records.get(job.request_id)

@@ -1,0 +1,314 @@
+"""Trouble that comes in pairs, and what changes between two deliveries of one message.
+
+Each test here is a hole that once was open: paid twice, stuck, or given up too early.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.builders import FULL_NAOMI_INPUT, body
+from tests.scenarios.crash import Killer
+from tests.scenarios.harness import Service
+from tests.scenarios.test_trouble import failing, losing_answers
+from worker.adapters.memory.clock import START
+from worker.contracts.dead_letter import DeadLetterReason
+from worker.errors import (
+    AnswerUnknownError,
+    CredentialsRefusedError,
+    ThrottledError,
+    UnavailableError,
+)
+from worker.jobs.job import JobState
+from worker.jobs.outcomes import RetryLater
+
+CUSTOM = "11111111-2222-4333-8444-555555555555"
+
+
+def unknown_then(service: Service, *errors: Exception) -> None:
+    """The first run is started and its answer lost; the next ones are refused with `errors`."""
+    works = service.world.hautech.run
+    plan: Iterator[Exception] = iter((AnswerUnknownError("read timed out"), *errors))
+
+    def run(*args: Any) -> str:
+        error = next(plan, None)
+        if isinstance(error, AnswerUnknownError):
+            works(*args)
+        if error is not None:
+            raise error
+        return works(*args)
+
+    service.world.hautech.run = run  # type: ignore[method-assign]  # -- the fault to test
+
+
+def test_a_refused_second_call_keeps_the_unknown_first_one() -> None:
+    service = Service()
+    service.world.hautech.list_lag_s = 60
+    unknown_then(service, ThrottledError("429", retry_after_s=120))
+    service.send(body())
+    service.run()
+    assert len(service.world.hautech.runs) == 1
+    assert service.job.state is JobState.SUCCEEDED
+    run = service.job.step("full-naomi").pipeline
+    assert run is not None
+    assert run.adopted
+
+
+def test_an_upload_with_a_short_life_is_not_made_again_and_again() -> None:
+    service = Service()
+    service.world.hautech.image_ttl_s = 3_600
+    service.send(body())
+    service.run()
+    assert service.world.hautech.uploads == 2
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_paid_job_goes_on_when_the_rules_change_before_its_request_comes_again() -> None:
+    number = calls_until("hautech.run")
+    service = Service(Killer(at=number, when="after"))
+    service.send(body())
+    service.step()
+    service.change_rules(input_buckets=frozenset({"elsewhere"}))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+    assert {event.data.status for event in service.events} == {"succeeded"}
+
+
+def test_an_unpaid_job_fails_with_its_record_when_the_rules_change() -> None:
+    number = calls_until("hautech.upload")
+    service = Service(Killer(at=number, when="before"))
+    service.send(body())
+    service.step()
+    service.change_rules(input_buckets=frozenset({"elsewhere"}))
+    service.run()
+    assert service.job.state is JobState.FAILED
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "request.invalid"
+    assert service.world.hautech.runs == []
+
+
+def test_a_poll_message_of_another_release_is_left_for_a_worker_that_can_read_it() -> None:
+    service = Service()
+    service.send(body())
+    service.step()
+    (poll,) = service.world.polls.bodies()
+    newer = poll.replace('"v":1', '"v":2')
+    assert newer != poll
+    service.world.polls.receive(visibility_s=10_000)
+    service.world.polls.send(newer)
+    service.step()
+    assert isinstance(service.outcomes[-1], RetryLater)
+    assert newer in service.world.polls.bodies()
+    assert len(service.world.dead_letters) == 0
+    assert service.events == []
+
+
+def test_a_stray_poll_message_is_dead_lettered_without_an_event() -> None:
+    service = Service()
+    service.world.polls.send('{"hello": "world"}')
+    service.run()
+    assert service.events == []
+    assert len(service.world.dead_letters) == 1
+
+
+def test_the_largest_request_that_a_message_can_carry_fits_into_its_record() -> None:
+    service = Service()
+    filler = "x" * 240_000
+    service.send(body(CUSTOM, input={"imageId": "s3://catalog/raw/jacket.png", "text": filler}))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_huge_output_is_kept_at_hautech_and_its_picture_is_collected() -> None:
+    service = Service()
+    service.world.hautech.output_of = lambda _given, output: {**output, "log": "x" * 500_000}
+    service.send(body(CUSTOM, input={"imageId": "s3://catalog/raw/jacket.png"}))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.event.data.outputs) == 1
+    assert "omitted" in service.event.data.result["output"]
+
+
+@pytest.mark.parametrize("method", ["download", "runs_since"])
+def test_paid_work_outlives_an_outage_of_hours(method: str) -> None:
+    service = Service(max_attempts=3)
+    if method == "runs_since":
+        losing_answers(service, 1)
+    failing(service.world.hautech, method, iter([UnavailableError("503")] * 40))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_what_cannot_be_found_out_in_the_end_is_called_unknown_and_not_unpaid() -> None:
+    service = Service(paid_patience_s=3_600)
+    losing_answers(service, 1)
+    failing(service.world.hautech, "runs_since", iter([UnavailableError("503")] * 10_000))
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "submission.unknown"
+    assert "may have been paid" in error.message
+
+
+def test_a_message_is_answered_with_a_reason_before_the_queue_takes_it_away() -> None:
+    service = Service()
+    failing(service.world.hautech, "upload", iter([CredentialsRefusedError("403")] * 10_000))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.FAILED
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "attempts.exhausted"
+    (sent,) = service.world.dead_letters.sent
+    assert DeadLetterReason.from_attributes(sent.attributes) is not None
+
+
+def test_an_adopted_run_may_echo_more_than_was_sent() -> None:
+    service = Service()
+    losing_answers(service, 1)
+    service.world.hautech.keeps_metadata = False
+    read = service.world.hautech.read_pipeline
+
+    def with_defaults(pipeline_id: str) -> Any:
+        report = read(pipeline_id)
+        assert report.input is not None
+        report.input["enhancePrompt"] = False
+        return report
+
+    service.world.hautech.read_pipeline = with_defaults  # type: ignore[method-assign]  # -- as above
+    service.send(body())
+    service.run()
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_too_many_runs_without_a_key_are_no_proof_that_ours_is_not_among_them() -> None:
+    service = Service()
+    hautech = service.world.hautech
+    hautech.keeps_metadata = False
+    for _ in range(150):
+        hautech.run(CUSTOM, {"imageId": "somebody-elses"}, {})
+    failing(hautech, "run", iter([AnswerUnknownError("reset")]))
+    service.send(body())
+    for _ in range(4):
+        service.step()
+    assert len(hautech.runs) == 150, "not found among some is not a reason to pay"
+    assert "cannot tell" in service.outcomes[-1].because  # type: ignore[union-attr]  # -- RetryLater
+
+
+def test_a_request_that_expires_between_its_steps_is_finished() -> None:
+    service = Service()
+    soon = START + timedelta(seconds=4)
+    service.send(body("naomi", expiresAt=soon.isoformat()))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_after_its_expiry_an_unknown_run_is_not_paid_a_second_time() -> None:
+    service = Service()
+    failing(service.world.hautech, "run", iter([AnswerUnknownError("reset")]))
+    soon = START + timedelta(seconds=4)
+    service.send(body(expiresAt=soon.isoformat()))
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "submission.unknown"
+    assert service.world.hautech.runs == []
+
+
+@pytest.mark.parametrize("advice_s", [0.0, -5.0])
+def test_advice_to_come_back_at_once_does_not_burn_the_attempts(advice_s: float) -> None:
+    service = Service()
+    failing(
+        service.world.hautech,
+        "upload",
+        iter([ThrottledError("429", retry_after_s=advice_s)] * 9),
+    )
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert (service.world.clock.now() - START).total_seconds() > 60
+
+
+def test_advice_of_a_day_is_shortened() -> None:
+    service = Service()
+    failing(service.world.hautech, "upload", iter([ThrottledError("429", retry_after_s=86_400)]))
+    service.send(body())
+    service.run()
+    waits = [one.after_s for one in service.outcomes if isinstance(one, RetryLater)]
+    assert waits == [900.0]
+
+
+def test_a_failing_job_reports_what_its_other_pipelines_cost() -> None:
+    service = Service(max_attempts=2, paid_patience_s=0)
+    works = service.world.hautech.run
+
+    def run(workflow_id: str, given: Any, metadata: Any) -> str:
+        if metadata["hautechWorker"]["step"] == "prepare-image":
+            raise UnavailableError("503")
+        return works(workflow_id, given, metadata)
+
+    service.world.hautech.run = run  # type: ignore[method-assign]  # -- the fault to test
+    service.world.hautech.duration_s = 0
+    service.send(body("naomi"))
+    service.run()
+    assert service.job.state is JobState.FAILED
+    assert [use.credits for use in service.event.data.pipelines] == ["0.04375"]
+
+
+def test_a_run_that_failed_for_lack_of_balance_says_so() -> None:
+    service = Service()
+    for workflow_id in list(service.world.hautech.durations_s) or [CUSTOM]:
+        service.world.hautech.failures[workflow_id] = ("INSUFFICIENT_FUNDS", "insufficient balance")
+    service.send(body(CUSTOM, input={"imageId": "s3://catalog/raw/jacket.png"}))
+    service.run()
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "pipeline.out_of_funds"
+
+
+def test_signed_links_in_an_output_are_followed_but_never_kept_or_published() -> None:
+    service = Service()
+    hautech = service.world.hautech
+    secret = "X-Amz-Signature=deadbeef"
+
+    def linked(_given: Any, output: Any) -> Any:
+        return {"imageUrl": f"https://pictures.hautech.test/{output['imageId']}.png?{secret}"}
+
+    download = hautech.download
+    followed: list[str] = []
+
+    def without_query(picture: Any, sink: Any) -> Any:
+        followed.append(picture.url)
+        return download(type(picture)(url=picture.url.partition("?")[0]), sink)
+
+    hautech.output_of = linked
+    hautech.download = without_query  # type: ignore[method-assign]  # -- a host that takes signatures
+    service.send(body(CUSTOM, input={"imageId": "s3://catalog/raw/jacket.png"}))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert secret in followed[0]
+    assert secret not in service.world.topic.events[0].text
+    assert secret not in repr(service.job)
+
+
+def test_a_request_may_name_the_same_photo_for_both() -> None:
+    service = Service()
+    uri = "s3://catalog/raw/jacket.png"
+    service.send(body(input={**FULL_NAOMI_INPUT, "imageId": uri, "poseImageId": uri}))
+    service.run()
+    assert service.world.hautech.uploads == 1
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def calls_until(name: str) -> int:
+    """The number of the first outside call of that name in an undisturbed job."""
+    service = Service()
+    service.send(body())
+    service.run()
+    return service.killer.calls.index(name) + 1

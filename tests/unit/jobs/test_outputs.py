@@ -1,0 +1,23 @@
+"""What of an output may be kept: links without what opens them."""
+
+import pytest
+
+from worker.jobs.outputs import without_secrets
+
+
+@pytest.mark.parametrize(
+    ("link", "bare"),
+    [
+        ("https://cdn.hautech.ai/a.png?X-Amz-Signature=s", "https://cdn.hautech.ai/a.png"),
+        ("HTTPS://user:pw@cdn.hautech.ai/a.png#token", "https://cdn.hautech.ai/a.png"),
+        ("https://[broken", "(a link that cannot be read)"),
+        ("not a link?x=1", "not a link?x=1"),
+    ],
+)
+def test_links_lose_query_fragment_and_user(link: str, bare: str) -> None:
+    assert without_secrets(link) == bare
+
+
+def test_links_are_found_at_any_depth_and_the_rest_stays() -> None:
+    value = {"a": [{"url": "https://h/x?s=1"}, 7, None, True], "b": "text"}
+    assert without_secrets(value) == {"a": [{"url": "https://h/x"}, 7, None, True], "b": "text"}

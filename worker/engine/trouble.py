@@ -1,0 +1,133 @@
+"""Trouble: when to come back, and when to stop coming back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+import structlog
+
+from worker.engine import poll
+from worker.engine.classify import Decision, classify, wait_for_lease_s
+from worker.engine.rules import EngineRules
+from worker.engine.world import World
+from worker.errors import (
+    AttemptsExhaustedError,
+    LostRaceError,
+    PermanentError,
+    Stage,
+    SubmissionUnknownError,
+    WorkerError,
+)
+from worker.jobs.job import Job, StepState
+from worker.jobs.outcomes import RetryLater
+from worker.jobs.pacing import backoff_s, rest_s
+
+log = structlog.get_logger(__name__)
+
+_POLL_RESTS = 3
+"""Poll messages rest four times the least: 120 s a time makes 1,000 deliveries last 33 hours."""
+
+_ADVICE_MAX_S = 900.0
+"""The longest that anybody's advice makes a message wait."""
+
+
+class Carrier(Enum):
+    """Which message carries the job on."""
+
+    REQUEST = "request"
+    POLL = "poll"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """The message in hand: which kind it is, and how often the queue has delivered it."""
+
+    carrier: Carrier
+    count: int
+
+    @property
+    def rests(self) -> int:
+        """How far the rest of this message has grown, when somebody else is down.
+
+        Polls are delivered often anyway, so their count says nothing about trouble.
+        """
+        return self.count if self.carrier is Carrier.REQUEST else _POLL_RESTS
+
+    def most(self, rules: EngineRules) -> int:
+        """So many deliveries of such a message are still ours to answer with a reason."""
+        is_request = self.carrier is Carrier.REQUEST
+        return rules.request_deliveries if is_request else rules.poll_deliveries
+
+
+def is_exhausted(
+    world: World, job: Job, stage: Stage, delivery: Delivery, decision: Decision
+) -> bool:
+    """Whether trouble that should pass has lasted too long for this job.
+
+    A stop never exhausts. Somebody else's trouble does only when the queue is about to move
+    the message away without a reason. What may have been paid for is followed through
+    outages of a day, for there is nothing better to do with it.
+    """
+    rules = world.rules
+    if decision is Decision.STOP:
+        return False
+    if delivery.count >= delivery.most(rules):
+        return True
+    if decision is Decision.HOLD:
+        return False
+    if stage == "poll":
+        return poll.has_late_step(world, job)
+    if job.may_have_cost:
+        age_s = (world.now() - job.accepted_at).total_seconds()
+        return age_s > rules.paid_patience_s
+    return job.failures >= rules.max_attempts
+
+
+def exhausted_error(job: Job, error: Exception) -> PermanentError:
+    """Why a job is given up whose trouble did not pass."""
+    last = f"the last trouble was: {text_of(error)}"
+    for step in job.steps:
+        if step.state is StepState.SUBMITTING:
+            return SubmissionUnknownError(
+                f"step {step.name}: whether Hautech started the run could not be found out; "
+                f"it may have been paid for; {last}"
+            )
+    return AttemptsExhaustedError(
+        f"given up after {job.failures} failed attempts in a row since "
+        f"{job.accepted_at:%Y-%m-%d %H:%M} UTC; {last}"
+    )
+
+
+def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) -> RetryLater:
+    """The outcome for an error that leaves the message where it is."""
+    advice = classify(error)
+    match advice.decision:
+        case Decision.STOP:
+            after_s = 0.0
+        case Decision.HOLD:
+            after_s = rest_s(
+                delivery.rests,
+                least_s=world.rules.systemic_wait_s,
+                most_s=world.rules.systemic_wait_max_s,
+                random=world.random,
+            )
+        case Decision.YIELD:
+            assert isinstance(error, LostRaceError)  # noqa: S101 -- the table says so
+            after_s = wait_for_lease_s(error, now_s=world.now().timestamp())
+        case _:
+            after_s = backoff_s(failures, random=world.random)
+            # "0" or a time in the past is no advice, and would burn the attempts at once.
+            if advice.retry_after_s is not None and advice.retry_after_s > 0:
+                after_s = min(max(1.0, advice.retry_after_s), _ADVICE_MAX_S)
+    because = text_of(error)
+    if advice.decision is Decision.RETRY_LOUDLY:
+        log.error(f"unforeseen: {because}", action="retry", exc_info=error)
+    else:
+        log.info(f"again in {after_s:.0f} s: {because}", action="retry")
+    return RetryLater(after_s, because)
+
+
+def text_of(error: Exception) -> str:
+    """What an error says, for the record and the log."""
+    return error.message if isinstance(error, WorkerError) else repr(error)
