@@ -42,7 +42,7 @@ def unknown_then(service: Service, *errors: Exception) -> None:
             raise error
         return works(*args)
 
-    service.world.hautech.run = run  # type: ignore[method-assign]  # -- the fault to test
+    service.world.hautech.run = run  # type: ignore[method-assign, assignment]  # -- the fault to test
 
 
 def test_a_refused_second_call_keeps_the_unknown_first_one() -> None:
@@ -254,7 +254,7 @@ def test_a_failing_job_reports_what_its_other_pipelines_cost() -> None:
             raise UnavailableError("503")
         return works(workflow_id, given, metadata)
 
-    service.world.hautech.run = run  # type: ignore[method-assign]  # -- the fault to test
+    service.world.hautech.run = run  # type: ignore[method-assign, assignment]  # -- the fault to test
     service.world.hautech.duration_s = 0
     service.send(body("naomi"))
     service.run()
