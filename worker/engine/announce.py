@@ -39,7 +39,8 @@ def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
     """Fix the verdict "succeeded" and its event in the record."""
     at = world.now()
     event = _event(held.job, at, outputs=outputs, failure=None)
-    held.job = settle(held.job, event=_as_json(event), failure=None, at=at)
+    because = f"{len(outputs)} output(s) verified in S3" if outputs else "no picture to collect"
+    held.job = settle(held.job, event=_as_json(event), failure=None, at=at, because=because)
     held.save()
 
 

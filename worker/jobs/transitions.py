@@ -242,9 +242,17 @@ def await_pipelines(job: Job, *, because: str, at: datetime) -> Job:
     return _job_moved(job, "await_pipelines", JobState.RUNNING, because, at)
 
 
-def settle(job: Job, *, event: JsonObject, failure: Failure | None, at: datetime) -> Job:
+def settle(
+    job: Job,
+    *,
+    event: JsonObject,
+    failure: Failure | None,
+    at: datetime,
+    because: str = "outputs verified in S3",
+) -> Job:
     """ACCEPTED or RUNNING -> ANNOUNCING: the verdict, with the event that will be published."""
-    because = f"{failure.code}: {failure.message}" if failure else "outputs verified in S3"
+    if failure:
+        because = f"{failure.code}: {failure.message}"
     job = replace(job, event=event, failure=failure, failures=0)
     return _job_moved(job, "settle", JobState.ANNOUNCING, because, at)
 
