@@ -38,7 +38,10 @@ from worker.settings import (
 
 CONNECT_TIMEOUT_S = 5.0
 READ_TIMEOUT_S = 15.0
-"""Together the longest that the paid call can last: `EngineRules.paid_call_s`."""
+
+PAID_CALL_S = 20.0
+"""The longest that the paid call can last, all its exchanges together: the client ends it by
+then, and `EngineRules.paid_call_s` reckons with it."""
 
 HAND_BACK_LINGER_S = 0.15
 """How long a message that is handed back waits for company; its next poll is as much later."""
@@ -126,6 +129,7 @@ class Application:
             pool_size=settings.concurrency,
             connect_timeout_s=CONNECT_TIMEOUT_S,
             read_timeout_s=READ_TIMEOUT_S,
+            run_deadline_s=PAID_CALL_S,
             run_route=settings.hautech_run_route,
             allowed_hosts=settings.hautech_download_hosts,
             proxy_url=settings.proxy_url.reveal() if settings.proxy_url else None,
@@ -156,7 +160,7 @@ class Application:
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,
             lease_s=settings.visibility_s,
-            paid_call_s=CONNECT_TIMEOUT_S + READ_TIMEOUT_S,
+            paid_call_s=PAID_CALL_S,
         )
 
     @cached_property

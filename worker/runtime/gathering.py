@@ -1,7 +1,7 @@
 """When to receive next: at once when idle or behind, a moment later when messages trickle in.
 
 A long poll answers as soon as one message is there. At 40 messages a second that makes 40 calls
-with one message each; a pause of 150 ms makes 7 calls with 6. An idle worker must not pause,
+with one message each; a pause of 250 ms makes 4 calls with 10. An idle worker must not pause,
 or the first message after a quiet hour would wait for nothing.
 """
 
@@ -12,7 +12,7 @@ from typing import Final
 
 from worker.runtime.queues import BATCH
 
-LONGEST_PAUSE_S: Final = 0.15
+LONGEST_PAUSE_S: Final = 0.25
 _MEMORY_S: Final = 1.0
 
 

@@ -17,6 +17,9 @@ from enum import StrEnum
 from worker.runtime.queues import BATCH
 
 
+_REQUESTS_PATIENCE = 3
+
+
 class Kind(StrEnum):
     """Which queue a message came from."""
 
@@ -61,7 +64,9 @@ class Slots:
             # A quarter of all: no more, or two idle receivers would wait for each other's slots.
             worthwhile = max(1, min(BATCH, self._total // 4))
             if self._free(kind) < worthwhile:
-                until_s = self._monotonic() + self._gather_s
+                # New work can wait a little longer than work that is paid for.
+                patience = _REQUESTS_PATIENCE if kind is Kind.REQUESTS else 1
+                until_s = self._monotonic() + self._gather_s * patience
                 self._changed.wait_for(
                     lambda: self._is_closed or self._free(kind) >= worthwhile,
                     timeout=max(0.0, until_s - self._monotonic()),
