@@ -15,7 +15,7 @@
     │   ├── HautechRefusedError           hautech.refused
     │   ├── PipelineError         the run ended, or was given up, without a picture
     │   │   ├── PipelineFailedError       pipeline.failed
-    │   │   │   └── PipelineUnfundedError pipeline.out_of_funds
+    │   │   ├── PipelineUnfundedError     pipeline.out_of_funds
     │   │   ├── PipelineTimeoutError      pipeline.timeout
     │   │   ├── PipelineLostError         pipeline.lost
     │   │   └── NoOutputError             pipeline.no_output
@@ -175,10 +175,11 @@ class PipelineFailedError(PipelineError):
     retryable = True
 
 
-class PipelineUnfundedError(PipelineFailedError):
+class PipelineUnfundedError(PipelineError):
     """Hautech reports that the pipeline failed for lack of balance."""
 
     code = "pipeline.out_of_funds"
+    retryable = True
 
 
 class PipelineTimeoutError(PipelineError):

@@ -12,8 +12,7 @@ from tests.adapters.test_job_store import MINE, THEIRS, failing
 from tests.builders import at, new_job
 from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
-from worker.adapters.records import RecordTooLargeError
-from worker.errors import StaleJobError, SystemicError, UnavailableError
+from worker.errors import RecordTooLargeError, StaleJobError, SystemicError, UnavailableError
 from worker.jobs import transitions
 from worker.jobs.job import Job
 

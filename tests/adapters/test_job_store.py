@@ -12,8 +12,7 @@ from tests.builders import at, new_job
 from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.memory import MemoryJobStore
-from worker.adapters.records import RecordTooLargeError
-from worker.errors import LeaseHeldError, LostRaceError, StaleJobError
+from worker.errors import LeaseHeldError, LostRaceError, RecordTooLargeError, StaleJobError
 from worker.jobs import transitions
 from worker.jobs.job import Failure, Job, JobState, Lease
 from worker.ports import JobStore

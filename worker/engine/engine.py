@@ -116,6 +116,9 @@ class Engine:
             return handle(body, delivery, budget)
         except Exception as error:  # noqa: BLE001 -- a driver must get an outcome, whatever happened
             return trouble.retry(self._world, error, delivery, failures=delivery.count)
+        finally:
+            # The thread's next message, or next log line, has nothing to do with this job.
+            structlog.contextvars.clear_contextvars()
 
     # -- requests ----------------------------------------------------------------------------
 

@@ -181,10 +181,11 @@ def _small_enough(output: Any, pipeline_id: str, sent: frozenset[str]) -> Any:
     return {"omitted": omitted, **({"imageIds": ids} if ids else {})}
 
 
-def _failed(step: Step, report: PipelineReport) -> PipelineFailedError:
+def _failed(step: Step, report: PipelineReport) -> PipelineError:
     code = report.error_code or "no error code"
     why = report.error_message or "no error message"
-    kind = PipelineUnfundedError if mentions_funds(code, why) else PipelineFailedError
+    unfunded = mentions_funds(code, why)
+    kind: type[PipelineError] = PipelineUnfundedError if unfunded else PipelineFailedError
     return kind(
         f"pipeline {report.pipeline_id} (step {step.name}) failed at Hautech: {code}: {why}"
     )

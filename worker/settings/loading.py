@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
@@ -14,6 +15,11 @@ from worker.settings.secret import Secret
 
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
+
+_POLLS_MOST = 400
+"""Polls that one pipeline may take. The polls queue gives a message up after 1,000 receives
+(infra/resources.yml), the same message follows two pipelines of a `naomi` job in turn, and some
+receives are kept for the closer polls at the beginning and for trouble."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +86,8 @@ def _read(reader: EnvironmentReader) -> Settings:
     if poll_min_s > poll_max_s:
         rule = f"must not be more than WORKER_POLL_MAX_SECONDS ({poll_max_s:g})"
         reader.report(Problem("WORKER_POLL_MIN_SECONDS", f"{poll_min_s:g}", rule))
+    pipeline_timeout_s = reader.number("WORKER_PIPELINE_TIMEOUT_SECONDS", 1, 43_200)
+    _check_poll_count(reader, poll_max_s, pipeline_timeout_s)
     api_url = reader.api_url("HAUTECH_API_URL")
     return Settings(
         **reader.queue_urls(),
@@ -91,7 +99,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         hautech_credentials=read_credentials(
             reader.text, reader.report, required=reader.is_needed(TOKEN)
         ),
-        hautech_upload_ttl_s=reader.whole("HAUTECH_UPLOAD_TTL_SECONDS", 3600, 31_536_000),
+        hautech_upload_ttl_s=reader.whole("HAUTECH_UPLOAD_TTL_SECONDS", 7200, 31_536_000),
         hautech_run_route=cast(
             "RunRoute", reader.choice("HAUTECH_RUN_ROUTE", ("auto", "docs", "sdk"))
         ),
@@ -100,7 +108,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         concurrency=reader.whole("WORKER_CONCURRENCY", 2, 512),
         poll_min_s=poll_min_s,
         poll_max_s=poll_max_s,
-        pipeline_timeout_s=reader.number("WORKER_PIPELINE_TIMEOUT_SECONDS", 1, 43_200),
+        pipeline_timeout_s=pipeline_timeout_s,
         max_attempts=reader.whole("WORKER_MAX_ATTEMPTS", 1, 1000),
         image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),
         image_max_px=reader.whole("WORKER_IMAGE_MAX_PIXELS", 1, 65_535),
@@ -116,4 +124,23 @@ def _read(reader: EnvironmentReader) -> Settings:
         proxy_url=reader.proxy(api_url),
         ca_bundle=reader.text("REQUESTS_CA_BUNDLE") or None,
         warnings=reader.warnings(),
+    )
+
+
+def _check_poll_count(reader: EnvironmentReader, poll_max_s: float, timeout_s: float) -> None:
+    """Reports a pair under which SQS could give up the only message of a job that is paid for."""
+    # Polls are whole seconds apart: the part after the point does not count.
+    if timeout_s / math.floor(poll_max_s) <= _POLLS_MOST:
+        return
+    reader.report(
+        Problem(
+            "WORKER_POLL_MAX_SECONDS and WORKER_PIPELINE_TIMEOUT_SECONDS",
+            f"{poll_max_s:g} and {timeout_s:g}",
+            f"a pipeline could be polled more than {_POLLS_MOST} times, and the polls queue gives "
+            "a message up after 1,000 receives, of which a job with two pipelines in turn needs "
+            "twice as many",
+            f"WORKER_POLL_MAX_SECONDS of at least {math.ceil(timeout_s / _POLLS_MOST)}, or "
+            "WORKER_PIPELINE_TIMEOUT_SECONDS of at most "
+            f"{math.floor(poll_max_s) * _POLLS_MOST:,}",
+        )
     )

@@ -120,7 +120,7 @@ SETTINGS: Final = (
     ),
     SettingSpec(
         name="HAUTECH_UPLOAD_TTL_SECONDS",
-        meaning="How long Hautech keeps uploaded images: 3,600 to 31,536,000 s.",
+        meaning="How long Hautech keeps uploaded images: 7,200 to 31,536,000 s.",
         default="604800",
     ),
     SettingSpec(
@@ -150,7 +150,10 @@ SETTINGS: Final = (
     ),
     SettingSpec(
         name="WORKER_POLL_MAX_SECONDS",
-        meaning="Most seconds between two polls of one job: 1 to 900.",
+        meaning=(
+            "Most seconds between two polls of one job: 1 to 900, and at least a 400th of "
+            "WORKER_PIPELINE_TIMEOUT_SECONDS."
+        ),
         default="30",
     ),
     SettingSpec(

@@ -31,7 +31,6 @@ from botocore.exceptions import ClientError
 
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
 from worker.adapters.records import (
-    RecordTooLargeError,
     check_size,
     from_epoch_ms,
     lost_race,
@@ -39,7 +38,7 @@ from worker.adapters.records import (
     stored_lease,
     to_epoch_ms,
 )
-from worker.errors import UnavailableError
+from worker.errors import RecordTooLargeError, UnavailableError
 from worker.jobs.document import from_document, to_document
 from worker.jobs.job import Job, JobState, Lease
 from worker.ports import JobSummary

@@ -9,6 +9,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator, Mapping
 from functools import partial
+from itertools import islice
 from typing import Final
 
 from botocore.exceptions import ClientError
@@ -16,6 +17,7 @@ from botocore.exceptions import ClientError
 from worker.adapters.aws.dynamodb import INDEX
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
 from worker.bootstrap import Application
+from worker.contracts.text import shorten
 from worker.errors import WorkerError
 from worker.jobs.job import JobState
 from worker.runtime.commands.findings import (
@@ -35,6 +37,8 @@ _PROBE_KEY: Final = "doctor#probe"
 _TTL_ATTRIBUTE: Final = "expiresAtEpochS"
 
 _TOPIC_ATTRIBUTES = AwsCall("SNS", "GetTopicAttributes", "sns:GetTopicAttributes")
+_SUBSCRIPTIONS = AwsCall("SNS", "ListSubscriptionsByTopic", "sns:ListSubscriptionsByTopic")
+_SUBSCRIPTION = AwsCall("SNS", "GetSubscriptionAttributes", "sns:GetSubscriptionAttributes")
 _DESCRIBE = AwsCall("DynamoDB", "DescribeTable", "dynamodb:DescribeTable")
 _DESCRIBE_TTL = AwsCall("DynamoDB", "DescribeTimeToLive", "dynamodb:DescribeTimeToLive")
 _WRITE = AwsCall("DynamoDB", "PutItem", "dynamodb:PutItem")
@@ -45,7 +49,7 @@ _DELETE = AwsCall("S3", "DeleteObject", "s3:DeleteObject")
 
 
 def check_topic(application: Application) -> Iterator[Finding]:
-    """The result topic, and whether anybody listens."""
+    """The result topic, whether anybody listens, and whether they get every event."""
     arn = application.settings.result_topic_arn
     if not arn:
         yield skipped(TOPIC, "topic", "WORKER_RESULT_TOPIC_ARN")
@@ -61,7 +65,14 @@ def check_topic(application: Application) -> Iterator[Finding]:
             fix = "subscribe a queue or function, if somebody is to hear of the results"
             yield Finding(TOPIC, "topic", "warning", "exists, but nobody has subscribed", fix)
 
-    yield from unless_forbidden(TOPIC, "topic", look, "the topic")
+    is_there = True
+    for finding in unless_forbidden(TOPIC, "topic", look, "the topic"):
+        is_there = is_there and finding.level != "failed"
+        yield finding
+    if not is_there:
+        return
+    raw = partial(_raw_delivery, application, arn)
+    yield from unless_forbidden(TOPIC, "raw delivery", raw, "the subscriptions")
 
 
 def check_table(application: Application) -> Iterator[Finding]:
@@ -89,6 +100,34 @@ def check_buckets(application: Application) -> Iterator[Finding]:
     for bucket in settings.output_buckets:
         name = f"output {bucket}"
         yield from findings_of(BUCKETS, name, partial(_output, application, bucket, name))
+
+
+def _raw_delivery(application: Application, arn: str) -> Iterator[Finding]:
+    """Queues that would miss events with many metadata texts.
+
+    With raw delivery, SNS discards a message of more than ten attributes for an SQS subscription
+    (Source: SNS developer guide, message attributes). An event has up to eleven.
+    """
+    sns = application.clients.sns
+    with aws_errors(_SUBSCRIPTIONS, arn):
+        pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=arn)
+        listed = [one for page in islice(pages, 1) for one in page["Subscriptions"]]
+    raw: list[str] = []
+    for one in listed:
+        subscription = one["SubscriptionArn"]
+        # One that is not confirmed yet has a word in place of its ARN.
+        if one["Protocol"] == "sqs" and subscription.startswith("arn:"):
+            with aws_errors(_SUBSCRIPTION, subscription):
+                answer = sns.get_subscription_attributes(SubscriptionArn=subscription)
+            if answer["Attributes"].get("RawMessageDelivery") == "true":
+                raw.append(one["Endpoint"])
+    if raw:
+        said = (
+            f"on for {shorten(', '.join(raw), 300)}: SNS discards an event with more than ten "
+            "attributes there, and seven text values in a request's metadata make eleven"
+        )
+        fix = "put six text values into metadata at most, or turn RawMessageDelivery off"
+        yield Finding(TOPIC, "raw delivery", "warning", said, fix)
 
 
 def _shape(application: Application, table: str) -> Iterator[Finding]:
