@@ -194,7 +194,25 @@ def test_a_table_of_another_shape_fails(doctor: Doctor, moto_aws: DeployedAws) -
         found["Job table", "shape"]["said"] == "its key is id (HASH), and must be pk (HASH) alone"
     )
     assert found["Job table", "reads"]["level"] == "failed"
-    assert doctor(WORKER_JOB_TABLE="gone")["Job table", "writes"]["level"] == "failed"
+
+
+def test_a_table_that_does_not_exist_is_told_once(doctor: Doctor) -> None:
+    found = doctor(WORKER_JOB_TABLE="gone")
+
+    table = {name: one for (area, name), one in found.items() if area == "Job table"}
+    assert table["shape"]["level"] == "failed"
+    assert "does not exist" in table["shape"]["fix"]
+    rest = {one["said"] for name, one in table.items() if name != "shape"}
+    assert rest == {"not checked: the same cause as shape, see above"}
+    assert {one["level"] for name, one in table.items() if name != "shape"} == {"skipped"}
+    assert len(table) == 4
+
+
+def test_piped_lines_are_not_padded(call: Callable[..., Result]) -> None:
+    done = call(HAUTECH_API_TOKEN=None)
+
+    assert "        -> " in done.stdout
+    assert [line for line in done.stdout.splitlines() if line != line.rstrip()] == []
 
 
 def test_buckets_and_topics_that_are_not_there_fail_alone(

@@ -20,6 +20,7 @@ from worker.contracts.dead_letter import DeadLetterReason
 from worker.errors import (
     AnswerUnknownError,
     CredentialsRefusedError,
+    OutputUnusableError,
     ThrottledError,
     UnavailableError,
 )
@@ -304,6 +305,30 @@ def test_a_request_may_name_the_same_photo_for_both() -> None:
     service.run()
     assert service.world.hautech.uploads == 1
     assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_verdict_that_was_announced_is_not_reversed_when_its_picture_vanishes() -> None:
+    service = Service(Killer(at=calls_until("topic.publish"), when="after"))
+    service.send(body())
+    while not service.deaths:
+        service.step()
+    failing(service.world.hautech, "download", iter([OutputUnusableError("gone")] * 10))
+    service.run()
+    assert {event.data.status for event in service.events} == {"succeeded"}
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_paid_pipeline_is_in_the_record_before_anything_slow_follows() -> None:
+    undisturbed = Service()
+    undisturbed.send(body("naomi"))
+    undisturbed.run()
+    second_upload = undisturbed.killer.calls.index("hautech.run") + 1
+    number = undisturbed.killer.calls.index("hautech.upload", second_upload) + 1
+    service = Service(Killer(at=number, when="before"))
+    service.send(body("naomi"))
+    while not service.deaths:
+        service.step()
+    assert service.job.step("prepare-pose").pipeline is not None
 
 
 def calls_until(name: str) -> int:

@@ -72,7 +72,7 @@ def test_a_part_whose_setting_is_missing_names_it(part: str, name: str) -> None:
 def test_the_paid_call_ends_within_the_time_that_the_engine_keeps_for_it() -> None:
     app = application()
     config = app.hautech.config
-    assert app.rules.paid_call_s == config.connect_timeout_s + config.read_timeout_s
+    assert app.rules.paid_call_s == config.run_deadline_s
     # What a stop leaves, less what it keeps for itself, must hold one paid call.
     assert app.rules.paid_call_s <= 20
     app.close()

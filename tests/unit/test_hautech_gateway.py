@@ -12,7 +12,14 @@ from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
 from worker.contracts.workflows import WORKFLOWS
 from worker.hautech import errors as theirs
 from worker.hautech.download import Download
-from worker.hautech.models import Image, Pipeline, PipelinePreview, PipelineStatus, TaskFailure
+from worker.hautech.models import (
+    Account,
+    Image,
+    Pipeline,
+    PipelinePreview,
+    PipelineStatus,
+    TaskFailure,
+)
 from worker.hautech.outputs import ImageRef
 from worker.ports import ImageUpload
 
@@ -33,6 +40,13 @@ class FakeClient:
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
+
+    def sign_in(self) -> None:
+        self._give(signed_in=True)
+
+    def get_account(self, *, deadline_s: float) -> Account:
+        assert deadline_s <= 5
+        return Account("a-1")
 
     def upload_image(self, open_body: Any, **called: Any) -> Any:
         return self._give(open_body=open_body, **called)
@@ -99,6 +113,7 @@ EVERYWHERE: dict[type[theirs.HautechError], type[ours.WorkerError]] = {
 IN_PARTICULAR: dict[str, dict[type[theirs.HautechError], type[ours.WorkerError]]] = {
     "run": {
         theirs.WorkflowNotFoundError: ours.SystemicError,
+        theirs.PermissionDeniedError: ours.HautechRefusedError,
         **dict.fromkeys(
             (
                 theirs.HautechError,
@@ -203,10 +218,45 @@ def test_only_bytes_from_the_link_itself_make_an_output_unusable(
     assert type(caught.value) is expected
 
 
-def test_a_refusal_says_that_it_cannot_be_told_whose_fault_it_is() -> None:
-    error = theirs.PermissionDeniedError("Forbidden", target="/v1/workflows/run/7", status=403)
-    with pytest.raises(ours.CredentialsRefusedError, match="does not say which"):
+def test_signing_in_is_the_clients_matter_and_its_errors_stay_as_they_are() -> None:
+    client = FakeClient(None)
+    HautechGateway(client).sign_in()  # type: ignore[arg-type] # a stand-in
+    assert client.called == {"signed_in": True}
+    with pytest.raises(ours.CredentialsRefusedError, match="no such secret"):
+        gateway_of(ours.CredentialsRefusedError("no such secret")).sign_in()
+
+
+SECRETS = "see https://files.hautech.ai/a?Signature=hush or use Bearer hush-hush-hush"
+
+
+@pytest.mark.parametrize("kind", EVERYWHERE, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("call", CALLS)
+def test_no_message_carries_a_link_or_a_token(call: str, kind: type[theirs.HautechError]) -> None:
+    with pytest.raises(ours.WorkerError) as caught:
+        CALLS[call](gateway_of(kind(SECRETS, target="/v1/x")))
+    assert "https://files.hautech.ai/" in caught.value.message
+    assert "hush" not in caught.value.message
+
+
+def test_a_long_message_keeps_its_request_id() -> None:
+    error = theirs.BadRequestError("x" * 300, target="/v1/" + "y" * 99, request_id="req-7")
+    with pytest.raises(ours.HautechRefusedError, match="req-7"):
         CALLS["run"](gateway_of(error))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"error_message": SECRETS, "error_code": SECRETS},
+        {"first_failure": TaskFailure("naomi", SECRETS)},
+        {"first_failure": TaskFailure("naomi", {"message": SECRETS, "code": SECRETS})},
+        {"first_failure": TaskFailure("naomi", [SECRETS])},
+    ],
+)
+def test_the_error_of_a_pipeline_carries_no_link_and_no_token(fields: dict[str, Any]) -> None:
+    report = gateway_of(pipeline(status="failed", output=None, **fields)).read_pipeline("p-1")
+    assert "https://files.hautech.ai/" in (report.error_message or "")
+    assert "hush" not in f"{report.error_message} {report.error_code}"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +316,11 @@ def test_a_completed_pipeline_is_reported_with_output_and_cost() -> None:
     [
         ({"error_message": "no pose", "error_code": "POSE"}, "no pose"),
         ({"first_failure": TaskFailure("naomi", "no garment")}, "task naomi failed: no garment"),
-        ({"first_failure": TaskFailure("naomi", {"why": 1})}, "task naomi failed: {'why': 1}"),
+        ({"first_failure": TaskFailure("naomi", {"why": 1})}, 'task naomi failed: {"why": 1}'),
+        (
+            {"first_failure": TaskFailure("naomi", {"message": "empty", "code": "NO_FUNDS"})},
+            "task naomi failed: empty [NO_FUNDS]",
+        ),
         ({}, None),
     ],
 )

@@ -1,3 +1,7 @@
+import threading
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
 from worker.adapters.reloading_token import MIN_RELOAD_S, ReloadingToken
@@ -62,3 +66,66 @@ def test_rejecting_before_anything_was_read_does_nothing() -> None:
     vault = Vault()
     ReloadingToken(vault.load).reject("x")
     assert vault.reads == 0
+
+
+class SlowVault(Vault):
+    """Answers when told to, and tells when somebody asks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.may_answer = threading.Event()
+
+    def load(self) -> StaticToken:
+        self.asked.set()
+        assert self.may_answer.wait(30)
+        return super().load()
+
+
+def ask_together(vault: SlowVault, monkeypatch: Any) -> list[str | BaseException]:
+    """What five threads get, four of which come while the first one reads the vault."""
+    waiting = threading.Semaphore(0)
+
+    class WatchedFuture(Future):
+        def result(self, timeout: float | None = None) -> Any:
+            waiting.release()
+            return super().result(timeout)
+
+    monkeypatch.setattr("worker.adapters.reloading_token.Future", WatchedFuture)
+    tokens = ReloadingToken(vault.load, monotonic=lambda: vault.now_s)
+    with ThreadPoolExecutor(5) as threads:
+        first = threads.submit(tokens.token)
+        assert vault.asked.wait(30)
+        others = [threads.submit(tokens.token) for _ in range(4)]
+        try:
+            assert all(waiting.acquire(timeout=30) for _ in others)
+        finally:
+            vault.may_answer.set()
+        return [one.exception(30) or one.result(30) for one in (first, *others)]
+
+
+def test_threads_that_come_while_the_vault_is_read_share_the_credentials(monkeypatch: Any) -> None:
+    vault = SlowVault()
+    assert ask_together(vault, monkeypatch) == ["old"] * 5
+    assert vault.reads == 1
+
+
+def test_threads_that_come_while_the_vault_is_read_share_its_failure(monkeypatch: Any) -> None:
+    vault = SlowVault()
+    vault.error = UnavailableError("away")
+    assert ask_together(vault, monkeypatch) == [vault.error] * 5
+    assert vault.reads == 1
+
+
+def test_a_reading_that_was_interrupted_is_done_again() -> None:
+    interruptions = [KeyboardInterrupt()]
+
+    def load() -> StaticToken:
+        if interruptions:
+            raise interruptions.pop()
+        return StaticToken("new")
+
+    tokens = ReloadingToken(load)
+    with pytest.raises(KeyboardInterrupt):
+        tokens.token()
+    assert tokens.token() == "new"

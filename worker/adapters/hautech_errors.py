@@ -5,7 +5,7 @@ NotSentError                   Unavailable              ·            ·        
   ForbiddenUrlError            Systemic (settings)      ·            ·            OutputUnusable
 BadRequestError                HautechRefused           ·            ·            ·
 AuthenticationError            CredentialsRefused       ·            ¹            ¹
-PermissionDeniedError          CredentialsRefused       ·            ¹            ¹
+PermissionDeniedError          CredentialsRefused       ⁵            ¹ ⁵          ¹
 OutOfFundsError                OutOfFunds               ·            ·            ·
 NotFoundError                  Unavailable ²            ·            ·            ·
   WorkflowNotFoundError                                 ³
@@ -26,6 +26,13 @@ BodySizeError                  Unavailable              AnswerUnknown ·        
 ³  a workflow of the four documented ones: Systemic, for the account cannot run any such job;
    one named by the request: HautechRefused
 ⁴  only for bytes that came with status 200 from the link itself
+⁵  a run, and the last step of an upload: the permission is missing, or an id in the request is
+   not ours. The account's own record tells (`hautech_access.py`): CredentialsRefused when it is
+   refused as well, or lists permissions without the needed one, or does not come; else
+   HautechRefused, which fails this job and holds up no other
+
+All texts of theirs are redacted here, and the error of a pipeline in the gateway: what leaves
+these two files holds no token and no signed link.
 """
 
 from __future__ import annotations
@@ -46,9 +53,10 @@ from worker.errors import (
     WorkerError,
 )
 from worker.hautech import errors as theirs
+from worker.hautech.redaction import redact
 
 _KNOWN_WORKFLOW_IDS = frozenset(spec.workflow_id for spec in WORKFLOWS.values())
-
+_MAX_CHARS = 1000
 
 _NOTES: Mapping[type[theirs.HautechError], tuple[type[WorkerError], str]] = {
     theirs.ForbiddenUrlError: (SystemicError, ""),
@@ -76,30 +84,37 @@ _NOTES: Mapping[type[theirs.HautechError], tuple[type[WorkerError], str]] = {
 """Their class, ours, and what our message adds. A class that is not here is passing trouble."""
 
 
+def said_by(error: theirs.HautechError) -> str:
+    """What an error of theirs says, with method, path and request id, without secrets."""
+    return redact(str(error), max_chars=_MAX_CHARS)
+
+
 def translate_error(error: theirs.HautechError) -> WorkerError:
     """Our error for one of theirs, whatever the call. Its message names method and path."""
     if isinstance(error, theirs.RateLimitedError):
-        return ThrottledError(str(error), retry_after_s=error.retry_after_s)
+        return ThrottledError(said_by(error), retry_after_s=error.retry_after_s)
     if isinstance(error, theirs.NotFoundError) and error.detail.startswith("Cannot "):
-        return SystemicError(f"{error} (there is no such route: check HAUTECH_API_URL)")
+        return SystemicError(f"{said_by(error)} (there is no such route: check HAUTECH_API_URL)")
     for kind in type(error).__mro__:
         if kind in _NOTES:
             ours, note = _NOTES[kind]
-            return ours(f"{error} ({note})" if note else str(error))
-    return UnavailableError(str(error), retry_after_s=error.retry_after_s)
+            return ours(f"{said_by(error)} ({note})" if note else said_by(error))
+    return UnavailableError(said_by(error), retry_after_s=error.retry_after_s)
 
 
 def translate_run_error(error: theirs.HautechError, workflow_id: str) -> WorkerError:
     """As `translate_error`, for the paid call: what is not known to be unpaid is unknown."""
     match error:
         case theirs.WorkflowNotFoundError() if workflow_id not in _KNOWN_WORKFLOW_IDS:
-            return HautechRefusedError(str(error))
+            return HautechRefusedError(said_by(error))
         case theirs.WorkflowNotFoundError():
-            return SystemicError(f"{error} (or check HAUTECH_API_URL and HAUTECH_RUN_ROUTE)")
+            return SystemicError(
+                f"{said_by(error)} (or check HAUTECH_API_URL and HAUTECH_RUN_ROUTE)"
+            )
         case theirs.NotSentError() | theirs.RefusedError():
             return translate_error(error)
         case _:
-            return AnswerUnknownError(str(error))
+            return AnswerUnknownError(said_by(error))
 
 
 def translate_upload_error(error: theirs.HautechError) -> WorkerError:
@@ -111,11 +126,11 @@ def translate_download_error(error: theirs.HautechError) -> WorkerError:
     """As `translate_error`, for a picture: damaged, unusable, or not to be had right now."""
     match error:
         case theirs.CutBodyError():
-            return OutputDamagedError(str(error))
+            return OutputDamagedError(said_by(error))
         case theirs.ForbiddenUrlError() | theirs.TooLargeError():
-            return OutputUnusableError(str(error))
+            return OutputUnusableError(said_by(error))
         case theirs.InvalidAnswerError() if error.status == 200 and _is_link(error):
-            return OutputUnusableError(str(error))
+            return OutputUnusableError(said_by(error))
         case _:
             return _stale_link(error) or translate_error(error)
 
@@ -123,7 +138,7 @@ def translate_download_error(error: theirs.HautechError) -> WorkerError:
 def _stale_link(error: theirs.HautechError) -> WorkerError | None:
     is_refusal = isinstance(error, (theirs.AuthenticationError, theirs.PermissionDeniedError))
     if is_refusal and _is_link(error):
-        return UnavailableError(f"{error} (a fresh link was refused as well)")
+        return UnavailableError(f"{said_by(error)} (a fresh link was refused as well)")
     return None
 
 

@@ -1,30 +1,37 @@
 """The ImageGeneration port over `worker.hautech`: their answers as our values, their errors as ours.
 
 Every error of the client is translated here and nowhere else (`hautech_errors.py` has the
-table), with `raise … from`. Errors of our own that pass through the client, such as those of an
+table), with `raise … from`, and no text of Hautech's leaves with a token or signed link in it. Errors of our own that pass through the client, such as those of an
 S3 object that is being uploaded, stay as they are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Final
 
 import structlog
 
+from worker.adapters.hautech_access import AccessJudge
 from worker.adapters.hautech_errors import (
+    said_by,
     translate_download_error,
     translate_error,
     translate_run_error,
     translate_upload_error,
 )
 from worker.errors import PipelineLostError
+from worker.hautech.answers import read_error_body
 from worker.hautech.client import HautechClient
-from worker.hautech.errors import HautechError, NotFoundError
+from worker.hautech.errors import HautechError, NotFoundError, PermissionDeniedError
 from worker.hautech.models import Pipeline, PipelinePhase
 from worker.hautech.outputs import ImageRef
+from worker.hautech.redaction import redact
+from worker.hautech.upload import UPLOAD_FINALIZE
 from worker.jobs.job import JsonObject
 from worker.ports import (
     DownloadedPicture,
@@ -36,6 +43,10 @@ from worker.ports import (
 )
 
 _log = structlog.get_logger(__name__)
+
+# Source: the API's permission names; which call needs which follows from the names.
+_RUN_PERMISSION: Final = "workflows:execute"
+_UPLOAD_PERMISSION: Final = "images:create"
 
 _STATUS: Final[dict[PipelinePhase, PipelineStatus]] = {
     PipelinePhase.COMPLETED: "completed",
@@ -54,10 +65,21 @@ class GatewayConfig:
 class HautechGateway:
     """Hautech, as the engine sees it. Safe to share between threads, as the client is."""
 
-    def __init__(self, client: HautechClient, config: GatewayConfig | None = None) -> None:
+    def __init__(
+        self,
+        client: HautechClient,
+        config: GatewayConfig | None = None,
+        *,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._client = client
         self._config = config or GatewayConfig()
+        self._access = AccessJudge(client, monotonic=monotonic)
         self._unknown_words: set[str] = set()
+
+    def sign_in(self) -> None:
+        """See `ImageGeneration.sign_in`. Asks Hautech nothing; the vault, if it has to."""
+        self._client.sign_in()
 
     def upload(self, image: ImageUpload) -> UploadedImage:
         """See `ImageGeneration.upload`."""
@@ -69,6 +91,10 @@ class HautechGateway:
                 size_bytes=image.size_bytes,
                 ttl_s=self._config.upload_ttl_s,
             )
+        except PermissionDeniedError as error:
+            if error.target != UPLOAD_FINALIZE.path_template:
+                raise translate_upload_error(error) from error
+            raise self._access.judge(error, _UPLOAD_PERMISSION) from error
         except HautechError as error:
             raise translate_upload_error(error) from error
         return UploadedImage(image_id=uploaded.image_id, expires_at=uploaded.expires_at)
@@ -77,6 +103,8 @@ class HautechGateway:
         """See `ImageGeneration.run`. Sent once; the client repeats nothing that may have run."""
         try:
             return self._client.run_workflow(workflow_id, workflow_input, metadata=metadata)
+        except PermissionDeniedError as error:
+            raise self._access.judge(error, _RUN_PERMISSION) from error
         except HautechError as error:
             raise translate_run_error(error, workflow_id) from error
 
@@ -142,7 +170,7 @@ class HautechGateway:
             status=self._status(word),
             input=dict(pipeline.input),
             output=pipeline.output,
-            error_code=pipeline.error_code,
+            error_code=None if pipeline.error_code is None else redact(pipeline.error_code),
             error_message=_error_message(pipeline) if phase is PipelinePhase.FAILED else None,
             # "f": a Decimal may else be written as 1E+2, which is no decimal string.
             credits=None if consumed is None else f"{consumed:f}",
@@ -166,12 +194,17 @@ class HautechGateway:
 
 def _error_message(pipeline: Pipeline) -> str | None:
     """What went wrong in their words; the first failed task when the pipeline itself is silent."""
-    if pipeline.error_message or pipeline.first_failure is None:
-        return pipeline.error_message
+    if pipeline.error_message:
+        return redact(pipeline.error_message)
+    if pipeline.first_failure is None:
+        return None
     failure = pipeline.first_failure
-    said = failure.error if isinstance(failure.error, str) else repr(failure.error)
-    return f"task {failure.task_id} failed: {said[:500]}"
+    said = read_error_body(json.dumps(failure.error).encode())
+    code = f" [{said.code}]" if said.code and said.code not in said.message else ""
+    return redact(f"task {failure.task_id} failed: {said.message}{code}")
 
 
 def _lost(pipeline_id: str, error: NotFoundError) -> PipelineLostError:
-    return PipelineLostError(f"{error} (pipeline {pipeline_id} is not known to this account)")
+    return PipelineLostError(
+        f"{said_by(error)} (pipeline {pipeline_id} is not known to this account)"
+    )

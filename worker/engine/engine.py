@@ -23,7 +23,6 @@ from worker.engine.rules import EngineRules
 from worker.engine.trouble import Carrier, Delivery
 from worker.engine.world import HeldJob, World
 from worker.errors import (
-    LeaseHeldError,
     PermanentError,
     PollMessageError,
     RecordTooLargeError,
@@ -186,8 +185,6 @@ class Engine:
             )
             return Done()
         _bind(job)
-        if job.lease is not None and job.lease.until > self._world.now():
-            raise LeaseHeldError(job.lease.until)
         if not isinstance(plan.next_move(job, at=self._world.now()), plan.Wait):
             return self._advance(HeldJob.take(self._world, job, budget), delivery)
         return self._look(job, delivery, budget)

@@ -6,7 +6,6 @@ with HautechClient(ClientConfig(), StaticToken("…")) as hautech:
 print(hautech.get_account())
 """
 
-from worker.hautech.answers import mentions_funds
 from worker.hautech.auth import (
     WORKER_PERMISSIONS,
     KeySecretError,
@@ -42,6 +41,7 @@ from worker.hautech.errors import (
     UnusableAnswerError,
     WorkflowNotFoundError,
 )
+from worker.hautech.funds import mentions_funds
 from worker.hautech.models import (
     Account,
     Image,

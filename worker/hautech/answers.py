@@ -20,7 +20,19 @@ from worker.hautech.errors import (
     RedirectedError,
     ServerError,
 )
+from worker.hautech.funds import mentions_funds
 from worker.hautech.redaction import redact
+
+__all__ = [
+    "Answer",
+    "ErrorBody",
+    "error_of",
+    "json_of",
+    "mentions_funds",
+    "read_error_body",
+    "request_id_of",
+    "retry_after_s",
+]
 
 _REQUEST_ID_HEADERS: Final = (
     "x-request-id",
@@ -32,14 +44,6 @@ _REQUEST_ID_HEADERS: Final = (
 )
 _REQUEST_ID: Final = re.compile(r"[\w.:/=+@-]{1,128}")
 
-# Whole words only, and not the balance of a photograph or the credit card of a prompt that the
-# answer quotes: taking one of those for an empty account would stop all work.
-_FUNDS: Final = re.compile(
-    r"(?<![a-z])(?<!white )(?<!color )(?<!colour )balance(?![a-z])"
-    r"|(?<![a-z])credits?(?![a-z])(?! cards?)"
-    r"|insufficient[\s_-]*funds|payment[\s_-]*required",
-    re.IGNORECASE,
-)
 _MAX_READABLE_BYTES: Final = 64 * 1024
 
 
@@ -55,15 +59,6 @@ class Answer:
     def is_success(self) -> bool:
         """Any 2xx: the API answers 200 and 201 without a visible rule."""
         return 200 <= self.status < 300
-
-
-def mentions_funds(*texts: str | None) -> bool:
-    """Whether an error text or code speaks of balance, credit or insufficient funds.
-
-    The API documents no status for an empty account, so a run may be refused with 400 or 403,
-    or fail later; then only the words tell.
-    """
-    return any(text is not None and _FUNDS.search(text[:4000]) is not None for text in texts)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
@@ -123,7 +118,7 @@ def read_error_body(body: bytes) -> ErrorBody:
 def _read_error_object(document: Mapping[str, Any], text: str) -> ErrorBody:
     code = document.get("errorCode") or document.get("code")
     code = code if isinstance(code, str) else None
-    for name in ("message", "error", "errorMessage"):
+    for name in ("message", "error", "errorMessage", "detail", "reason"):
         said = document.get(name)
         # Some frameworks nest: {"error": {"message": …}}.
         said = said.get("message") if isinstance(said, dict) else said
@@ -178,7 +173,8 @@ _BY_STATUS: Final[Mapping[int, type[HautechError]]] = {
 
 def _kind_of(status: int, said: ErrorBody) -> type[HautechError]:
     # A list of broken fields is about the request; it may quote any word of the caller's.
-    if status in {400, 403} and not said.is_validation and mentions_funds(said.message, said.code):
+    words = said.code if said.is_validation else f"{said.message}; {said.code or ''}"
+    if status in {400, 403} and mentions_funds(words):
         return OutOfFundsError
     if status in _BY_STATUS:
         return _BY_STATUS[status]

@@ -9,7 +9,8 @@ from urllib.parse import quote
 from worker.hautech.answers import Answer, error_of, json_of, request_id_of
 from worker.hautech.auth import TokenProvider
 from worker.hautech.config import ClientConfig
-from worker.hautech.errors import InvalidAnswerError
+from worker.hautech.deadline import Deadline
+from worker.hautech.errors import InvalidAnswerError, NotSentError
 from worker.hautech.fields import ShapeError
 from worker.hautech.transport import Call, Request, Transport
 
@@ -59,8 +60,19 @@ class ApiCaller:
             "Accept-Encoding": "identity",
         }
 
+    def sign_in(self) -> None:
+        """See `HautechClient.sign_in`."""
+        self._tokens.token()
+
     def request(
-        self, call: Call, path: str, *, query: str = "", body: Any = None, is_open: bool = False
+        self,
+        call: Call,
+        path: str,
+        *,
+        query: str = "",
+        body: Any = None,
+        is_open: bool = False,
+        deadline: Deadline | None = None,
     ) -> Answer:
         """Calls a route and returns its 2xx answer.
 
@@ -70,8 +82,10 @@ class ApiCaller:
             query: Encoded query string, without the question mark.
             body: JSON document to send; None sends no body and no content type.
             is_open: The route needs no token.
+            deadline: Ends all of it: the retry after a 401, too, is made only if time is left.
 
         Raises:
+            NotSentError: Getting the token took all the time; or nothing could be sent.
             HautechError: By what is known about the outcome; see `worker.hautech.errors`.
         """
         headers = dict(self._headers)
@@ -84,20 +98,36 @@ class ApiCaller:
             headers["Content-Length"] = "0"
         url = f"{self.config.api_url}{path}{'?' + query if query else ''}"
         request = Request(call, url, path, headers, payload, self._timeout_s)
-        if is_open:
-            answer = self.transport.exchange(request)
-        else:
-            token = self._tokens.token()
-            headers["Authorization"] = f"Bearer {token}"
-            answer = self.transport.exchange(request)
-            if answer.status == 401:
-                # Refused means that nothing was done, so even a paid call may go out again.
-                self._tokens.reject(token)
-                headers["Authorization"] = f"Bearer {self._tokens.token()}"
-                answer = self.transport.exchange(request)
+        request.deadline = deadline
+        send = self.transport.exchange if is_open else self._exchange_signed
+        answer = send(request)
         if answer.is_success:
             return answer
         raise error_of(answer, method=call.method, target=path, now_s=self._now())
+
+    def _exchange_signed(self, request: Request) -> Answer:
+        deadline = request.deadline
+        token = self._tokens.token()
+        if deadline is not None and not deadline.has_room():
+            raise NotSentError(
+                f"getting a token left {deadline.left_s():.1f} of {deadline.allowed_s:g} s, "
+                "which is too little; nothing was sent",
+                method=request.call.method,
+                target=request.target,
+            )
+        request.headers["Authorization"] = f"Bearer {token}"
+        answer = self.transport.exchange(request)
+        if answer.status != 401:
+            return answer
+        # Refused means that nothing was done, so even a paid call may go out again.
+        self._tokens.reject(token)
+        if deadline is not None and not deadline.has_room():
+            return answer
+        request.headers["Authorization"] = f"Bearer {self._tokens.token()}"
+        # A new token may have taken its time.
+        if deadline is not None and not deadline.has_room():
+            return answer
+        return self.transport.exchange(request)
 
     def read(
         self,
@@ -109,6 +139,7 @@ class ApiCaller:
         body: Any = None,
         is_open: bool = False,
         loads_options: Mapping[str, Any] | None = None,
+        deadline: Deadline | None = None,
     ) -> T:
         """Calls a route and reads its JSON answer with `read`.
 
@@ -116,7 +147,9 @@ class ApiCaller:
             InvalidAnswerError: The answer is not JSON or lacks what we need.
             HautechError: As for `request`.
         """
-        answer = self.request(call, path, query=query, body=body, is_open=is_open)
+        answer = self.request(
+            call, path, query=query, body=body, is_open=is_open, deadline=deadline
+        )
         return self.parse(answer, read, method=call.method, target=path, options=loads_options)
 
     def parse(

@@ -12,6 +12,7 @@ from requests.adapters import BaseAdapter
 from worker.hautech.api import ApiCaller, path_id
 from worker.hautech.auth import TokenProvider
 from worker.hautech.config import ClientConfig
+from worker.hautech.deadline import Deadline
 from worker.hautech.download import Download, Downloader, Sink
 from worker.hautech.fields import ShapeError, as_object, credits_of
 from worker.hautech.models import (
@@ -94,6 +95,13 @@ class HautechClient:
         """Closes idle connections. A later call opens new ones."""
         self._transport.close()
 
+    def sign_in(self) -> None:
+        """Gets a token if none is at hand, so that the next call does not wait for one.
+
+        Nothing is sent to Hautech. What the token provider raises comes unchanged.
+        """
+        self._api.sign_in()
+
     # -- images ---------------------------------------------------------------------------
 
     def upload_image(
@@ -174,11 +182,20 @@ class HautechClient:
         *,
         metadata: Mapping[str, Any],
         version_number: int | None = None,
+        deadline_s: float | None = None,
     ) -> str:
         """Starts a run and returns its pipeline id. Costs money, so it is sent once.
 
-        A second request goes out only after an answer that created nothing: 404 on the first
-        of two routes, or one 401.
+        A second request goes out only after an answer that created nothing (404 on the first
+        of two routes, or one 401), and only while 5 s are left.
+
+        Args:
+            workflow_id: Which workflow.
+            workflow_input: Its input.
+            metadata: Kept with the pipeline; tells our runs apart.
+            version_number: Of the workflow; None means the current one.
+            deadline_s: Seconds for all of it; default `run_deadline_s`. A name server or a
+                header that drips byte by byte may take longer, for no socket limits these.
 
         Raises:
             NotSentError: Nothing was sent; safe to run again.
@@ -188,7 +205,11 @@ class HautechClient:
                 before running again.
         """
         return self._runner.run(
-            workflow_id, workflow_input, metadata=metadata, version_number=version_number
+            workflow_id,
+            workflow_input,
+            metadata=metadata,
+            version_number=version_number,
+            deadline_s=deadline_s,
         )
 
     def get_pipeline(self, pipeline_id: str) -> Pipeline:
@@ -231,10 +252,18 @@ class HautechClient:
         """The pose record."""
         return self._api.read(GET_POSE, f"/v1/poses/{path_id(pose_id, 'pose_id')}", Pose.from_json)
 
-    def get_account(self) -> Account:
-        """The account that the token acts for. A good first call: it needs no permission."""
+    def get_account(self, *, deadline_s: float | None = None) -> Account:
+        """The account that the token acts for. A good first call: it needs no permission.
+
+        Args:
+            deadline_s: Seconds for all of it; None leaves it to the timeouts.
+        """
         return self._api.read(
-            GET_ACCOUNT, GET_ACCOUNT.path_template, Account.from_json, loads_options=_EXACT
+            GET_ACCOUNT,
+            GET_ACCOUNT.path_template,
+            Account.from_json,
+            loads_options=_EXACT,
+            deadline=None if deadline_s is None else self._deadline(deadline_s),
         )
 
     def get_balance(self) -> Decimal:
@@ -248,6 +277,9 @@ class HautechClient:
         return self._api.read(
             LIST_PERMISSIONS, LIST_PERMISSIONS.path_template, _read_names, is_open=True
         )
+
+    def _deadline(self, seconds: float) -> Deadline:
+        return Deadline.after(seconds, self._transport.monotonic)
 
 
 def _read_balance(document: Any) -> Decimal:

@@ -24,6 +24,8 @@ class ClientConfig:
             resolution has the limits of the system's resolver.
         read_timeout_s: Seconds between two bytes of an answer, and for a JSON body as a whole.
         transfer_timeout_s: Seconds for one image, up or down, as a whole.
+        run_deadline_s: Seconds for the paid call as a whole: both routes, a retry with a fresh
+            token, and reading the answer.
         run_route: Which of the two run routes to use; `auto` tries the documented one first
             and the SDK's on 404, and remembers which one worked.
         trusted_domain: Upload and download links may lead to this domain and its subdomains.
@@ -46,6 +48,7 @@ class ClientConfig:
     connect_timeout_s: float = 10.0
     read_timeout_s: float = 60.0
     transfer_timeout_s: float = 120.0
+    run_deadline_s: float = 70.0
     run_route: RunRoute = "auto"
     trusted_domain: str = "hautech.ai"
     allowed_hosts: tuple[str, ...] = ()
@@ -77,7 +80,12 @@ class ClientConfig:
         for name in ("pool_size", "max_json_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)}")
-        for name in ("connect_timeout_s", "read_timeout_s", "transfer_timeout_s"):
+        for name in (
+            "connect_timeout_s",
+            "read_timeout_s",
+            "transfer_timeout_s",
+            "run_deadline_s",
+        ):
             if not getattr(self, name) > 0:
                 raise ValueError(f"{name}: must be more than 0 s, got {getattr(self, name)}")
         if self.run_route not in {"auto", "docs", "sdk"}:

@@ -9,7 +9,7 @@ so that is what the branches answer::
     │   └── ForbiddenUrlError     a link that leaves the configured hosts, so it was not followed
     ├── RefusedError              a 3xx or 4xx: the other side said no, so nothing was done
     │   ├── BadRequestError       400, 409, 413, 415, 422 and every 4xx not named below
-    │   ├── AuthenticationError   401, even with a fresh token
+    │   ├── AuthenticationError   401, even with a fresh token if there was time for one
     │   ├── OutOfFundsError       402, or 400 or 403 with a text about balance, credit or funds
     │   ├── PermissionDeniedError 403
     │   ├── NotFoundError         404, 410
@@ -87,7 +87,7 @@ class BadRequestError(RefusedError):
 
 
 class AuthenticationError(RefusedError):
-    """The token is not accepted, nor is a fresh one: `Unauthorized`."""
+    """The token is not accepted, nor a fresh one that there was time for: `Unauthorized`."""
 
 
 class OutOfFundsError(RefusedError):

@@ -213,6 +213,22 @@ class Account:
     type: str | None = None
     balance: Decimal | None = None
     permissions: tuple[str, ...] = ()
+    lists_permissions: bool = False
+    """Whether `permissions` came as a list, which is complete; other forms are not documented."""
+
+    def allows(self, permission: str) -> bool | None:
+        """Whether a permission such as `images:create` is among the listed; None without a list.
+
+        Source: the documentation writes dots and trailing wildcards (`images.*`), the SDK colons.
+        """
+        if not self.lists_permissions:
+            return None
+        wanted = permission.split(":")
+        for name in self.permissions:
+            *head, last = name.replace(".", ":").split(":")
+            if [*head, last] == wanted or (last == "*" and wanted[: len(head)] == head):
+                return True
+        return False
 
     @classmethod
     def from_json(cls, document: Any) -> "Account":
@@ -226,6 +242,7 @@ class Account:
             type=text(fields, "type"),
             balance=credits_of(fields.get("balance")),
             permissions=tuple(name for name in names if isinstance(name, str)),
+            lists_permissions=isinstance(permissions, list),
         )
 
 

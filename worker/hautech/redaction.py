@@ -20,8 +20,11 @@ _SPACES: Final = re.compile(r"[\s\x00-\x1f\x7f]+")
 MAX_DETAIL_CHARS: Final = 300
 
 
-def redact(text: str) -> str:
-    """The text on one line, without tokens, keys and signed URLs, at most 300 characters long."""
+def redact(text: str, *, max_chars: int = MAX_DETAIL_CHARS) -> str:
+    """The text on one line, without tokens, keys and signed URLs, at most `max_chars` long.
+
+    What was redacted before stays as it is.
+    """
     # Long texts are cut first: a hostile body must not cost us regex time.
     text = text[: 20 * MAX_DETAIL_CHARS]
     text = _PEM.sub("[key]", text)
@@ -30,4 +33,4 @@ def redact(text: str) -> str:
     text = _BEARER.sub(r"\1 [token]", text)
     text = _ASSIGNED.sub(r"\1\2[secret]", text)
     text = _SPACES.sub(" ", text).strip()
-    return text if len(text) <= MAX_DETAIL_CHARS else text[: MAX_DETAIL_CHARS - 1] + "…"
+    return text if len(text) <= max_chars else text[: max_chars - 1] + "…"

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from worker.hautech.api import ApiCaller, path_id
+from worker.hautech.deadline import Deadline
 from worker.hautech.errors import (
     AnswerUnknownError,
     HautechError,
@@ -43,21 +44,26 @@ class Runner:
         *,
         metadata: Mapping[str, Any],
         version_number: int | None,
+        deadline_s: float | None,
     ) -> str:
         """See `HautechClient.run_workflow`."""
         segment = path_id(workflow_id, "workflow_id")
         body: dict[str, Any] = {"input": workflow_input, "metadata": metadata}
         if version_number is not None:
             body["versionNumber"] = version_number
+        allowed_s = self._api.config.run_deadline_s if deadline_s is None else deadline_s
+        deadline = Deadline.after(allowed_s, self._api.transport.monotonic)
         routes = self._routes
         for route in routes:
             call = RUN_ROUTES[route]
             try:
-                pipeline_id = self._run_once(call, segment, body)
+                pipeline_id = self._run_once(call, segment, body, deadline)
             except NotFoundError as not_found:
                 # 404 created nothing, whichever of route and workflow it is about.
                 if route != routes[-1]:
-                    continue
+                    if deadline.has_room():
+                        continue
+                    raise _no_time_for_the_other_route(not_found, deadline) from not_found
                 raise WorkflowNotFoundError(
                     f"workflow {workflow_id} is not known to this account "
                     f"(run route: {' and '.join(routes)}); check its id and the token's account. "
@@ -72,10 +78,12 @@ class Runner:
             return pipeline_id
         raise AssertionError("unreachable: the last route returns or raises")
 
-    def _run_once(self, call: Call, segment: str, body: Mapping[str, Any]) -> str:
+    def _run_once(
+        self, call: Call, segment: str, body: Mapping[str, Any], deadline: Deadline
+    ) -> str:
         path = call.path_template.replace("{id}", segment)
         try:
-            return self._api.read(call, path, _pipeline_id, body=body)
+            return self._api.read(call, path, _pipeline_id, body=body, deadline=deadline)
         except (NotSentError, RefusedError, AnswerUnknownError):
             raise
         except HautechError as unusable:
@@ -91,3 +99,15 @@ class Runner:
 
 def _pipeline_id(document: Any) -> str:
     return required_text(as_object(document, "run answer"), "pipelineId")
+
+
+def _no_time_for_the_other_route(not_found: NotFoundError, deadline: Deadline) -> NotFoundError:
+    """Not "the workflow is unknown": only one of two routes was asked."""
+    return NotFoundError(
+        f"nothing was created, and {deadline.left_s():.1f} of {deadline.allowed_s:g} s are too "
+        f"little to try the other run route. They said: {not_found.detail}",
+        method=not_found.method,
+        target=not_found.target,
+        status=not_found.status,
+        request_id=not_found.request_id,
+    )

@@ -23,6 +23,7 @@ from worker.hautech.broken import (
     is_dropped_connection,
 )
 from worker.hautech.config import ClientConfig, is_loopback
+from worker.hautech.deadline import Deadline, limit_reads
 from worker.hautech.errors import HautechError, ReadTimedOutError, TooLargeError
 
 READ_BYTES: Final = 64 * 1024
@@ -73,6 +74,8 @@ class Request:
     body: bytes | Iterable[bytes] | None = field(default=None, repr=False)
     timeout_s: tuple[float, float] = (10.0, 60.0)
     is_signed_link: bool = False
+    deadline: Deadline | None = None
+    """Cuts the timeouts to what is left, connecting, waiting and reading taken together."""
 
 
 class OpenAnswer:
@@ -84,6 +87,8 @@ class OpenAnswer:
         self.status: int = raw.status
         self.headers: Mapping[str, str] = raw.headers
         self.received_bytes = 0
+        if request.deadline is not None:
+            limit_reads(raw, request.deadline)
         encoding = raw.headers.get("content-encoding")
         self.is_encoded = encoding is not None and encoding.strip().lower() not in {"", "identity"}
 
@@ -219,11 +224,13 @@ class Transport:
         # A plain dict will do, as our names are spelled as the adapter looks them up.
         prepared.headers = request.headers  # type: ignore[assignment]
         prepared.body = request.body  # type: ignore[assignment] # an iterable of bytes is sent as is
+        deadline = request.deadline
+        timeout = request.timeout_s if deadline is None else deadline.cut(request.timeout_s)
         try:
             response = self._adapter.send(
                 prepared,
                 stream=True,
-                timeout=request.timeout_s,
+                timeout=timeout,  # type: ignore[arg-type] # the stubs leave out urllib3's Timeout
                 verify=self._verify,
                 proxies=self._proxies,
             )
@@ -240,9 +247,12 @@ class Transport:
 
     def _read_all(self, request: Request, opened: OpenAnswer) -> bytes:
         if not 200 <= opened.status < 300:
-            return self._read_error_body(opened)
+            return self._read_error_body(request, opened)
         limit_bytes = self._config.max_json_bytes
-        deadline = self.monotonic() + request.timeout_s[1]
+        allowed_s = request.timeout_s[1]
+        if request.deadline is not None:
+            allowed_s = min(allowed_s, request.deadline.left_s())
+        deadline = self.monotonic() + allowed_s
         pieces = []
         while piece := opened.read():
             pieces.append(piece)
@@ -255,7 +265,7 @@ class Transport:
                 )
             if self.monotonic() > deadline:
                 raise ReadTimedOutError(
-                    f"the answer was not complete after {request.timeout_s[1]:g} s "
+                    f"the answer's body was not complete after {max(allowed_s, 0):g} s "
                     f"({opened.received_bytes} bytes so far)",
                     method=request.call.method,
                     target=request.target,
@@ -263,10 +273,13 @@ class Transport:
                 )
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _read_error_body(self, opened: OpenAnswer) -> bytes:
+    def _read_error_body(self, request: Request, opened: OpenAnswer) -> bytes:
         """As much of an error's text as comes easily: its status already says what matters."""
-        pieces = []
-        deadline = self.monotonic() + self._config.connect_timeout_s
+        pieces: list[bytes] = []
+        allowed_s = self._config.connect_timeout_s
+        if request.deadline is not None:
+            allowed_s = min(allowed_s, request.deadline.left_s())
+        deadline = self.monotonic() + allowed_s
         try:
             while piece := opened.read():
                 pieces.append(piece)

@@ -5,6 +5,7 @@ So `--help` and `schema` answer at once, and `run` does not carry what only peop
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,6 +24,19 @@ FAILED: Final = 1
 SETTINGS: Final = 2
 
 _WORK, _LOOK, _SET_UP = "Work", "Look", "Set up"
+
+# Values are checked by pydantic (Source: pydantic-core's error messages); more than one may apply.
+_PARSER_WORDS: Final = tuple(
+    (re.compile(pattern), words)
+    for pattern, words in (
+        (r"^Input should be a valid integer.*", "must be a whole number, such as 7"),
+        (r"^Input should be a valid number.*", "must be a number, such as 2.5"),
+        (r"^Input should be greater than or equal to ", "must be at least "),
+        (r"^Input should be less than or equal to ", "must be at most "),
+        (r"^Value error, '(.*?)' is not one of '(.*)'\.$", r'"\1" must be one of \2'),
+        (r"', '(?=[a-z-]+(', '|$))", ", "),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,9 @@ class _Commands(TyperGroup):
         """Runs the command; our own errors end it with a sentence instead of a stack trace."""
         try:
             return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = _in_plain_words(error.message)
+            raise
         except SettingsError as error:
             typer.echo(_settings_text(error), err=True)
             raise typer.Exit(SETTINGS) from error
@@ -120,6 +137,13 @@ def options(
 def main() -> None:
     """The console script; also `python -m worker`. Ends the process."""
     app(prog_name="hautech-worker")
+
+
+def _in_plain_words(message: str) -> str:
+    """What the option parser says of a value, in the words of our other messages."""
+    for pattern, words in _PARSER_WORDS:
+        message = pattern.sub(words, message)
+    return message
 
 
 def _settings_text(error: SettingsError) -> str:

@@ -169,10 +169,13 @@ class Container:
         self._budget.end_at(self._stop_at_s - FLUSH_S)
         self._stopping.set()
         self._slots.close()
+        in_hand = self._threads.unfinished
         _log.info(
-            "stopping: nothing more is received, running work ends",
+            "stopping: nothing more is received, running work ends"
+            if in_hand
+            else f"stopping: waiting for the long poll under way, up to {self._config.wait_s} s",
             action="container_stopping",
-            in_hand=self._threads.unfinished,
+            in_hand=in_hand,
             within_s=self._config.stop_within_s,
         )
 

@@ -16,7 +16,6 @@ from enum import StrEnum
 
 from worker.runtime.queues import BATCH
 
-
 _REQUESTS_PATIENCE = 3
 
 

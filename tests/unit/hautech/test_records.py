@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.hautech.fakes import TOKEN, FakeNetwork, Reply, client_of
-from worker.hautech import CallEvent, InvalidAnswerError, TooLargeError
+from worker.hautech import Account, CallEvent, InvalidAnswerError, TooLargeError
 
 
 def test_an_image_is_read_by_id() -> None:
@@ -110,3 +110,25 @@ def test_what_an_observer_raises_ends_the_call_at_that_point(phase: Any, calls: 
     with pytest.raises(Killed):
         client_of(network, observer=kill).run_workflow("w", {}, metadata={})
     assert len(network.seen) == calls
+
+
+@pytest.mark.parametrize(
+    ("permissions", "expected"),
+    [
+        (["*"], True),
+        (["images:create"], True),
+        (["images.create"], True),
+        (["images:*"], True),
+        (["images.*"], True),
+        (["images:read", "imagesx:*"], False),
+        (["images"], False),
+        ([], False),
+        ({"images:create": True}, None),
+        (None, None),
+    ],
+)
+def test_an_account_says_whether_it_may_when_it_lists_permissions(
+    permissions: Any, expected: Any
+) -> None:
+    account = Account.from_json({"id": "a-1", "permissions": permissions})
+    assert account.allows("images:create") is expected

@@ -24,8 +24,10 @@ from worker.contracts.workflows import WORKFLOWS
 from worker.errors import (
     HautechRefusedError,
     OutOfFundsError,
+    OutputDamagedError,
     OutputUnusableError,
     PipelineLostError,
+    UnavailableError,
 )
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import JsonObject
@@ -86,6 +88,10 @@ class MemoryHautech:
         """How long an upload is kept; None means for good."""
         self.failures: dict[str, tuple[str, str]] = {}
         """Error code and message, by workflow id, of runs that fail from now on."""
+        self.checks_input_at_once = False
+        """Whether bad input is refused instead of making the run fail."""
+        self.cut_downloads = 0
+        """How many of the next downloads break off halfway."""
         self.output_of: Callable[[JsonObject, Any], Any] | None = None
         """Changes the output of a run: it gets the input and the usual output."""
         self.price = Decimal("0.04375")
@@ -123,7 +129,7 @@ class MemoryHautech:
         finally:
             reader.close()
         if len(data) != image.size_bytes:
-            raise HautechRefusedError(
+            raise UnavailableError(
                 f"upload of {image.filename}: {len(data)} bytes instead of {image.size_bytes}"
             )
         expires_at = None
@@ -143,7 +149,10 @@ class MemoryHautech:
         with self._lock:
             if self.balance <= 0:
                 raise OutOfFundsError(f"the balance is {self.balance}: top up the account")
-            failure = self.failures.get(workflow_id) or self._bad_input(workflow_input, now)
+            bad_input = self._bad_input(workflow_input, now)
+            if bad_input and self.checks_input_at_once:
+                raise HautechRefusedError(": ".join(bad_input))
+            failure = self.failures.get(workflow_id) or bad_input
             duration_s = self.durations_s.get(workflow_id, self.duration_s)
             run = MemoryRun(
                 pipeline_id=self._new_id("pipeline"),
@@ -192,10 +201,17 @@ class MemoryHautech:
         if image_id is None and (picture.url or "").startswith(f"{PICTURE_HOST}/"):
             image_id = (picture.url or "").removeprefix(f"{PICTURE_HOST}/").removesuffix(".png")
         image = self._images.get(image_id or "")
+        if image is None and picture.image_id is not None:
+            raise UnavailableError(f"Hautech does not know the image {image_id}")
         if image is None:
-            raise OutputUnusableError(f"no picture {image_id}, or not at {PICTURE_HOST}")
+            raise OutputUnusableError(f"pictures are at {PICTURE_HOST} only, and only those made")
         sink.seek(0)
         sink.truncate()
+        with self._lock:
+            is_cut, self.cut_downloads = self.cut_downloads > 0, max(0, self.cut_downloads - 1)
+        if is_cut:
+            sink.write(image.data[: len(image.data) // 2])
+            raise OutputDamagedError(f"picture {image_id} was cut halfway")
         sink.write(image.data)
         return DownloadedPicture(
             content_type=image.content_type,

@@ -19,8 +19,8 @@ from worker.runtime.commands.check_queues import AREA as QUEUES
 from worker.runtime.commands.check_queues import check_queues
 from worker.runtime.commands.check_settings import check_settings
 from worker.runtime.commands.check_storage import check_buckets, check_table, check_topic
-from worker.runtime.commands.findings import Finding, findings_of
-from worker.runtime.commands.output import FAILED, plain, print_json, stdout, styled
+from worker.runtime.commands.findings import Finding, findings_of, told_once
+from worker.runtime.commands.output import FAILED, plain, print_json, show, stdout, styled
 from worker.runtime.commands.wording import count
 
 app = typer.Typer(add_completion=False)
@@ -97,7 +97,7 @@ def _aws(application: Application) -> Iterator[Finding]:
         return
     yield from findings_of(QUEUES, "queues", lambda: check_queues(application))
     yield from check_topic(application)
-    yield from check_table(application)
+    yield from told_once(check_table(application))
     yield from check_buckets(application)
 
 
@@ -108,7 +108,7 @@ def _print(console: Console, finding: Finding) -> None:
     console.print(line, soft_wrap=True)
     if finding.fix:
         # Wrapped under itself: it is for reading, not for copying as one piece.
-        console.print(Padding(styled(f"-> {finding.fix}", "green"), (0, 0, 0, 8)))
+        show(console, Padding(styled(f"-> {finding.fix}", "green"), (0, 0, 0, 8)))
 
 
 def _sum(findings: list[Finding]) -> Text:

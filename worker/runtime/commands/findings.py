@@ -69,6 +69,20 @@ def unless_forbidden(area: str, name: str, check: Check, without: str) -> Iterat
             yield finding
 
 
+def told_once(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """The findings on one thing: a cause and fix that was told already is only pointed at."""
+    told: dict[str, str] = {}
+    for finding in findings:
+        if finding.level != "failed" or not finding.fix:
+            yield finding
+        elif finding.fix in told:
+            said = f"not checked: the same cause as {told[finding.fix]}, see above"
+            yield Finding(finding.area, finding.name, "skipped", said)
+        else:
+            told[finding.fix] = finding.name
+            yield finding
+
+
 def skipped(area: str, name: str, missing: str) -> Finding:
     """A check that could not be made because a setting is missing or wrong."""
     return Finding(area, name, "skipped", f"not checked: {missing} is not usable yet")

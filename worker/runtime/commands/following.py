@@ -15,6 +15,7 @@ from worker.jobs.job import Job, JobState
 from worker.ports import JobStore
 from worker.runtime.commands.jobs import newest
 from worker.runtime.commands.progress import Progress, progress_of
+from worker.runtime.commands.refusals import Refusal, Refusals
 
 OPEN_STATES: Final = tuple(state for state in JobState if not state.is_final)
 MAX_OPEN: Final = 50
@@ -31,6 +32,8 @@ class Line:
     request_id: str
     job: Job | None
     progress: Progress
+    refusal: Refusal | None = None
+    """Set if the request was refused before it became a job."""
 
 
 @dataclass(slots=True)
@@ -41,11 +44,14 @@ class Following:
         store: Where the records are.
         ids: The jobs, in the order in which they are shown; empty follows all that are open.
         checks: By id, whether the record belongs to the request that was sent.
+        refusals: Looks for requests that never became jobs.
     """
 
     store: JobStore
     ids: Sequence[str] = ()
     checks: dict[str, Check] = field(default_factory=dict)
+    refusals: Refusals | None = None
+    _refused: dict[str, Refusal] = field(default_factory=dict)
     _known: dict[str, Job] = field(default_factory=dict)
     _shown: list[str] = field(default_factory=list)
 
@@ -54,6 +60,9 @@ class Following:
         if self.ids:
             self._shown = list(dict.fromkeys(self.ids))
             self._read(self._open(self._shown))
+            if self.refusals:
+                missing = [one for one in self._open(self._shown) if one not in self._known]
+                self._refused.update(self.refusals.find(missing))
             return
         listed = newest(self.store, OPEN_STATES, limit=MAX_OPEN)
         changed = [
@@ -72,6 +81,10 @@ class Following:
         """The jobs as last read."""
         return [self._line(request_id, now) for request_id in self._shown]
 
+    def hint(self) -> str:
+        """What the user may do about a job that has no record, or ""."""
+        return self.refusals.hint if self.refusals else ""
+
     def is_over(self) -> bool:
         """Whether all named jobs have ended. Never true without names: more may come."""
         return bool(self.ids) and all(self._is_closed(one) for one in self.ids)
@@ -82,12 +95,15 @@ class Following:
         objection = check(job) if job and check else None
         if objection:
             return Line(request_id, job, Progress(1, 1, objection, "failed"))
+        refusal = self._refused.get(request_id)
+        if refusal:
+            return Line(request_id, None, Progress(1, 1, str(refusal), "failed"), refusal)
         return Line(request_id, job, progress_of(job, now=now))
 
     def _is_closed(self, request_id: str) -> bool:
         job = self._known.get(request_id)
         if job is None:
-            return False
+            return request_id in self._refused
         check = self.checks.get(request_id)
         return job.state.is_final or bool(check and check(job))
 

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from worker.jobs.job import JobState
 from worker.ports import JobStore, JobSummary
-from worker.runtime.commands.output import print_json, remark, stdout, styled
+from worker.runtime.commands.output import print_json, remark, show, stdout, styled
 from worker.runtime.commands.records import summary_json
 from worker.runtime.commands.services import services_for
 from worker.runtime.commands.timeline import state_text
@@ -48,7 +48,7 @@ def jobs(
         states = " or ".join(one.value for one in state or ())
         remark(f"No jobs{' that are ' + states if states else ''} yet.")
         return
-    stdout().print(_table(found, services.clock.now()))
+    show(stdout(), _table(found, services.clock.now()))
     if len(found) == limit:
         remark(f"The latest {limit}; see more with --limit {limit * 5}.")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -16,7 +16,7 @@ from rich.text import Text
 from worker.errors import TransientError
 from worker.ports import Clock
 from worker.runtime.commands.following import Following, Line
-from worker.runtime.commands.output import plain, styled
+from worker.runtime.commands.output import plain, show, styled
 from worker.runtime.commands.timeline import STATE_STYLES
 from worker.runtime.commands.wording import count, shorten_middle
 
@@ -43,21 +43,28 @@ class Show:
     pause: Callable[[float], None] = time.sleep
     _told: dict[str, tuple[object, ...]] = field(default_factory=dict)
 
-    def until_over(self, following: Following) -> None:
-        """Looks again and again; returns when all named jobs have ended."""
+    def until_over(self, following: Following, timeout_s: float | None = None) -> bool:
+        """Looks again and again; returns when all named jobs have ended, or the time is up.
+
+        Returns whether they have ended. `timeout_s` None waits for as long as it takes.
+        """
+        until = None
+        if timeout_s is not None:
+            until = self.clock.now() + timedelta(seconds=timeout_s)
         if not self.console.is_terminal:
-            self._in_lines(following)
-            return
+            self._in_lines(following, until)
+            return following.is_over()
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
-            for trouble in self._looks(following):
+            for trouble in self._looks(following, until):
                 live.update(self._frame(following, trouble), refresh=True)
+        return following.is_over()
 
     def once(self, following: Following) -> None:
         """One look."""
         following.refresh()
-        self.console.print(self._frame(following, None))
+        show(self.console, self._frame(following, None))
 
-    def _looks(self, following: Following) -> Iterable[str | None]:
+    def _looks(self, following: Following, until: datetime | None) -> Iterable[str | None]:
         """Yields after each look: None, or why it did not succeed."""
         while True:
             try:
@@ -68,10 +75,14 @@ class Show:
                 yield None
                 if following.is_over():
                     return
-            self.pause(self.interval_s)
+            left_s = (until - self.clock.now()).total_seconds() if until else self.interval_s
+            if left_s <= 0:
+                return
+            self.pause(min(self.interval_s, left_s))
 
-    def _in_lines(self, following: Following) -> None:
-        for trouble in self._looks(following):
+    def _in_lines(self, following: Following, until: datetime | None) -> None:
+        hinted = ""
+        for trouble in self._looks(following, until):
             if trouble:
                 self.console.print(styled(trouble), soft_wrap=True)
             for line in following.lines(now=self.clock.now()):
@@ -82,6 +93,9 @@ class Show:
                     at = self.clock.now().astimezone(UTC).strftime("%H:%M:%S")
                     text = f"{at}  {line.request_id}  {_word(line)}  {progress.doing}"
                     self.console.print(styled(text), soft_wrap=True)
+            if following.hint() != hinted:
+                hinted = following.hint()
+                self.console.print(styled(hinted), soft_wrap=True)
 
     def _frame(self, following: Following, trouble: str | None) -> RenderableType:
         lines = following.lines(now=self.clock.now())
@@ -93,8 +107,8 @@ class Show:
         if len(shown) < len(lines):
             parts.append(Text(f"… and {count(len(lines) - len(shown), 'more job')}", style="dim"))
         parts.append(_sum(lines))
-        if trouble:
-            parts.append(styled(trouble, "yellow"))
+        if remarks := [text for text in (trouble, following.hint()) if text]:
+            parts.append(styled("\n".join(remarks), "yellow"))
         return Group(*parts)
 
 
@@ -124,6 +138,8 @@ def _table(lines: list[Line]) -> Table:
 
 
 def _word(line: Line) -> str:
+    if line.refusal:
+        return "refused"
     if line.job is None:
         return "queued"
     # "failed" also for a record that belongs to another request.

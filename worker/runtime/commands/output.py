@@ -11,7 +11,7 @@ import re
 from typing import Any, Final
 
 import typer
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.text import Text
 
 OK: Final = 0
@@ -19,6 +19,9 @@ FAILED: Final = 1
 """Something was found to be wrong, or did not work."""
 USAGE: Final = 2
 """The command or the settings must be changed first."""
+
+_UNBROKEN: Final = 20_000
+"""Characters of a line that no terminal sets a limit for; more than any row has."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
@@ -31,6 +34,25 @@ def stdout() -> Console:
 def stderr() -> Console:
     """Where remarks and errors go."""
     return Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def show(console: Console, content: RenderableType) -> None:
+    """A table, laid out for the terminal; elsewhere one line a row, unbroken and unpadded.
+
+    What is piped is searched and copied by other programs: a URI stays in one piece there.
+    """
+    if console.is_terminal:
+        console.print(content)
+        return
+    # print() takes a width only if it is less than the console's own.
+    before, console.width = console.width, _UNBROKEN
+    try:
+        with console.capture() as captured:
+            console.print(content)
+    finally:
+        console.width = before
+    text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
+    console.file.write(text)
 
 
 def plain(value: object) -> str:

@@ -7,7 +7,9 @@ The key comes from the content, so the same photo lands on the same key however 
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -122,6 +124,22 @@ class PhotoShelf:
             size_bytes=len(data),
             sha256=sha256,
         )
+
+
+def missing_photos(document: dict[str, Any], folder: Path) -> list[Problem]:
+    """Local paths in the request that name no file; needs no setting."""
+    problems: list[Problem] = []
+
+    def look(text: str, place: tuple[str | int, ...]) -> str:
+        path = _local_path(text, folder)
+        if path is not None and not path.exists():
+            rule = f"cannot be read: {os.strerror(errno.ENOENT)}"
+            problems.append(Problem(path_of(("input", *place)), shown(text), rule))
+        return text
+
+    if isinstance(document.get("input"), dict):
+        _mapped(document["input"], (), look)
+    return problems
 
 
 def upload(photo: Photo, objects: ObjectStore) -> bool:

@@ -6,17 +6,22 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 from worker.contracts.json_text import canonical_json
 from worker.contracts.request import Request, content_digest, parse_request
-from worker.errors import InvalidRequestError, MalformedRequestError, Problem
+from worker.errors import InvalidRequestError, MalformedRequestError, Problem, WorkerError
 from worker.runtime.commands.drafts import Draft
-from worker.runtime.commands.photos import Photo, PhotoShelf, stems
+from worker.runtime.commands.photos import Photo, PhotoShelf, missing_photos, stems
+from worker.runtime.commands.services import Services
+from worker.runtime.commands.wording import moment
 
 _ODD = re.compile("[^A-Za-z0-9._-]+")
 _STEM_CHARACTERS = 60
+_READS_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,46 @@ def prepare(
             problem = Problem("requestId", ready.request.request_id, rule, "give each its own")
             batch.findings.append(Finding(draft.label, problem))
     return batch
+
+
+def missing_of(drafts: Sequence[Draft]) -> list[Finding]:
+    """Photos that do not exist: all that can be said of drafts before the settings are known."""
+    return [
+        Finding(draft.label, problem)
+        for draft in drafts
+        for problem in missing_photos(draft.document, draft.folder)
+    ]
+
+
+def conflicts_of(batch: Batch, services: Services) -> list[Finding]:
+    """Requests whose id belongs to a job with other content, as far as the records can be read.
+
+    A worker would refuse them. Without the table's name, or the permission, nothing is found.
+    """
+    if not services.settings.job_table:
+        return []
+
+    is_unreadable = Event()
+
+    def check(one: Ready) -> Finding | None:
+        if is_unreadable.is_set():
+            return None
+        try:
+            job = services.store.load(one.request.request_id)
+        except WorkerError:
+            is_unreadable.set()  # a thousand requests must not wait for a thousand refusals
+            return None
+        if job is None or job.content_digest == one.digest:
+            return None
+        rule = (
+            f"belongs to a job with other content already (accepted {moment(job.accepted_at)}, "
+            f"{job.state.value}), so a worker would refuse it"
+        )
+        fix = "give another requestId, or leave it out to have one made from the content"
+        return Finding("", Problem("requestId", one.request.request_id, rule, fix))
+
+    with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
+        return [found for found in pool.map(check, batch.ready) if found]
 
 
 def default_request_id(document: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from worker.runtime.commands.drafts import as_flag
-from worker.runtime.commands.output import plain, print_json, remark, stderr, styled
+from worker.runtime.commands.output import plain, print_json, remark, show, stderr, styled
 from worker.runtime.commands.preparation import Batch, Finding, Ready
 from worker.runtime.commands.wording import count
 
@@ -36,7 +36,7 @@ def print_findings(findings: list[Finding], *, from_flags: bool, as_json: bool) 
             rule.append(f"\n{plain(problem.fix)}", style="green")
         table.add_row(styled(place, "bold"), styled(problem.value), rule)
     console = stderr()
-    console.print(table)
+    show(console, table)
     console.print(f"{count(len(findings), 'problem')}; nothing was uploaded or sent.", style="red")
 
 
@@ -51,7 +51,8 @@ def print_receipt(batch: Batch, errors: dict[str, str], *, expires: bool, follow
         again = (
             "With --expires-in, the same command later is another job."
             if expires
-            else "The same again is the same job: nothing is paid twice."
+            else "The same request again is the same job, paid once; the same id with other content "
+            "is refused."
         )
         remark(f"Sent {count(len(sent), 'request')}. {again}")
         if follow:

@@ -6,8 +6,8 @@ import os
 
 import typer
 
+from worker.runtime.commands.environment import load_with_region
 from worker.runtime.process import run_worker
-from worker.settings import load_settings
 
 app = typer.Typer(add_completion=False)
 
@@ -23,4 +23,4 @@ def run() -> None:
     SIGTERM or Ctrl-C stops it cleanly within 25 s: nothing is lost, what is not finished goes back
     to its queue at once. Problems of the settings are told all together (exit code 2).
     """
-    raise typer.Exit(run_worker(load_settings(os.environ)))
+    raise typer.Exit(run_worker(load_with_region(os.environ)))

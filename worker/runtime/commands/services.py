@@ -12,9 +12,11 @@ from typing import Protocol, cast
 import typer
 
 from worker.adapters.messages import QueueMessage
+from worker.adapters.system_clock import SystemClock
 from worker.bootstrap import build_application
 from worker.ports import Clock, JobStore, ObjectStore
-from worker.settings import Settings, load_settings
+from worker.runtime.commands.environment import load_with_region
+from worker.settings import Settings
 
 
 class RequestQueue(Protocol):
@@ -66,6 +68,11 @@ class Services(Protocol):
         """Where dead letters are looked at."""
 
 
+def clock_for(ctx: typer.Context) -> Clock:
+    """What time it is, for what is done before any setting is needed."""
+    return cast("Services", ctx.obj).clock if ctx.obj is not None else SystemClock()
+
+
 def services_for(ctx: typer.Context, *needs: str) -> Services:
     """The services of a command that needs these settings and can do without the others.
 
@@ -73,4 +80,4 @@ def services_for(ctx: typer.Context, *needs: str) -> Services:
     """
     if ctx.obj is not None:
         return cast("Services", ctx.obj)
-    return build_application(load_settings(os.environ, needs=needs))
+    return build_application(load_with_region(os.environ, needs=needs))

@@ -18,6 +18,7 @@ import typer
 from worker.contracts.aspect_ratios import ASPECT_RATIO_SIZES
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import SettingsError, WorkerError
+from worker.ports import Clock
 from worker.runtime.commands.drafts import (
     Draft,
     DraftError,
@@ -31,6 +32,7 @@ from worker.runtime.commands.following import Following
 from worker.runtime.commands.live import Show
 from worker.runtime.commands.output import (
     FAILED,
+    USAGE,
     fail,
     print_json,
     remark,
@@ -38,10 +40,16 @@ from worker.runtime.commands.output import (
     stdout,
 )
 from worker.runtime.commands.photos import PhotoError, PhotoLimits, PhotoShelf, upload
-from worker.runtime.commands.preparation import Batch, Ready, prepare
+from worker.runtime.commands.preparation import Batch, Ready, conflicts_of, missing_of, prepare
 from worker.runtime.commands.receipts import print_findings, print_receipt, receipt_json
-from worker.runtime.commands.services import Services, services_for
-from worker.runtime.commands.verdicts import conflict_check, print_verdicts, verdict_json
+from worker.runtime.commands.refusals import Refusals
+from worker.runtime.commands.services import Services, clock_for, services_for
+from worker.runtime.commands.verdicts import (
+    conflict_check,
+    print_verdicts,
+    unfinished,
+    verdict_json,
+)
 from worker.runtime.commands.wording import count
 
 app = typer.Typer(add_completion=False)
@@ -190,6 +198,15 @@ def submit(
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the jobs until they end.", rich_help_panel=_THEN)
     ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="With --wait: stop following after so long.",
+            min=0.2,
+            rich_help_panel=_THEN,
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="For scripts.", rich_help_panel=_THEN)
     ] = False,
@@ -213,13 +230,23 @@ def submit(
         metadata=_metadata(metadata),
         expires_in=expires_in,
     )
+    if timeout is not None and not wait:
+        raise typer.BadParameter("--timeout: only --wait follows the jobs; give both")
+    drafts = _drafts(source, options, clock_for(ctx))
     needs = ["WORKER_REQUEST_QUEUE_URL", "WORKER_INPUT_BUCKETS", "WORKER_OUTPUT_BUCKETS"]
-    services = services_for(ctx, *needs, *(["WORKER_JOB_TABLE"] if wait else []))
-    batch = _prepared(_drafts(source, options, services), services, output)
-    if batch.findings:
-        print_findings(batch.findings, from_flags=source is None, as_json=as_json)
-        raise typer.Exit(FAILED)
+    try:
+        services = services_for(ctx, *needs, *(["WORKER_JOB_TABLE"] if wait else []))
+    except SettingsError:
+        if missing := missing_of(drafts):  # told with the settings, not after them
+            print_findings(missing, from_flags=source is None, as_json=as_json)
+        raise
+    batch = _prepared(drafts, services, output)
+    findings = batch.findings or conflicts_of(batch, services)
+    if findings:
+        print_findings(findings, from_flags=source is None, as_json=as_json)
+        raise typer.Exit(USAGE)
     _upload(batch, services)
+    refusals = Refusals(services, {one.request.request_id: one.body for one in batch.ready})
     errors = _send(batch.ready, services)
     if not as_json:
         print_receipt(batch, errors, expires=expires_in is not None, follow=not wait)
@@ -227,7 +254,7 @@ def submit(
         if as_json:
             print_json({"requests": [receipt_json(one, errors) for one in batch.ready]})
         raise typer.Exit(FAILED if errors else 0)
-    _follow(batch.ready, services, as_json=as_json)
+    _follow(batch.ready, services, refusals, timeout_s=timeout, as_json=as_json)
 
 
 def _one_of(first: str | None, second: str | None, name: str, other: str) -> str | None:
@@ -243,10 +270,10 @@ def _metadata(pairs: list[str] | None) -> dict[str, str] | None:
         raise typer.BadParameter(str(error), param_hint="--metadata") from error
 
 
-def _drafts(source: str | None, options: Options, services: Services) -> list[Draft]:
+def _drafts(source: str | None, options: Options, clock: Clock) -> list[Draft]:
     given = options.given()
     if source is None:
-        return [from_options(options, now=services.clock.now())]
+        return [from_options(options, now=clock.now())]
     if given:
         names = ", ".join(f"--{name.replace('_', '-')}" for name in given)
         raise typer.BadParameter(f"{names}: with a file, the requests say it themselves")
@@ -258,12 +285,14 @@ def _drafts(source: str | None, options: Options, services: Services) -> list[Dr
         path = Path(source)
         return from_text(path.read_text(encoding="utf-8"), path.resolve().parent)
     except DraftError as error:
-        raise fail(f"{_source_name(source)}: {error}") from error
+        raise fail(f"{_source_name(source)}: {error}", code=USAGE) from error
     except UnicodeDecodeError as error:
-        raise fail(f"{_source_name(source)}: not UTF-8 text; requests are JSON in UTF-8") from error
+        said = f"{_source_name(source)}: not UTF-8 text; requests are JSON in UTF-8"
+        raise fail(said, code=USAGE) from error
     except OSError as error:
         reason = error.strerror or str(error)
-        raise fail(f"{source}: {reason}; give a JSON file, or - for stdin") from error
+        said = f"{source}: {reason}; give a JSON file, or - for stdin"
+        raise fail(said, code=USAGE) from error
 
 
 def _source_name(source: str) -> str:
@@ -318,16 +347,24 @@ def _send(ready: list[Ready], services: Services) -> dict[str, str]:
     }
 
 
-def _follow(ready: list[Ready], services: Services, *, as_json: bool) -> None:
+def _follow(
+    ready: list[Ready],
+    services: Services,
+    refusals: Refusals,
+    *,
+    timeout_s: float | None,
+    as_json: bool,
+) -> None:
     following = Following(
         services.store,
         [one.request.request_id for one in ready],
         {one.request.request_id: conflict_check(one) for one in ready},
+        refusals,
     )
     # With --json, stdout is for the document alone.
     console = stderr() if as_json else stdout()
     try:
-        Show(console=console, clock=services.clock).until_over(following)
+        is_over = Show(console=console, clock=services.clock).until_over(following, timeout_s)
     except KeyboardInterrupt:
         remark("The jobs go on without you: hautech-worker watch")
         raise typer.Exit(130) from None
@@ -336,5 +373,7 @@ def _follow(ready: list[Ready], services: Services, *, as_json: bool) -> None:
         print_json({"requests": [verdict_json(line) for line in lines]})
     else:
         print_verdicts(lines)
+    if not is_over:
+        raise fail(unfinished(lines, timeout_s))
     if any(line.progress.result == "failed" for line in lines):
         raise typer.Exit(FAILED)

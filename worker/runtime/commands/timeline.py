@@ -16,7 +16,7 @@ from rich.text import Text
 
 from worker.contracts.text import shorten
 from worker.jobs.job import HistoryEntry, Job, JobState, Step, StepState
-from worker.runtime.commands.output import plain, styled
+from worker.runtime.commands.output import plain, show, styled
 from worker.runtime.commands.wording import ago, count, duration, moment, shorten_middle, size
 
 STATE_STYLES: Final[Mapping[JobState, str]] = {
@@ -48,7 +48,7 @@ def print_job(console: Console, job: Job, *, now: datetime) -> None:
         # The terminal may wrap a long URI, but it stays one piece for copying.
         console.print(line, soft_wrap=True)
     console.print()
-    console.print(timeline(job))
+    show(console, timeline(job))
 
 
 def timeline(job: Job) -> Table:
@@ -69,6 +69,11 @@ def output_lines(job: Job) -> Iterator[tuple[str, str]]:
     for output in _event_data(job).get("outputs") or ():
         words = f"{output['width']}×{output['height']}, {size(output['bytes'])}"
         yield str(output["uri"]), words
+
+
+def result_ids(job: Job) -> dict[str, Any]:
+    """What the job made besides pictures, by name: `poseId`, `imageId`."""
+    return dict(_event_data(job).get("result") or {})
 
 
 def total_s(job: Job, now: datetime) -> float:
@@ -95,8 +100,8 @@ def _facts(job: Job, now: datetime) -> Iterator[Text]:
     for uri, words in outputs:
         yield _fact("output", f"{uri} ({words})", style="green")
     if not outputs:
-        yield _fact("output", f"{job.output_uri} (nothing yet)" if not job.failure else "none")
-    for name, value in (_event_data(job).get("result") or {}).items():
+        yield _fact("output", _no_output(job))
+    for name, value in result_ids(job).items():
         yield _fact("result", f"{name} {value}")
     if job.failure:
         yield _fact("error", f"{job.failure.code}: {job.failure.message}", style="red")
@@ -111,6 +116,15 @@ def _facts(job: Job, now: datetime) -> Iterator[Text]:
     if job.lease and job.lease.until > now:
         left = duration((job.lease.until - now).total_seconds())
         yield _fact("held", f"a worker holds it for {left} more")
+
+
+def _no_output(job: Job) -> str:
+    """What to say of a job without pictures: not yet, not any more, or never meant to have any."""
+    if job.state is JobState.SUCCEEDED:
+        where = ", ".join(f"{name} {value}" for name, value in result_ids(job).items())
+        is_in = f"; {where} is in the result" if where else ""
+        return f"none: {job.workflow} makes no picture{is_in}"
+    return "none" if job.failure else f"{job.output_uri} (nothing yet)"
 
 
 def _fact(label: str, value: str, *, style: str = "") -> Text:

@@ -8,8 +8,8 @@ from typing import Any
 from worker.runtime.commands.following import Check, Line
 from worker.runtime.commands.output import stdout, styled
 from worker.runtime.commands.preparation import Ready
-from worker.runtime.commands.timeline import output_lines
-from worker.runtime.commands.wording import duration
+from worker.runtime.commands.timeline import output_lines, result_ids
+from worker.runtime.commands.wording import count, duration
 
 CONFLICT = (
     "request.conflict: this requestId was used before with other content, and that job is left "
@@ -23,18 +23,37 @@ def conflict_check(ready: Ready) -> Check:
 
 
 def print_verdicts(lines: Sequence[Line]) -> None:
-    """One paragraph per job: the pictures, or the reason why there are none."""
+    """One paragraph per job that is over: the pictures, or the whole reason why there are none."""
     console = stdout()
     for line in lines:
+        if line.progress.result == "open":
+            continue
         if line.progress.result == "failed" or line.job is None:
-            console.print(
-                styled(f"{line.request_id}: {line.progress.doing}", "red"), soft_wrap=True
-            )
+            console.print(styled(f"{line.request_id}: {_reason(line)}", "red"), soft_wrap=True)
             continue
         took = duration((line.job.updated_at - line.job.accepted_at).total_seconds())
         console.print(styled(f"{line.request_id}: done in {took}", "green"), soft_wrap=True)
         for uri, words in output_lines(line.job):
             console.print(styled(f"  {uri} ({words})"), soft_wrap=True)
+        for name, value in result_ids(line.job).items():
+            console.print(styled(f"  {name} {value}"), soft_wrap=True)
+
+
+def unfinished(lines: Sequence[Line], timeout_s: float | None) -> str:
+    """Which jobs are not over after `timeout_s` seconds, and how to go on."""
+    names = [line.request_id for line in lines if line.progress.result == "open"]
+    shown = " ".join(names[:3]) + (" …" if len(names) > 3 else "")
+    return (
+        f"{count(len(names), 'job')} of {len(lines)} not over after {timeout_s:g} s; "
+        f"the jobs go on without you: hautech-worker watch {shown}"
+    )
+
+
+def _reason(line: Line) -> str:
+    job = line.job
+    if job is not None and job.failure is not None and line.progress.doing != CONFLICT:
+        return f"{job.failure.code}: {job.failure.message}"  # a line of the table has a part of it
+    return line.progress.doing
 
 
 def verdict_json(line: Line) -> dict[str, Any]:
@@ -45,9 +64,17 @@ def verdict_json(line: Line) -> dict[str, Any]:
     if not is_ours:
         code, _, message = CONFLICT.partition(": ")
         error = {"code": code, "message": message, "stage": "accept", "retryable": False}
+    refusal = line.refusal
+    if refusal:
+        error = {
+            "code": refusal.code,
+            "message": refusal.message,
+            "stage": refusal.stage,
+            "retryable": False,
+        }
     return {
         "requestId": line.request_id,
-        "status": line.progress.result,
+        "status": "refused" if refusal else line.progress.result,
         "outputs": data.get("outputs") or [],
         "result": data.get("result") or {},
         "error": error,

@@ -8,8 +8,10 @@ import typer
 
 from worker.runtime.commands.following import Following
 from worker.runtime.commands.live import Show
-from worker.runtime.commands.output import FAILED, stdout
+from worker.runtime.commands.output import FAILED, fail, stdout
+from worker.runtime.commands.refusals import Refusals
 from worker.runtime.commands.services import services_for
+from worker.runtime.commands.verdicts import print_verdicts, unfinished
 
 app = typer.Typer(add_completion=False)
 
@@ -33,21 +35,34 @@ def watch(
     interval: Annotated[
         float, typer.Option(help="Seconds between two looks at the store.", min=0.2, max=3600)
     ] = 1.0,
+    timeout: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Stop following after so long.", min=0.2),
+    ] = None,
 ) -> None:
     """Follow jobs live: a bar for each, what it does now, and how it ended.
 
-    Ends when all named jobs are over: with 0 if all of them succeeded, with 1 otherwise.
+    Ends when all named jobs are over: with 0 if all of them succeeded, with 1 otherwise. A request
+    that was refused before it became a job is over, too (WORKER_DEAD_LETTER_QUEUE_URL must be set).
     """
     services = services_for(ctx, "WORKER_JOB_TABLE")
-    following = Following(services.store, tuple(request_ids or ()))
+    ids = tuple(request_ids or ())
+    following = Following(services.store, ids, refusals=Refusals(services) if ids else None)
     show = Show(console=stdout(), clock=services.clock, interval_s=interval)
     if once:
         show.once(following)
         return
+    is_over, is_interrupted = False, False
     try:
-        show.until_over(following)
+        is_over = show.until_over(following, timeout)
     except KeyboardInterrupt:
-        raise typer.Exit(INTERRUPTED if request_ids else 0) from None
+        is_interrupted = True
     lines = following.lines(now=services.clock.now())
+    if show.console.is_terminal:
+        print_verdicts(lines)  # the table has no room for a whole reason or URI
+    if is_interrupted or not ids:
+        raise typer.Exit(INTERRUPTED if ids else 0)
+    if not is_over:
+        raise fail(unfinished(lines, timeout))
     if any(line.progress.result == "failed" for line in lines):
         raise typer.Exit(FAILED)
