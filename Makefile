@@ -10,7 +10,7 @@ EMULATOR := .venv-emulator
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo test lint format bench docs lock clean
+.PHONY: help setup demo sandbox test lint format bench docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,8 +36,14 @@ endef
 
 setup: $(VENV)/.ready $(EMULATOR)/.ready ## virtual environments for everything below
 
+# Text from the command line, for the shell as it is; in lower case, too.
+given = $(if $(or $($(1)),$($(2))),--$(3) '$(subst ','\'',$(or $($(1)),$($(2))))')
+
 demo: setup ## photos through the whole service, on this machine: make demo [GARMENT=a.png POSE=b.png]
-	@$(BIN)/hautech-worker demo $(if $(GARMENT),--garment "$(GARMENT)") $(if $(POSE),--pose "$(POSE)") $(if $(OUT),--out "$(OUT)")
+	@$(BIN)/python -m sandbox.demo $(call given,GARMENT,garment,garment) $(call given,POSE,pose,pose) $(call given,OUT,out,out)
+
+sandbox: setup ## the service on this machine until Ctrl-C, to play with: submit, watch, job, doctor
+	@$(BIN)/python -m sandbox
 
 test: setup ## all tests but the ones that spend credits
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
@@ -65,4 +71,6 @@ lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) $(UPGRADE) --group emulator -o requirements/emulator.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(EMULATOR) build dist demo-output .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) $(EMULATOR) build dist demo-output .demo-output.unfinished-* .sandbox \
+		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

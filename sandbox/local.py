@@ -106,7 +106,7 @@ class LocalStack:
         self.close()
 
     def close(self) -> None:
-        """Stops everything: workers first, cleanly, then what they work with. May be repeated."""
+        """Stops everything: workers first, in a hurry, then what they work with. May be repeated."""
         self._open.close()
 
     # -- workers -----------------------------------------------------------------------------
@@ -248,7 +248,8 @@ class LocalStack:
             self.add_worker()
 
     def _stop_workers(self) -> None:
-        _at_once([worker.stop for worker in self.workers])
+        # Their queues end with them, so there is no message that a long poll could hide.
+        _at_once([worker.stop_in_a_hurry for worker in self.workers])
 
 
 def _at_once(calls: Sequence[Callable[[], object]]) -> None:

@@ -60,6 +60,13 @@ def _header(report: DemoReport) -> Markup:
             "nothing is paid twice, and waiting costs nothing.",
             class_="promise",
         ),
+        element(
+            "p",
+            element("strong", "All on this machine: "),
+            "Hautech was a stand-in that drew these pictures and made up the prices, AWS an "
+            "emulator; nothing was paid.",
+            class_="stand-in",
+        ),
         element("ol", *stops, class_="way", aria_label="The way of a request"),
         _figures(report.figures),
     )
@@ -179,7 +186,7 @@ def _facts(job: JobReport) -> Markup:
     ids += [(name, str(value)) for name, value in job.results.items()]
     pairs = [element("div", element("dt", name), element("dd", value)) for name, value in facts]
     pairs += [
-        element("div", element("dt", name), element("dd", element("code", value)))
+        element("div", element("dt", name), element("dd", element("code", value)), class_="id")
         for name, value in ids
     ]
     return element("dl", *pairs, class_="facts")
@@ -222,9 +229,8 @@ def _footer(report: DemoReport) -> Markup:
         "footer",
         element(
             "p",
-            "AWS was an emulator and Hautech a stand-in. The pictures show which input became which "
-            "output; what Hautech’s models draw looks far better. Prices are made up, nothing was "
-            "paid.",
+            "The pictures show which input became which output; what Hautech’s models draw looks "
+            "far better.",
         ),
         element("p", photos, element("code", "make demo GARMENT=a.png POSE=b.png"), "."),
         element("p", f"Made on {started}.", class_="made"),

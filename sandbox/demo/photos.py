@@ -51,14 +51,25 @@ def choose_photos(garment: Path | None, pose: Path | None, folder: Path) -> Phot
         PhotoError: one of them cannot be used; nothing has been written then.
         OSError: the folder cannot be written.
     """
-    own_garment = check_photo(garment, "--garment") if garment else None
-    own_pose = check_photo(pose, "--pose") if pose else None
+    own_garment = check_photo(at_home(garment), "--garment (GARMENT=)") if garment else None
+    own_pose = check_photo(at_home(pose), "--pose (POSE=)") if pose else None
     return Photos(
         own_garment or _sample(draw_garment(), folder / "garment.png"),
         own_pose or _sample(draw_pose(), folder / "pose.png"),
         garment_is_drawn=own_garment is None,
         pose_is_drawn=own_pose is None,
     )
+
+
+def at_home(path: Path) -> Path:
+    """With the home folder for a leading `~`, which no shell expands in `make demo GARMENT=~/a.png`.
+
+    As it is where the home folder is not known.
+    """
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
 
 
 def _sample(drawing: Image.Image, path: Path) -> Photo:

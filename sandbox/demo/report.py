@@ -132,13 +132,13 @@ class DemoReport:
             (str(len(self.jobs)), "job" if len(self.jobs) == 1 else "jobs"),
             (str(self.succeeded), "succeeded"),
             (str(pipelines), "pipeline" if pipelines == 1 else "pipelines"),
-            (plain_decimal(spent), "credits"),
+            (plain_decimal(spent), "made-up credits"),
             (f"{self.duration_s:.1f}", "s"),
         )
 
     @property
     def summary(self) -> str:
-        """One line, such as `4 jobs, 4 succeeded, 6 pipelines, 0.31 credits, 9.8 s`."""
+        """One line, such as `4 jobs, 4 succeeded, 6 pipelines, 0.31 made-up credits, 9.8 s`."""
         return ", ".join(f"{number} {word}" for number, word in self.figures)
 
 

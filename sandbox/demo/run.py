@@ -9,6 +9,7 @@ from typing import Any
 
 from sandbox.demo.collecting import copy_photos, job_report
 from sandbox.demo.contact_sheet import contact_sheet
+from sandbox.demo.output_folder import SHEET
 from sandbox.demo.photos import Photos
 from sandbox.demo.progress import progress
 from sandbox.demo.report import DemoReport, Picture
@@ -20,8 +21,8 @@ from worker.jobs.job import Job
 DEADLINE_S = 180.0
 """For all jobs: they take about 12 s, but the machine may be busy."""
 
+STOPPING = "stopping: the worker puts down what it does, then AWS and Hautech end"
 _LOOK_EVERY_S = 0.1
-SHEET = "index.html"
 
 
 def run_demo(photos: Photos, folder: Path, show: Show) -> DemoReport:
@@ -37,9 +38,9 @@ def run_demo(photos: Photos, folder: Path, show: Show) -> DemoReport:
         try:
             report = _use(stack, photos, inputs, folder, show)
         except BaseException:  # also a signal: stopping takes a few seconds, so say it
-            show.step("stopping everything", after_trouble=True)
+            show.step(STOPPING, after_trouble=True)
             raise
-        show.step("stopping everything")
+        show.step(STOPPING)
     (folder / SHEET).write_text(contact_sheet(report), encoding="utf-8", errors="replace")
     return report
 

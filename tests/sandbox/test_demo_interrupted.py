@@ -34,6 +34,10 @@ def has_started_a_process(demo: DemoProcess) -> bool:
 def test_an_interrupted_demo_cleans_up_before_it_ends(
     tmp_path: Path, with_signal: signal.Signals, moment
 ) -> None:
+    before = tmp_path / "demo-output" / "index.html"
+    before.parent.mkdir()
+    before.write_text("the page of last time")
+
     with DemoProcess(tmp_path) as demo:
         demo.until(lambda: moment(demo), moment.__name__)
         demo.process.send_signal(with_signal)
@@ -43,6 +47,20 @@ def test_an_interrupted_demo_cleans_up_before_it_ends(
 
     assert demo.errors == "stopped; everything that was started is gone again\n"
     assert list(demo.temporary.iterdir()) == []
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [before]
+    assert before.read_text() == "the page of last time"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_ctrl_c_in_the_first_moment_is_one_line_and_no_stack_trace(tmp_path: Path) -> None:
+    with DemoProcess(tmp_path) as demo:
+        demo.until(lambda: "Ctrl-C" in demo.output, "its first line")
+        demo.process.send_signal(signal.SIGINT)
+
+        assert demo.wait() == 128 + signal.SIGINT
+
+    assert demo.errors.startswith("stopped")
+    assert demo.errors.count("\n") == 1
 
 
 def test_a_killed_demo_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -69,7 +87,7 @@ def test_a_bad_photo_is_one_clear_error_and_nothing_is_started(
         assert demo.wait() == 2
 
     assert demo.errors.count("\n") == 1
-    assert demo.errors.startswith(f"error: --pose {photo}: ")
+    assert demo.errors.startswith(f"error: --pose (POSE=) {photo}: ")
     assert demo.seen == {}
     assert not (tmp_path / "demo-output").exists()
 
@@ -80,5 +98,5 @@ def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> N
     with DemoProcess(tmp_path, ("--out", "occupied")) as demo:
         assert demo.wait() == 2
 
-    assert demo.errors.startswith("error: --out occupied: cannot write ")
+    assert demo.errors.startswith("error: --out occupied (OUT=): cannot write ")
     assert demo.seen == {}

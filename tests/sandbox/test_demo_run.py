@@ -42,7 +42,7 @@ def test_it_succeeds_and_says_so_in_one_line(demo: DemoProcess) -> None:
     assert demo.process.returncode == 0, demo.output + demo.errors
     assert demo.errors == ""
     assert re.fullmatch(
-        r"4 jobs, 4 succeeded, 6 pipelines, 0\.\d+ credits, \d+\.\d s; open demo-output/index.html",
+        r"4 jobs, 4 succeeded, 6 pipelines, 0\.\d+ made-up credits, \d+\.\d s; open demo-output/index.html",
         demo.output.splitlines()[-1],
     )
 

@@ -24,7 +24,7 @@ from worker.errors import (
     ThrottledError,
     UnavailableError,
 )
-from worker.jobs.job import JobState
+from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import RetryLater
 
 CUSTOM = "11111111-2222-4333-8444-555555555555"
@@ -329,6 +329,91 @@ def test_a_paid_pipeline_is_in_the_record_before_anything_slow_follows() -> None
     while not service.deaths:
         service.step()
     assert service.job.step("prepare-pose").pipeline is not None
+
+
+def nested(depth: int) -> Any:
+    value: Any = "end"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [{"text": "half \ud800"}, {"deep": nested(150)}, {"\ud800": 1}, {"fffe": "\ufffe\uffff\x00"}],
+    ids=["surrogate", "deep", "surrogate key", "noncharacters"],
+)
+def test_whatever_stands_in_an_output_the_job_ends_with_an_event(poison: Any) -> None:
+    service = Service()
+    service.world.hautech.output_of = lambda _given, output: {**output, **poison}
+    service.send(body(CUSTOM, input={"imageId": "s3://catalog/raw/jacket.png"}))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.event.data.outputs) == 1
+
+
+def test_a_pipeline_that_can_never_be_read_ends_with_an_event() -> None:
+    service = Service()
+    failing(service.world.hautech, "look", iter([RecursionError("too deep")] * 10_000))
+    service.send(body())
+    service.run()
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "attempts.exhausted"
+
+
+def test_a_failure_with_absurd_words_still_ends_with_an_event() -> None:
+    service = Service()
+    service.world.hautech.failures[CUSTOM] = ("C\ud800" * 100_000, "why \ud800" * 100_000)
+    service.send(body(CUSTOM, input={"imageId": "s3://catalog/raw/jacket.png"}))
+    service.run()
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "pipeline.failed"
+
+
+def test_a_record_that_cannot_be_written_ends_with_an_event_all_the_same() -> None:
+    service = Service()
+    works = service.world.store.save
+
+    def save(job: Job, *, lease: Lease | None) -> Job:
+        if any(image.image_id for image in job.images):
+            raise UnicodeEncodeError("utf-8", "\ud800", 0, 1, "surrogates not allowed")
+        return works(job, lease=lease)
+
+    service.world.store.save = save  # type: ignore[method-assign]  # -- the fault to test
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.FAILED
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "attempts.exhausted"
+    assert service.world.hautech.runs == []
+
+
+def test_a_dead_letter_is_ascii_whatever_the_request_says() -> None:
+    service = Service()
+    service.send(
+        body(input={**FULL_NAOMI_INPUT, "prompt": "é \ufffe", "imageId": "s3://catalog/no"})
+    )
+    service.run()
+    (letter,) = service.world.dead_letters.bodies()
+    assert letter.isascii()
+
+
+def test_the_list_is_looked_at_right_before_a_second_call() -> None:
+    service = Service()
+    service.world.hautech.list_lag_s = 8
+    losing_answers(service, 1)
+    service.send(body())
+    service.run()
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_the_record_says_why_a_job_rests_and_says_it_once() -> None:
+    service = Service()
+    failing(service.world.hautech, "upload", iter([CredentialsRefusedError("401: no")] * 5))
+    service.send(body())
+    service.run()
+    told = [entry.because for entry in service.job.history if "resting" in entry.because]
+    assert told == ["upload: resting: 401: no"]
 
 
 def calls_until(name: str) -> int:

@@ -131,13 +131,19 @@ IN_PARTICULAR: dict[str, dict[type[theirs.HautechError], type[ours.WorkerError]]
             ours.AnswerUnknownError,
         ),
     },
-    "look": dict.fromkeys(
-        (theirs.NotFoundError, theirs.WorkflowNotFoundError), ours.PipelineLostError
-    ),
-    "read": dict.fromkeys(
-        (theirs.NotFoundError, theirs.WorkflowNotFoundError), ours.PipelineLostError
-    ),
+    "look": {
+        theirs.BadRequestError: ours.UnavailableError,
+        theirs.NotFoundError: ours.PipelineLostError,
+        theirs.WorkflowNotFoundError: ours.PipelineLostError,
+    },
+    "read": {
+        theirs.BadRequestError: ours.UnavailableError,
+        theirs.NotFoundError: ours.PipelineLostError,
+        theirs.WorkflowNotFoundError: ours.PipelineLostError,
+    },
+    "list": {theirs.BadRequestError: ours.UnavailableError},
     "download": {
+        theirs.BadRequestError: ours.UnavailableError,
         theirs.ForbiddenUrlError: ours.OutputUnusableError,
         theirs.CutBodyError: ours.OutputDamagedError,
         theirs.TooLargeError: ours.OutputUnusableError,

@@ -117,6 +117,15 @@ def translate_run_error(error: theirs.HautechError, workflow_id: str) -> WorkerE
             return AnswerUnknownError(said_by(error))
 
 
+def translate_read_error(error: theirs.HautechError) -> WorkerError:
+    """As `translate_error`, for reading what is ours: nothing of the request is in such a call, so
+    a refusal of it (a proxy's 400, say) says nothing about the request either.
+    """
+    if isinstance(error, theirs.BadRequestError):
+        return UnavailableError(said_by(error))
+    return translate_error(error)
+
+
 def translate_upload_error(error: theirs.HautechError) -> WorkerError:
     """As `translate_error`, for an upload: a stale upload link is no matter of credentials."""
     return _stale_link(error) or translate_error(error)
@@ -132,11 +141,13 @@ def translate_download_error(error: theirs.HautechError) -> WorkerError:
         case theirs.InvalidAnswerError() if error.status == 200 and _is_link(error):
             return OutputUnusableError(said_by(error))
         case _:
-            return _stale_link(error) or translate_error(error)
+            return _stale_link(error) or translate_read_error(error)
 
 
 def _stale_link(error: theirs.HautechError) -> WorkerError | None:
-    is_refusal = isinstance(error, (theirs.AuthenticationError, theirs.PermissionDeniedError))
+    # Object stores answer an expired link with 400, too.
+    refusals = (theirs.AuthenticationError, theirs.PermissionDeniedError, theirs.BadRequestError)
+    is_refusal = isinstance(error, refusals)
     if is_refusal and _is_link(error):
         return UnavailableError(f"{said_by(error)} (a fresh link was refused as well)")
     return None

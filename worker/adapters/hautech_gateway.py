@@ -20,7 +20,7 @@ from worker.adapters.hautech_access import AccessJudge
 from worker.adapters.hautech_errors import (
     said_by,
     translate_download_error,
-    translate_error,
+    translate_read_error,
     translate_run_error,
     translate_upload_error,
 )
@@ -115,7 +115,7 @@ class HautechGateway:
         except NotFoundError as error:
             raise _lost(pipeline_id, error) from error
         except HautechError as error:
-            raise translate_error(error) from error
+            raise translate_read_error(error) from error
         if found.pipeline is not None and found.phase.has_ended:
             return self._report(found.pipeline, found.status)
         return PipelineReport(pipeline_id=pipeline_id, status=self._status(found.status))
@@ -127,7 +127,7 @@ class HautechGateway:
         except NotFoundError as error:
             raise _lost(pipeline_id, error) from error
         except HautechError as error:
-            raise translate_error(error) from error
+            raise translate_read_error(error) from error
         return self._report(found, found.status)
 
     def runs_since(self, since: datetime) -> Iterator[RunSummary]:
@@ -144,7 +144,7 @@ class HautechGateway:
                     metadata=dict(preview.metadata),
                 )
         except HautechError as error:
-            raise translate_error(error) from error
+            raise translate_read_error(error) from error
 
     def download(self, picture: ImageRef, sink: BinaryIO) -> DownloadedPicture:
         """See `ImageGeneration.download`. Ids are preferred: only they give a fresh link."""

@@ -67,7 +67,8 @@ def announce(world: World, held: HeldJob) -> None:
     world.topic.publish(event.dumps(), message_attributes(event))
     if job.failure is not None:
         reason = _reason(event, job.failure)
-        world.queue.send_dead_letter(json.dumps(job.request, ensure_ascii=False), reason)
+        # In ASCII: SQS refuses some characters that JSON may hold, and escapes them all the same.
+        world.queue.send_dead_letter(json.dumps(job.request), reason)
     held.job = finish(job, at=world.now())
     held.release()
     log.info(

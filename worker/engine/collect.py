@@ -15,6 +15,7 @@ from worker.hautech.outputs import ImageRef, find_images
 from worker.jobs.images import ImageHeader, NotAnImageError, read_head
 from worker.jobs.job import Job
 from worker.jobs.keys import output_key
+from worker.jobs.outputs import whole_text
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
 from worker.ports import DownloadedPicture
 
@@ -64,7 +65,7 @@ def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
         pipeline_id = last.pipeline.pipeline_id if last.pipeline else "?"
         raise NoOutputError(
             f"pipeline {pipeline_id} (step {last.name}) completed without an image: "
-            f"its output is {str(last.output)[:200]}"
+            f"its output is {whole_text(str(last.output), 200)}"
         )
     if last.pipeline and not all(picture.image_id for picture in pictures):
         # The record keeps links without what opens them, so they are asked for again.

@@ -23,6 +23,7 @@ from worker.engine.rules import EngineRules
 from worker.engine.trouble import Carrier, Delivery
 from worker.engine.world import HeldJob, World
 from worker.errors import (
+    AttemptsExhaustedError,
     PermanentError,
     PollMessageError,
     RecordTooLargeError,
@@ -32,7 +33,7 @@ from worker.errors import (
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
-from worker.jobs.transitions import await_pipelines, note_failure, without_outputs
+from worker.jobs.transitions import await_pipelines, note_failure, note_rest, without_outputs
 from worker.ports import (
     Clock,
     ImageGeneration,
@@ -311,17 +312,33 @@ class Engine:
                 held.job = note_failure(
                     held.job, because=f"{stage}: {trouble.text_of(error)}", at=self._world.now()
                 )
+            if decision is Decision.HOLD:
+                because = f"{stage}: resting: {trouble.text_of(error)}"
+                held.job = note_rest(held.job, because=because, at=self._world.now())
             if is_open and trouble.is_exhausted(self._world, held.job, stage, delivery, decision):
                 return self._fail(held, trouble.exhausted_error(held.job, error), stage, delivery)
             held.release()
             return trouble.retry(self._world, error, delivery, failures=max(1, held.job.failures))
         except Exception as second:  # noqa: BLE001 -- the record cannot be written: the message stays
+            if trouble.is_poison(second, delivery):
+                return self._fail_plainly(held, second, stage, delivery)
             log.warning(
                 f"while dealing with: {trouble.text_of(error)}",
                 action="recovery_failed",
                 stage=stage,
             )
             return trouble.retry(self._world, second, delivery, failures=1)
+
+    def _fail_plainly(
+        self, held: HeldJob, error: Exception, stage: Stage, delivery: Delivery
+    ) -> Outcome:
+        """Give up a job whose record cannot be written as it is: from what was saved last."""
+        saved = self._world.store.load(held.job.request_id)
+        if saved is None or saved.lease is None or saved.lease != held.job.lease:
+            return trouble.retry(self._world, error, delivery, failures=1)
+        plain = AttemptsExhaustedError(f"the record cannot be written: {type(error).__name__}")
+        held.job = without_outputs(saved)
+        return self._fail(held, plain, stage, delivery)
 
     def _fail(
         self, held: HeldJob, error: PermanentError, stage: Stage, delivery: Delivery

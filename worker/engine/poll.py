@@ -18,12 +18,11 @@ from worker.errors import (
     PipelineTimeoutError,
     PipelineUnfundedError,
     UnavailableError,
-    WorkerError,
 )
 from worker.hautech.answers import mentions_funds
 from worker.hautech.outputs import find_images, read_pose_id, read_prepared_image_id
 from worker.jobs.job import Job, PipelineRun, Step
-from worker.jobs.outputs import without_secrets
+from worker.jobs.outputs import whole_text, without_secrets
 from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
 from worker.jobs.plan import sent_ids
 from worker.jobs.transitions import complete, give_up
@@ -104,9 +103,9 @@ def look_at_siblings(world: World, held: HeldJob) -> None:
     for step in held.job.running_steps():
         try:
             record_ends(world, held, {step.name: world.hautech.look(_run(step).pipeline_id)})
-        except WorkerError as error:
+        except Exception as error:  # noqa: BLE001 -- nothing may keep a failing job from its event
             log.info(
-                f"step {step.name}: {error.message}",
+                f"step {step.name}: {error}",
                 action="sibling_looked_at",
                 pipeline_id=_run(step).pipeline_id,
             )
@@ -143,7 +142,7 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
         if found is None:
             raise NoOutputError(
                 f"pipeline {report.pipeline_id} (step {step.name}) completed without a {field}: "
-                f"its output is {str(output)[:200]}"
+                f"its output is {str(without_secrets(output))[:200]}"
             )
         output = {field: found}
     output = _small_enough(output, report.pipeline_id, sent_ids(held.job))
@@ -182,8 +181,8 @@ def _small_enough(output: Any, pipeline_id: str, sent: frozenset[str]) -> Any:
 
 
 def _failed(step: Step, report: PipelineReport) -> PipelineError:
-    code = report.error_code or "no error code"
-    why = report.error_message or "no error message"
+    code = whole_text(report.error_code or "no error code", 100)
+    why = whole_text(report.error_message or "no error message", 1_000)
     unfunded = mentions_funds(code, why)
     kind: type[PipelineError] = PipelineUnfundedError if unfunded else PipelineFailedError
     return kind(

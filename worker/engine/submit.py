@@ -84,9 +84,6 @@ def find_out(world: World, held: HeldJob, name: str) -> float | None:
         since_s = (world.now() - submission.looks[-1]).total_seconds()
         if since_s < world.rules.settle_s:
             return world.rules.settle_s - since_s
-    if len(submission.looks) >= _LOOKS:
-        _pay_again(world, held, name, submission)
-        return None
     found = _find(world, held.job, held.job.step(name))
     if found is not None:
         held.job = adopt(
@@ -98,6 +95,9 @@ def find_out(world: World, held: HeldJob, name: str) -> float | None:
             step=name,
             pipeline_id=found.pipeline_id,
         )
+        return None
+    if len(submission.looks) >= _LOOKS:
+        _pay_again(world, held, name, submission)
         return None
     look = f"look {len(submission.looks) + 1} of {_LOOKS}"
     because = f"{look}: no pipeline carries key {submission.key}"

@@ -28,6 +28,8 @@ log = structlog.get_logger(__name__)
 _POLL_RESTS = 3
 """Poll messages rest four times the least: 120 s a time makes 1,000 deliveries last 33 hours."""
 
+_POISON_DELIVERIES = 5
+
 _ADVICE_MAX_S = 900.0
 """The longest that anybody's advice makes a message wait."""
 
@@ -82,6 +84,12 @@ def is_exhausted(
         age_s = (world.now() - job.accepted_at).total_seconds()
         return age_s > rules.paid_patience_s
     return job.failures >= rules.max_attempts
+
+
+def is_poison(error: Exception, delivery: Delivery) -> bool:
+    """Whether writing the record fails for what is in it, again and again, not for the store."""
+    is_unforeseen = classify(error).decision is Decision.RETRY_LOUDLY
+    return is_unforeseen and delivery.count >= _POISON_DELIVERIES
 
 
 def exhausted_error(job: Job, error: Exception) -> PermanentError:

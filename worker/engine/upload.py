@@ -15,7 +15,7 @@ from dataclasses import replace
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.rules import EngineRules
 from worker.engine.world import World
-from worker.errors import ImageMissingError, ImageTooLargeError, ImageUnreadableError
+from worker.errors import ImageTooLargeError, ImageUnreadableError, UnavailableError
 from worker.jobs.images import INPUT_TYPES, ImageHeader, NotAnImageError, read_head
 from worker.jobs.job import Job
 from worker.jobs.transitions import record_upload
@@ -90,7 +90,7 @@ def _reopen(objects: ObjectStore, place: S3Uri, etag: str, uri: str) -> Callable
         again = objects.open(place)
         if again.etag != etag:
             again.body.close()
-            raise ImageMissingError(f"{uri}: was replaced while it was being uploaded (send again)")
+            raise UnavailableError(f"{uri}: was replaced while it was being uploaded")
         return again.body
 
     return open_again

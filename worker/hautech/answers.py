@@ -193,7 +193,9 @@ def json_of(answer: Answer, *, method: str, target: str, **loads_options: Any) -
         InvalidAnswerError: The body is not JSON; the message says what it looks like.
     """
     try:
-        return json.loads(answer.body, **loads_options)
+        document = json.loads(answer.body, **loads_options)
+        # JSON can spell half a character, which no store and no queue takes.
+        return _whole(document) if b"\\ud" in answer.body.lower() else document
     except (ValueError, RecursionError):
         looks_like = redact(read_error_body(answer.body).message)[:80]
         raise InvalidAnswerError(
@@ -203,3 +205,14 @@ def json_of(answer: Answer, *, method: str, target: str, **loads_options: Any) -
             status=answer.status,
             request_id=request_id_of(answer.headers),
         ) from None
+
+
+def _whole(value: Any) -> Any:
+    """A JSON value whose lone surrogates are replaced."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+    if isinstance(value, list):
+        return [_whole(member) for member in value]
+    if isinstance(value, dict):
+        return {_whole(key): _whole(member) for key, member in value.items()}
+    return value

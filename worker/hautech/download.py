@@ -184,6 +184,11 @@ class _Transfer:
         while len(head) < HEAD_BYTES and (piece := self._next()):
             head += piece
         kind = sniff_image(head)
+        if kind is None and len(head) < HEAD_BYTES:
+            raise self._cut(f"it ends after {len(head)} bytes")
+        if kind is None and head.lstrip()[:1] in {b"<", b"{", b"["}:
+            # An error page or document under status 200 says nothing about the picture.
+            raise self._cut(f"a page instead of a picture: {_looks_like(head)}")
         if kind is None:
             raise self._invalid(f"not an image: {_looks_like(head)}")
         digest = hashlib.sha256()
@@ -231,7 +236,10 @@ class _Transfer:
                 f"{self._size_bytes} bytes of {kind.content_type} came without a length, "
                 "and they do not end as such a file ends"
             )
-        raise CutBodyError(f"the picture is cut: {found}", method="GET", target=self._host)
+        raise self._cut(found)
+
+    def _cut(self, found: str) -> CutBodyError:
+        return CutBodyError(f"the picture is cut: {found}", method="GET", target=self._host)
 
     def _invalid(self, detail: str) -> InvalidAnswerError:
         return InvalidAnswerError(

@@ -79,7 +79,8 @@ def credits_of(value: Any) -> Decimal | None:
         amount = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() else None
+    # "1E+3000000" is a number, too, and three million characters when it is written out.
+    return amount if amount.is_finite() and abs(amount.adjusted()) < 20 else None
 
 
 def object_or_empty(document: Mapping[str, Any], name: str) -> Mapping[str, Any]:

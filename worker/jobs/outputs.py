@@ -5,19 +5,35 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+MAX_DEPTH = 32
+"""Deeper parts are left out: nobody reads them, and no recursion of ours may end in a crash."""
 
-def without_secrets(value: Any) -> Any:
-    """A JSON value whose links have lost their user info, query and fragment, at any depth.
+
+def without_secrets(value: Any, depth: int = 0) -> Any:
+    """A JSON value whose links have lost their user info, query and fragment.
 
     A signed link is a key to the picture for whoever holds it: it is never stored or published.
+    Parts nested deeper than 32 are left out, and half characters are replaced, so that the value
+    can be stored and sent whatever the other side answered.
     """
+    if depth > MAX_DEPTH:
+        return "(nested too deeply)"
     if isinstance(value, str):
-        return _bare_link(value)
+        return _bare_link(whole_text(value))
     if isinstance(value, list):
-        return [without_secrets(member) for member in value]
+        return [without_secrets(member, depth + 1) for member in value]
     if isinstance(value, dict):
-        return {key: without_secrets(member) for key, member in value.items()}
+        return {
+            whole_text(str(key)): without_secrets(member, depth + 1)
+            for key, member in value.items()
+        }
     return value
+
+
+def whole_text(text: str, limit: int | None = None) -> str:
+    """A text that can be stored: lone surrogates replaced, at most `limit` characters."""
+    cut = text if limit is None else text[:limit]
+    return cut.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
 
 
 def _bare_link(text: str) -> str:

@@ -269,6 +269,13 @@ def without_outputs(job: Job) -> Job:
     return replace(job, steps=tuple(replace(step, output=None) for step in job.steps))
 
 
+def note_rest(job: Job, *, because: str, at: datetime) -> Job:
+    """The job rests because somebody else is in trouble: told once, not counted."""
+    if job.history and job.history[-1].because == because[:BECAUSE_LIMIT]:
+        return job
+    return _told(job, "job", job.state, job.state, because, at)
+
+
 def note_failure(job: Job, *, because: str, at: datetime) -> Job:
     """An attempt failed: counted, told, the state unchanged."""
     job = replace(job, failures=job.failures + 1)

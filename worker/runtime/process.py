@@ -1,6 +1,6 @@
 """`hautech-worker run`: one container process, from its settings to its exit code.
 
-Signals: the first SIGTERM or SIGINT begins a clean stop that takes 25 s at most. A second one
+Signals: the first SIGTERM, SIGINT or SIGHUP begins a clean stop that takes 25 s at most. A second one
 lets no further piece of work begin and waits for no long poll; it never ends a paid call that is
 under way.
 """
@@ -8,8 +8,8 @@ under way.
 from __future__ import annotations
 
 import contextlib
-import queue
 import signal
+import socket
 import threading
 from collections.abc import Iterator
 from types import FrameType
@@ -31,7 +31,7 @@ _log = structlog.get_logger(__name__)
 DELETE_LINGER_S: Final = 1.0
 """How long a delete waits for company, so that ten share a request also at 10 jobs per second."""
 
-_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FINISHED: Final = "finished"
 
 
@@ -50,7 +50,7 @@ def run_worker(settings: Settings) -> int:
     container = build_container(application)
     with _signals() as arrived, _health(settings, container):
         container.start()
-        name = arrived.get()
+        name = arrived.next_name()
         _log.info(f"{name} came", action="signal_received", signal=name)
         container.begin_stop()
         _finish(container, arrived)
@@ -92,37 +92,70 @@ def _health(settings: Settings, container: Container) -> Iterator[None]:
         server.close()
 
 
-def _finish(container: Container, arrived: queue.SimpleQueue[str]) -> None:
+def _finish(container: Container, arrived: _Arrivals) -> None:
     """Finishes the stop in a thread of its own, so that this one can hear of further signals."""
 
     def finish() -> None:
         try:
             container.finish_stop()
         finally:
-            arrived.put(_FINISHED)
+            arrived.close()
 
-    threading.Thread(target=finish, name="stop", daemon=True).start()
-    while (name := arrived.get()) != _FINISHED:
+    thread = threading.Thread(target=finish, name="finish-stop")
+    thread.start()
+    while (name := arrived.next_name()) is not None:
         _log.info(f"{name} came again: hurrying", action="signal_repeated", signal=name)
         container.hurry()
+    thread.join()
+
+
+class _Arrivals:
+    """The names of the signals that come, one after the other.
+
+        signal ─► CPython writes its number into a socket ─► next_name() reads it
+
+    Nothing of ours runs inside a signal handler, so nothing can be entered twice: a handler that
+    put names into a queue hung the process when two signals came at once.
+    """
+
+    def __init__(self) -> None:
+        self._reader, self._writer = socket.socketpair()
+        # Source: Python library reference, signal.set_wakeup_fd: it must not block.
+        self._writer.settimeout(0)
+
+    def fileno(self) -> int:
+        """Where CPython writes the number of each signal."""
+        return self._writer.fileno()
+
+    def next_name(self) -> str | None:
+        """Waits for the next signal; None after `close`."""
+        number = self._reader.recv(1)[0]
+        return signal.Signals(number).name if number else None
+
+    def close(self) -> None:
+        """Ends the waiting."""
+        self._writer.send(b"\0")
+
+    def release(self) -> None:
+        """Gives the sockets back."""
+        self._reader.close()
+        self._writer.close()
+
+
+def _ignore(_number: int, _frame: FrameType | None) -> None:
+    """A Python handler must be there, or the signal would end the process."""
 
 
 @contextlib.contextmanager
-def _signals() -> Iterator[queue.SimpleQueue[str]]:
-    """Catches the signals; their names arrive in the queue.
-
-    A handler runs in the main thread between any two steps of it, so it must take no lock that
-    the main thread may hold: an Event would be one. SimpleQueue.put is made for this (Source:
-    Python library reference, queue.SimpleQueue).
-    """
-    arrived: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def handle(number: int, _frame: FrameType | None) -> None:
-        arrived.put(signal.Signals(number).name)
-
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+def _signals() -> Iterator[_Arrivals]:
+    """Catches the signals; their names arrive one by one."""
+    arrived = _Arrivals()
+    before = {number: signal.signal(number, _ignore) for number in _SIGNALS}
+    wakeup_before = signal.set_wakeup_fd(arrived.fileno(), warn_on_full_buffer=False)
     try:
         yield arrived
     finally:
+        signal.set_wakeup_fd(wakeup_before)
         for number, handler in before.items():
             signal.signal(number, handler)
+        arrived.release()

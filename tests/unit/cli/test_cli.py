@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
@@ -79,6 +80,74 @@ def test_all_problems_of_the_settings_are_told_at_once(monkeypatch) -> None:
     assert [name for name in required if f"{name}: not set" not in done.stderr] == []
     assert "-> stack output JobTableName" in done.stderr
     assert "WORKER_CONCURRENCY: 'many': must be a whole number" in done.stderr
+
+
+@pytest.fixture
+def without_region(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An environment and SDK files that name no region; returns the file that could."""
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    return tmp_path / "config"
+
+
+@pytest.mark.parametrize("words", [("run",), ("jobs",), ("submit", "--image", "s3://b/a.png")])
+@pytest.mark.usefixtures("without_region")
+def test_a_missing_region_is_told_in_the_same_round_as_the_settings(words) -> None:
+    done = CliRunner().invoke(app, list(words))
+
+    assert done.exit_code == 2
+    assert "WORKER_" in done.stderr
+    assert "AWS_REGION: not set: the AWS SDK does not know the region" in done.stderr
+    assert "-> export AWS_REGION=eu-west-1, say, or name a profile that has one" in done.stderr
+
+
+@pytest.mark.parametrize("way", ["AWS_REGION", "AWS_DEFAULT_REGION", "file"])
+def test_a_region_counts_wherever_the_sdk_finds_it(way, without_region, monkeypatch) -> None:
+    if way == "file":
+        without_region.write_text("[default]\nregion = eu-west-1\n")
+    else:
+        monkeypatch.setenv(way, "eu-west-1")
+
+    done = CliRunner().invoke(app, ["jobs"])
+
+    assert "1 setting needs attention" in done.stderr
+    assert "AWS" not in done.stderr
+
+
+@pytest.mark.usefixtures("without_region")
+def test_a_profile_that_does_not_exist_is_told_with_the_settings(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "nobody")
+
+    done = CliRunner().invoke(app, ["jobs"])
+
+    assert done.exit_code == 2
+    assert "WORKER_JOB_TABLE: not set" in done.stderr
+    assert "(nobody) could not be found" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("submit", "--seed", "abc"), "'--seed': must be a whole number, such as 7"),
+        (("watch", "x", "--interval", "abc"), "'--interval': must be a number, such as 2.5"),
+        (("watch", "x", "--interval", "0"), "'--interval': must be at least 0.2"),
+        (("jobs", "--limit", "99999"), "'--limit': must be at most 10000"),
+        (("schema", "evnt"), '"evnt" must be one of request, event, poll'),
+    ],
+)
+def test_a_wrong_value_of_an_option_is_told_in_plain_words(words, said, monkeypatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+
+    done = CliRunner().invoke(app, list(words))
+
+    assert done.exit_code == 2
+    assert said in done.stderr
+    assert "Input should" not in done.stderr
+    assert "Value error" not in done.stderr
 
 
 def test_a_command_asks_only_for_the_settings_that_it_needs(monkeypatch) -> None:

@@ -1,9 +1,12 @@
 """`job ID` and `jobs`: what a person reads about a job is what its record says."""
 
+import io
 import json
 import re
 
-from tests.builders import at, body, new_job, running_job, with_uploads
+from rich.console import Console
+
+from tests.builders import at, body, message, new_job, running_job, with_uploads
 from worker.jobs import transitions
 from worker.runtime.commands.output import stdout
 from worker.runtime.commands.records import job_json
@@ -52,11 +55,45 @@ def test_the_timeline_tells_since_when_why_and_which_attempt(capsys, monkeypatch
     assert "trouble    2 failed attempts in a row" in story
 
 
-def test_nothing_but_uris_is_wider_than_80_columns(capsys, monkeypatch) -> None:
-    story = shown(running_job("naomi"), capsys, monkeypatch)
+def test_a_timeline_fits_a_terminal() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=80, force_terminal=True, color_system=None)
 
-    wide = [line for line in story.splitlines() if len(line) > 80]
+    print_job(console, running_job("naomi"), now=at(90))
+
+    wide = [line for line in text.getvalue().splitlines() if len(line) > 80]
     assert all("s3://" in line for line in wide)
+
+
+def test_piped_tables_are_neither_padded_nor_broken(invoke, service) -> None:
+    long_id = "sku-" + "x" * 100
+    service.send(body(requestId=long_id))
+    service.send(body(requestId="one"))
+    service.run()
+
+    for words in (("jobs",), ("job", long_id), ("watch", long_id, "one", "--once")):
+        lines = invoke(*words).stdout.splitlines()
+        assert any(line.startswith(long_id[:11]) for line in lines)
+        assert [line for line in lines if line != line.rstrip()] == []
+    assert long_id in invoke("jobs").stdout
+    wrong = json.dumps(message(requestId="one", output=f"s3://other/{'x' * 50}/"))
+    done = invoke("submit", "-", stdin=wrong)
+    assert f"s3://other/{'x' * 50}/" in done.stderr
+    assert [line for line in done.stderr.splitlines() if line != line.rstrip()] == []
+
+
+def test_a_job_that_makes_no_picture_says_so_and_where_its_id_is(invoke, service) -> None:
+    service.send(body("prepare-pose", requestId="pose-1"))
+    service.run()
+
+    done = invoke("job", "pose-1")
+
+    pose_id = json.loads(invoke("job", "pose-1", "--json").stdout)["result"]["poseId"]
+    assert (
+        f"output     none: prepare-pose makes no picture; poseId {pose_id} is in the result"
+        in done.stdout
+    )
+    assert "nothing yet" not in done.stdout
 
 
 def test_text_from_outside_can_neither_style_nor_steer_the_terminal(capsys, monkeypatch) -> None:

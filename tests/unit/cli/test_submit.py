@@ -8,12 +8,15 @@ from datetime import timedelta
 import pytest
 from PIL import Image
 from structlog.testing import capture_logs
+from typer.testing import CliRunner
 
-from tests.builders import FULL_NAOMI_INPUT, message
-from worker.adapters.memory import MemoryObjectStore, MemoryQueue
+from tests.builders import FULL_NAOMI_INPUT, body, message
+from tests.unit.cli.conftest import ENVIRONMENT
+from worker.adapters.memory import MemoryJobStore, MemoryObjectStore, MemoryQueue
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.s3_uri import S3Uri
-from worker.errors import UnavailableError
+from worker.errors import CredentialsRefusedError, UnavailableError
+from worker.runtime.cli import app
 from worker.runtime.commands.live import Show
 
 POSE = "s3://catalog/poses/standing.png"
@@ -73,7 +76,8 @@ def test_the_same_submit_twice_is_the_same_request_and_one_upload(invoke, servic
     assert sent(service)[0] == sent(service)[1]
     assert len(service.world.objects.puts) == 1
     assert "1 already there" in second.stderr
-    assert "The same again is the same job" in second.stderr
+    assert "The same request again is the same job" in second.stderr
+    assert "the same id with other content is refused" in second.stderr
 
 
 def test_another_seed_is_another_job(invoke, service, photo) -> None:
@@ -122,9 +126,8 @@ def test_all_problems_are_told_under_the_names_of_the_flags_and_nothing_is_sent(
         *("--output", "s3://elsewhere/x/"),
     )
 
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     told = " ".join(done.stderr.split())
-    assert max(len(line) for line in done.stderr.splitlines()) <= 80
     for words in ("--image", "--pose", "--aspect-ratio", "--prompt", "--seed", "--output"):
         assert words in told
     assert "No such file" in told
@@ -187,7 +190,7 @@ def test_one_bad_request_of_a_file_holds_back_all_and_is_named(invoke, service) 
 
     done = invoke("submit", "-", stdin="\n".join(lines))
 
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "line 2: requestId" in done.stderr
     assert sent(service) == []
 
@@ -197,7 +200,7 @@ def test_an_id_that_stands_for_two_requests_is_a_problem(invoke, service) -> Non
 
     done = invoke("submit", "-", stdin=json.dumps([message(), message(), other]))
 
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "request 3: requestId" in done.stderr
     assert "request 2" not in done.stderr
     assert sent(service) == []
@@ -225,14 +228,14 @@ def test_a_repeated_request_is_sent_once(invoke, service) -> None:
 def test_text_that_holds_no_request_is_answered_with_the_place(invoke, text, said) -> None:
     done = invoke("submit", "-", stdin=text)
 
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert f"stdin: {said}" in done.stderr or said in done.stderr
 
 
 def test_a_missing_file_is_named(invoke, tmp_path) -> None:
     done = invoke("submit", tmp_path / "none.json")
 
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "none.json: No such file" in done.stderr
 
 
@@ -270,7 +273,7 @@ def test_a_photo_that_the_worker_would_refuse_is_refused_here(
 
     done = invoke("submit", "--image", path, *FLAGS, "--json")
 
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     (problem,) = json.loads(done.stdout)["problems"]
     assert problem["field"] == "input.imageId"
     assert rule in problem["rule"]
@@ -370,7 +373,7 @@ def test_wait_ends_with_1_if_one_failed_and_tells_why_as_json(invoke, service) -
 
 @pytest.mark.usefixtures("working")
 def test_wait_is_not_fooled_by_another_job_with_the_same_id(invoke, service) -> None:
-    invoke("submit", "-", "--wait", stdin=json.dumps(message()))
+    service.send(json.dumps(message()))  # not taken yet, so nobody can know
     other = message(input={**FULL_NAOMI_INPUT, "seed": 43})
 
     done = invoke("submit", "-", "--wait", "--json", stdin=json.dumps(other))
@@ -379,6 +382,102 @@ def test_wait_is_not_fooled_by_another_job_with_the_same_id(invoke, service) -> 
     (verdict,) = json.loads(done.stdout)["requests"]
     assert verdict["error"]["code"] == "request.conflict"
     assert verdict["outputs"] == []
+
+
+def test_an_id_that_belongs_to_another_job_is_refused_before_sending(invoke, service) -> None:
+    invoke("submit", "-", stdin=json.dumps(message()))
+    service.run()
+
+    done = invoke("submit", "-", stdin=json.dumps(message(output="s3://shop/elsewhere/")))
+
+    assert done.exit_code == 2
+    assert "sku-1042-front  belongs to a job with other content already" in done.stderr
+    assert "give another requestId" in done.stderr
+    assert len(sent(service)) == 1
+    assert invoke("submit", "-", stdin=json.dumps(message())).exit_code == 0
+
+
+def test_records_that_cannot_be_read_do_not_hold_a_request_back(
+    invoke, service, monkeypatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise CredentialsRefusedError("DynamoDB GetItem on jobs: refused")
+
+    monkeypatch.setattr(MemoryJobStore, "load", refuse)
+
+    done = invoke("submit", "-", stdin=json.dumps([message(requestId=f"sku-{n}") for n in (1, 2)]))
+
+    assert done.exit_code == 0
+    assert len(sent(service)) == 2
+
+
+def test_wait_ends_when_the_request_is_refused_and_tells_why(
+    invoke, service, services, monkeypatch
+) -> None:
+    init = Show.__init__
+
+    def pause(seconds: float) -> None:
+        service.step()
+        services.clock.advance(seconds)
+
+    def with_worker(self, **more):
+        init(self, **{**more, "pause": pause})
+
+    monkeypatch.setattr(Show, "__init__", with_worker)
+    # An older dead letter with the same id is about another request.
+    old = body(requestId="sku-1", output="s3://long-ago/")
+    service.send(old)
+    service.run()
+    service.change_rules(output_buckets=frozenset({"elsewhere"}))
+
+    with capture_logs():
+        text = json.dumps(message(requestId="sku-1"))
+        done = invoke("submit", "-", "--wait", "--json", stdin=text)
+
+    assert done.exit_code == 1
+    (verdict,) = json.loads(done.stdout)["requests"]
+    assert verdict["status"] == "refused"
+    assert verdict["error"]["code"] == "request.invalid"
+    assert "elsewhere" in verdict["error"]["message"]
+    assert "sku-1  refused  request.invalid:" in done.stderr
+
+
+def test_wait_can_be_limited(invoke, services, monkeypatch) -> None:
+    init = Show.__init__
+
+    def patient(self, **more):
+        init(self, **{**more, "pause": services.clock.advance})
+
+    monkeypatch.setattr(Show, "__init__", patient)
+
+    words = ("submit", "-", "--wait", "--timeout", "30", "--json")
+    done = invoke(*words, stdin=json.dumps(message(requestId="sku-1")))
+
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["requests"][0]["status"] == "open"
+    assert "1 job of 1 not over after 30 s" in done.stderr
+    assert "hautech-worker watch sku-1" in done.stderr
+
+
+def test_a_timeout_without_wait_is_a_usage_error(invoke, service) -> None:
+    done = invoke("submit", "-", "--timeout", "30", stdin=json.dumps(message()))
+
+    assert done.exit_code == 2
+    assert "give both" in done.stderr
+    assert sent(service) == []
+
+
+def test_a_photo_that_is_not_there_is_told_together_with_the_settings(monkeypatch) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+
+    done = CliRunner().invoke(app, ["submit", "--image", "nope.png", *FLAGS])
+
+    assert done.exit_code == 2
+    assert "--image (input.imageId)" in done.stderr
+    assert "nope.png" in done.stderr
+    assert "No such file" in done.stderr
+    assert done.stderr.index("nope.png") < done.stderr.index("WORKER_INPUT_BUCKETS: not set")
 
 
 def test_wait_that_is_interrupted_leaves_the_jobs_alone(invoke, monkeypatch) -> None:

@@ -1,13 +1,14 @@
 """`watch`: progress that only grows, gentle reads, and an end when the named jobs have ended."""
 
+import dataclasses
 import io
 
 import pytest
 from rich.console import Console
 
 from tests.builders import at, body, new_job, running_job, with_uploads
-from worker.adapters.memory import MemoryJobStore
-from worker.errors import ThrottledError
+from worker.adapters.memory import MemoryJobStore, MemoryQueue
+from worker.errors import CredentialsRefusedError, ThrottledError
 from worker.runtime.commands.following import Following
 from worker.runtime.commands.live import Show
 from worker.runtime.commands.progress import progress_of
@@ -163,6 +164,105 @@ def test_the_exit_code_says_whether_all_succeeded(invoke, service) -> None:
 
     assert invoke("watch", "good").exit_code == 0
     assert invoke("watch", "good", "bad").exit_code == 1
+
+
+@pytest.fixture
+def passing(services, monkeypatch):
+    """While a command waits, only time passes."""
+    init = Show.__init__
+
+    def patient(self, **more):
+        init(self, **{**more, "pause": services.clock.advance})
+
+    monkeypatch.setattr(Show, "__init__", patient)
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_request_that_never_became_a_job_ends_with_the_reason(invoke, service) -> None:
+    service.send(body(requestId="sku-1", output="s3://nobody/x/"))
+    service.run()
+
+    done = invoke("watch", "sku-1")
+
+    assert done.exit_code == 1
+    assert "sku-1  refused  request.invalid: output" in done.stdout
+    assert "(refused 2030-01-02 03:04:05 UTC)" in done.stdout
+    assert len(service.world.dead_letters) == 1
+    assert "sku-1" in invoke("dead-letters").stdout  # visible again
+
+
+@pytest.mark.usefixtures("passing")
+def test_the_dead_letter_queue_is_left_alone_while_jobs_have_records(
+    invoke, services, monkeypatch
+) -> None:
+    receives = []
+
+    def receive(*_: object, **more: object) -> list[object]:
+        receives.append(more)
+        return []
+
+    monkeypatch.setattr(MemoryQueue, "receive", receive)
+    services.store.create(running_job(requestId="one"))
+
+    assert invoke("watch", "one", "--timeout", "60").exit_code == 1
+    assert receives == []
+    assert invoke("watch", "two", "--timeout", "60").exit_code == 1
+    assert len(receives) == 12  # after 4 s, then every 5 s
+
+
+@pytest.mark.usefixtures("passing")
+def test_without_the_dead_letter_queue_the_command_is_hinted_at_once(invoke, services) -> None:
+    services.settings = dataclasses.replace(services.settings, dead_letter_queue_url="")
+
+    done = invoke("watch", "two", "--timeout", "60")
+
+    assert done.stdout.count("hautech-worker dead-letters has the reason") == 1
+    assert "1 job of 1 not over after 60 s" in done.stderr
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_queue_that_may_not_be_read_is_told_once(invoke, monkeypatch) -> None:
+    asked = []
+
+    def refuse(*_: object, **more: object) -> None:
+        asked.append(more)
+        raise CredentialsRefusedError("SQS ReceiveMessage on dead: refused")
+
+    monkeypatch.setattr(MemoryQueue, "receive", refuse)
+
+    done = invoke("watch", "two", "--timeout", "60")
+
+    assert done.stdout.count("Cannot look whether two was refused: SQS ReceiveMessage") == 1
+    assert len(asked) == 1
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_timeout_without_names_is_a_good_end(invoke) -> None:
+    assert invoke("watch", "--timeout", "5").exit_code == 0
+
+
+@pytest.mark.usefixtures("passing")
+def test_a_terminal_gets_whole_reasons_and_uris_under_the_table(
+    invoke, service, monkeypatch
+) -> None:
+    key = "x" * 120 + ".png"
+    service.send(body(requestId="good"))
+    service.send(body("prepare-image", requestId="bad", input={"imageId": f"s3://catalog/{key}"}))
+    service.send(body("prepare-pose", requestId="pose"))
+    service.run()
+    text = io.StringIO()
+    terminal = Console(file=text, width=80, force_terminal=True, color_system=None)
+    for module in ("watch", "verdicts"):
+        monkeypatch.setattr(f"worker.runtime.commands.{module}.stdout", lambda: terminal)
+
+    done = invoke("watch", "good", "bad", "pose")
+
+    below = text.getvalue().partition("3 of 3 jobs over")[2]
+    assert done.exit_code == 1
+    assert "bad: image.missing: " in below
+    assert f"s3://catalog/{key}" in below
+    assert "  s3://shop/generated/sku-1042/good.png (" in below
+    assert "  poseId " in below
 
 
 @pytest.mark.parametrize(("words", "code"), [(("one",), 130), ((), 0)])

@@ -147,13 +147,22 @@ def test_a_server_error_of_the_link_is_an_error() -> None:
 @pytest.mark.parametrize(
     ("body", "says"),
     [
-        (b"<!doctype html><title>Sign in</title>", "HTML or JSON"),
-        (b'{"message": "no"}', "HTML or JSON"),
-        (b"", "empty"),
-        (b"%PDF-1.7 and so on", "25 50 44 46"),
-        (b"\x89PN", "89 50 4e"),
+        (b"<!doctype html><title>Sign in</title>", "a page instead of a picture: .*HTML or JSON"),
+        (b'{"message": "no", "more": 1}', "a page instead of a picture: .*HTML or JSON"),
+        (b"", "it ends after 0 bytes"),
+        (b"\x89PN", "it ends after 3 bytes"),
     ],
 )
+def test_what_is_not_the_picture_at_all_is_a_cut_and_may_be_tried_again(
+    body: Any, says: Any
+) -> None:
+    sink = io.BytesIO()
+    with pytest.raises(CutBodyError, match=says):
+        fetch(FakeNetwork(IMAGE, whole(body)), sink=sink)
+    assert sink.getvalue() == b""
+
+
+@pytest.mark.parametrize(("body", "says"), [(b"%PDF-1.7 and so on", "25 50 44 46")])
 def test_what_is_no_image_is_refused_before_the_sink_sees_it(body: Any, says: Any) -> None:
     sink = io.BytesIO()
     with pytest.raises(InvalidAnswerError, match=says):

@@ -22,7 +22,20 @@ def test_the_page_names_request_prompt_seed_price_and_pipeline() -> None:
 
     for fact in ("demo-full-naomi", "A model in a jacket", "42", "7:10", "0.04375 credits", "p-1"):
         assert fact in text
-    assert "1 job, 1 succeeded, 1 pipeline, 0.04375 credits, 9.8 s" in text
+    assert "1 job, 1 succeeded, 1 pipeline, 0.04375 made-up credits, 9.8 s" in text
+
+
+def test_the_top_of_the_page_says_that_nothing_was_real_or_paid() -> None:
+    top = Reader(contact_sheet(a_report()).partition("<main>")[0]).text
+
+    for words in ("stand-in", "emulator", "nothing was paid"):
+        assert words in top
+
+
+def test_an_id_has_a_class_of_its_own_so_that_it_is_not_broken_in_two() -> None:
+    page = contact_sheet(a_report())
+
+    assert re.search(r'<div class="id"><dt>[^<]*</dt><dd><code>p-1</code>', page)
 
 
 def test_request_and_event_can_be_copied_out_as_json() -> None:

@@ -94,3 +94,18 @@ def test_a_bad_photo_is_reported_before_anything_is_drawn(
 
     with pytest.raises(PhotoError):
         choose_photos(None, tmp_path / "no.png", tmp_path / "samples")
+
+
+def test_a_tilde_is_the_home_folder_because_make_does_not_expand_it(
+    photo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    chosen = choose_photos(Path("~/coat.png"), photo, tmp_path / "samples")
+
+    assert chosen.garment.path == photo
+
+
+def test_an_error_names_both_ways_to_give_the_photo(tmp_path: Path) -> None:
+    with pytest.raises(PhotoError, match=r"--pose \(POSE=\) .*no\.png: "):
+        choose_photos(None, tmp_path / "no.png", tmp_path / "samples")

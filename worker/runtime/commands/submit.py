@@ -246,7 +246,8 @@ def submit(
         print_findings(findings, from_flags=source is None, as_json=as_json)
         raise typer.Exit(USAGE)
     _upload(batch, services)
-    refusals = Refusals(services, {one.request.request_id: one.body for one in batch.ready})
+    bodies = {one.request.request_id: one.body for one in batch.ready}
+    refusals = Refusals(services, bodies) if wait else None
     errors = _send(batch.ready, services)
     if not as_json:
         print_receipt(batch, errors, expires=expires_in is not None, follow=not wait)
@@ -350,7 +351,7 @@ def _send(ready: list[Ready], services: Services) -> dict[str, str]:
 def _follow(
     ready: list[Ready],
     services: Services,
-    refusals: Refusals,
+    refusals: Refusals | None,
     *,
     timeout_s: float | None,
     as_json: bool,
