@@ -15,9 +15,10 @@ AREA: Final = "Queues"
 
 REQUESTS, POLLS, DEAD_LETTERS = "requests", "polls", "dead letters"
 
-LEAST_RECEIVES: Final[Mapping[str, int]] = {REQUESTS: 10, POLLS: 200}
+LEAST_RECEIVES: Final[Mapping[str, int]] = {REQUESTS: 100, POLLS: 1000}
 """Receives before SQS gives a message up. Throttling, deployments and held intake each cost one;
-every poll of a pending pipeline does."""
+every poll of a pending pipeline does. The engine settles a job with a reason at 90 and 900
+(`EngineRules`), which must come first."""
 
 LEAST_VISIBILITY_S: Final = 30
 

@@ -30,16 +30,12 @@ MODULE = "sandbox.demo"
 def demo(
     garment: Annotated[
         Path | None,
-        typer.Option(
-            help="Photo of a garment; without it, a drawn one.", exists=True, dir_okay=False
-        ),
+        typer.Option(help="Photo of a garment; without it, a drawn one."),
     ] = None,
     pose: Annotated[
         Path | None,
         typer.Option(
             help="Photo whose pose is copied; without it, a drawn one.",
-            exists=True,
-            dir_okay=False,
         ),
     ] = None,
     out: Annotated[
