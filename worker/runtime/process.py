@@ -129,8 +129,11 @@ class _Arrivals:
 
     def next_name(self) -> str | None:
         """Waits for the next signal; None after `close`."""
-        number = self._reader.recv(1)[0]
-        return signal.Signals(number).name if number else None
+        while number := self._reader.recv(1)[0]:
+            # The numbers of all signals that have a handler arrive, not only of ours.
+            if number in _SIGNALS:
+                return signal.Signals(number).name
+        return None
 
     def close(self) -> None:
         """Ends the waiting."""
