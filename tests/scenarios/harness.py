@@ -21,7 +21,7 @@ from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
-from worker.jobs.job import Job
+from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Outcome
 from worker.ports import ReceivedMessage
 from worker.runtime.queue_verbs import Delete, verb_for
@@ -84,6 +84,10 @@ class Service:
         """The only job."""
         (job,) = self.world.store.all_jobs()
         return job
+
+    def job_is(self, state: JobState) -> bool:
+        """Whether there is a job yet, in that state."""
+        return any(job.state is state for job in self.world.store.all_jobs())
 
     @property
     def events(self) -> list[ResultEvent]:

@@ -23,6 +23,7 @@ from worker.errors import (
     OutputUnusableError,
     ThrottledError,
     UnavailableError,
+    WorkerError,
 )
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import RetryLater
@@ -386,6 +387,18 @@ def test_a_record_that_cannot_be_written_ends_with_an_event_all_the_same() -> No
     assert service.event.data.error is not None
     assert service.event.data.error.code == "attempts.exhausted"
     assert service.world.hautech.runs == []
+
+
+def test_an_unknown_answer_of_the_store_does_not_cost_a_paid_job() -> None:
+    service = Service()
+    service.world.hautech.duration_s = 30
+    service.send(body())
+    while not service.job_is(JobState.RUNNING) or service.killer.calls.count("hautech.look") < 9:
+        service.step()
+    failing(service.world.hautech, "look", iter([UnavailableError("503")] * 8))
+    failing(service.world.store, "save", iter([WorkerError("NobodyKnowsThisException")]))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
 
 
 def test_a_dead_letter_is_ascii_whatever_the_request_says() -> None:

@@ -87,9 +87,13 @@ def is_exhausted(
 
 
 def is_poison(error: Exception, delivery: Delivery) -> bool:
-    """Whether writing the record fails for what is in it, again and again, not for the store."""
-    is_unforeseen = classify(error).decision is Decision.RETRY_LOUDLY
-    return is_unforeseen and delivery.count >= _POISON_DELIVERIES
+    """Whether writing the record fails for what is in it, again and again, not for the store.
+
+    Adapters translate what stores say into errors of ours, so those never count: an answer that
+    nobody knows yet must not cost a paid job.
+    """
+    is_about_content = isinstance(error, ValueError | RecursionError)
+    return is_about_content and delivery.count >= _POISON_DELIVERIES
 
 
 def exhausted_error(job: Job, error: Exception) -> PermanentError:

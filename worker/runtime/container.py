@@ -254,7 +254,6 @@ class Container:
         finally:
             self._heartbeat.let_go(message.receipt_handle)
             self._slots.give(kind)
-            structlog.contextvars.clear_contextvars()
 
 
 @dataclass(frozen=True, slots=True)
