@@ -12,7 +12,7 @@ SAMPLE_EVERY_S = 0.05
 
 
 class ProcessWatch:
-    """Samples a process until the `with` block ends; its peaks begin anew with `restart`.
+    """Samples a process until the `with` block ends.
 
     A peak shorter than `SAMPLE_EVERY_S` may go unseen. Raises psutil.NoSuchProcess when there is
     no such process.
@@ -51,14 +51,8 @@ class ProcessWatch:
         """Resident memory now."""
         return int(self._process.memory_info().rss)
 
-    def restart(self) -> None:
-        """Forgets the peaks."""
-        with self._lock:
-            self._peak_rss_bytes = self._peak_threads = 0
-        self._sample()
-
     def peaks(self) -> tuple[int, int]:
-        """Most resident bytes and most threads seen since the start, or the last `restart`."""
+        """Most resident bytes and most threads seen since the start."""
         self._sample()
         with self._lock:
             return self._peak_rss_bytes, self._peak_threads

@@ -8,9 +8,9 @@ import socket
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Self
 
 from sandbox.aws.clients import REGION, LocalAws
+from sandbox.aws.emulator import Emulator
 from sandbox.aws.processes import EmulatorEndedError, EmulatorError, GuardedProcess
 
 EXECUTABLE_VARIABLE = "SANDBOX_MINISTACK"
@@ -24,7 +24,7 @@ class EmulatorMissingError(EmulatorError):
     """The emulator is not installed: "no MiniStack at .venv-emulator/bin/ministack: run make setup"."""
 
 
-class MiniStack:
+class MiniStack(Emulator):
     """A running MiniStack; a context manager that stops it.
 
     Example:
@@ -67,31 +67,9 @@ class MiniStack:
         self.aws = LocalAws(f"http://127.0.0.1:{self.port}")
 
     @property
-    def endpoint_url(self) -> str:
-        """Where all its services listen: `http://127.0.0.1:PORT`."""
-        return self.aws.endpoint_url
-
-    @property
-    def pid(self) -> int:
-        """Process id of the emulator itself."""
-        return self._process.pid
-
-    @property
     def folder(self) -> Path:
         """Its temporary folder; it exists while the emulator runs."""
         return self._process.folder
-
-    def __enter__(self) -> Self:
-        """Itself, running."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stops it."""
-        self.stop()
-
-    def stop(self) -> None:
-        """Ends it and all it started, and removes its folder; nothing if already done."""
-        self._process.stop()
 
 
 def find_executable(executable: Path | None = None) -> Path:

@@ -2,15 +2,15 @@
 
 import sys
 from pathlib import Path
-from typing import Self
 
 from sandbox.aws.clients import LocalAws
+from sandbox.aws.emulator import Emulator
 from sandbox.aws.processes import GuardedProcess
 
 _SCRIPT = Path(__file__).resolve().with_name("moto_process.py")
 
 
-class MotoServer:
+class MotoServer(Emulator):
     """A running moto server; a context manager that stops it.
 
     A process of its own rather than a thread: moto warns about every resource type it does not
@@ -32,25 +32,3 @@ class MotoServer:
         except BaseException:  # also Ctrl-C while it starts
             self._process.stop()
             raise
-
-    @property
-    def endpoint_url(self) -> str:
-        """Where all its services listen: `http://127.0.0.1:PORT`."""
-        return self.aws.endpoint_url
-
-    @property
-    def pid(self) -> int:
-        """Process id of the emulator itself."""
-        return self._process.pid
-
-    def __enter__(self) -> Self:
-        """Itself, running."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stops it."""
-        self.stop()
-
-    def stop(self) -> None:
-        """Ends it and removes its folder; nothing if already done."""
-        self._process.stop()
