@@ -20,35 +20,19 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
 
 import structlog
 
 from worker.adapters.messages import QueueMessage
-from worker.jobs.outcomes import Outcome
-from worker.ports import ReceivedMessage, WorkBudget
 from worker.runtime.answers import Answers
+from worker.runtime.handling import FLUSH_S, Handlers, Handling
 from worker.runtime.heartbeat import Heartbeat
-from worker.runtime.queue_verbs import GIVE_BACK, QueueVerb, verb_for
 from worker.runtime.queues import MessageQueue
 from worker.runtime.receiver import Receiver, ReceiverState
 from worker.runtime.slots import Kind, Slots
 from worker.runtime.threads import WorkerThreads
 
 _log = structlog.get_logger(__name__)
-
-FLUSH_S: Final = 2.0
-"""Kept of the time to stop, for giving back what has not ended and for sending answers."""
-
-
-class Handlers(Protocol):
-    """What the container needs of the engine."""
-
-    def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
-        """What to do with a message of the requests queue."""
-
-    def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
-        """What to do with a message of the polls queue."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,22 +58,6 @@ class ContainerState:
     receivers: dict[Kind, ReceiverState]
 
 
-class StopBudget:
-    """The time left for work: endless until the stop begins, then counting down."""
-
-    def __init__(self, monotonic: Callable[[], float]) -> None:
-        self._monotonic = monotonic
-        self._until_s = math.inf
-
-    def end_at(self, until_s: float) -> None:
-        """Work must have ended by then (monotonic); only an earlier moment changes anything."""
-        self._until_s = min(self._until_s, until_s)
-
-    def remaining_s(self) -> float:
-        """See `WorkBudget.remaining_s`. Never negative."""
-        return max(0.0, self._until_s - self._monotonic())
-
-
 class Container:
     """One worker process: start it, wait until it is told to stop, stop it.
 
@@ -110,18 +78,22 @@ class Container:
     ) -> None:
         self._config = config or ContainerConfig()
         self._monotonic = monotonic
-        self._handlers = {Kind.REQUESTS: engine.handle_request, Kind.POLLS: engine.handle_poll}
         self._stopping = threading.Event()
         self._stop_at_s = math.inf
         self._changed = threading.Condition()
         self._receiving = 0
         self._is_hurried = False
-        self._budget = StopBudget(monotonic)
         self._slots = Slots(self._config.concurrency, monotonic=monotonic)
         self._threads = WorkerThreads(self._config.concurrency, name="work")
         self._answers = Answers(queues)
         self._heartbeat = Heartbeat(
             queues, visibility_s=self._config.visibility_s, monotonic=monotonic
+        )
+        self._handling = Handling(
+            engine=engine,
+            heartbeat=self._heartbeat,
+            answers=self._answers,
+            monotonic=monotonic,
         )
         self._receivers = {
             kind: Receiver(
@@ -166,7 +138,7 @@ class Container:
     def begin_stop(self) -> None:
         """Stops receiving at once and lets the time for running work count down."""
         self._stop_at_s = self._monotonic() + self._config.stop_within_s
-        self._budget.end_at(self._stop_at_s - FLUSH_S)
+        self._handling.begin_stop(self._stop_at_s)
         self._stopping.set()
         self._slots.close()
         in_hand = self._threads.unfinished
@@ -185,7 +157,7 @@ class Container:
         Each message ends after the call it is in. A paid call that is under way still gets its
         answer; that takes at most 20 s.
         """
-        self._budget.end_at(self._monotonic())
+        self._handling.hurry()
         with self._changed:
             self._is_hurried = True
             self._changed.notify_all()
@@ -202,9 +174,7 @@ class Container:
             )
         has_ended = self._threads.wait_until_idle(max(0.0, self._left_s() - FLUSH_S))
         self._heartbeat.stop(timeout_s=FLUSH_S / 4)
-        for held in self._heartbeat.held():
-            # The work goes on in its thread until the process ends; its lease keeps others off.
-            self._answers.put(held.kind, held.receipt_handle, GIVE_BACK)
+        self._handling.give_back()
         is_flushed = self._answers.flush(self._left_s())
         _log.info(
             "stopped" if has_ended and is_flushed else "stopped with work unfinished",
@@ -225,34 +195,17 @@ class Container:
     def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
         """Messages from a receiver, which has taken a slot for each, so a thread is free for each.
 
-        What comes after a stop has begun is given back by `work`.
+        What comes after a stop has begun is given back.
         """
-        received_at_s = self._monotonic()
-        self._heartbeat.hold(
-            kind, [message.receipt_handle for message in messages], received_at_s=received_at_s
-        )
+        received_at_s = self._handling.hold(kind, messages)
         for message in messages:
             self._threads.submit(_Task(self, kind, message, received_at_s))
 
     def work(self, kind: Kind, message: QueueMessage, received_at_s: float) -> None:
         """Handles one message and answers the queue. Runs on a thread of the pool; never raises."""
         try:
-            verb: QueueVerb = GIVE_BACK
-            if not self._stopping.is_set():
-                received = ReceivedMessage(body=message.body, receive_count=message.receive_count)
-                outcome = self._handlers[kind](received, self._budget)
-                verb = verb_for(outcome, held_s=self._monotonic() - received_at_s)
-            # In this order: an extension after the answer would undo it.
-            self._heartbeat.let_go(message.receipt_handle)
-            self._answers.put(kind, message.receipt_handle, verb)
-        except Exception:  # noqa: BLE001 - the engine promises not to raise; a bug costs one message
-            _log.exception(
-                "a bug: a message could not be handled; it comes back by itself",
-                action="handler_raised",
-                queue=kind,
-            )
+            self._handling.handle(kind, message, received_at_s)
         finally:
-            self._heartbeat.let_go(message.receipt_handle)
             self._slots.give(kind)
 
 
