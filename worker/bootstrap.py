@@ -19,6 +19,7 @@ from worker.adapters.aws.sns import SnsResultTopic
 from worker.adapters.aws.sqs import SqsQueue, SqsWorkQueue
 from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
 from worker.adapters.reloading_token import ReloadingToken
+from worker.adapters.server_clock import ServerClock
 from worker.adapters.system_clock import SystemClock
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
@@ -59,12 +60,12 @@ class Application:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.clock = SystemClock()
+        self.clock = ServerClock(SystemClock())
 
     @cached_property
     def clients(self) -> AwsClients:
         """The AWS SDK."""
-        return AwsClients(self.settings.concurrency)
+        return AwsClients(self.settings.concurrency, clock=self.clock)
 
     @cached_property
     def request_queue(self) -> SqsQueue:
@@ -118,7 +119,7 @@ class Application:
         if credentials is None:
             _needed("HAUTECH_API_TOKEN", "")
             raise AssertionError("unreachable: _needed raises")
-        return _provider(credentials)
+        return self._provider(credentials)
 
     @cached_property
     def hautech(self) -> HautechClient:
@@ -190,9 +191,26 @@ class Application:
         """Reads the secret. What is wrong with it is nobody's job's fault, so it is systemic."""
         try:
             values = SecretsManager(self.clients.secretsmanager).read_secret(stored.arn)
-            return _provider(parse_stored_credentials(values, stored))
+            return self._provider(parse_stored_credentials(values, stored))
         except SettingsError as error:
             raise CredentialsRefusedError(error.message) from error
+
+    def _provider(self, credentials: ApiToken | ApplicationKey) -> TokenProvider:
+        try:
+            if isinstance(credentials, ApiToken):
+                return StaticToken(credentials.token.reveal())
+            return SelfSignedToken(
+                app_id=credentials.app_id,
+                key_id=credentials.key_id,
+                key_secret=credentials.key_secret.reveal(),
+                subject=credentials.account_id,
+                # AWS's time: a token that seems to be issued in the future would be refused.
+                now=lambda: self.clock.now().timestamp(),
+            )
+        except KeySecretError as error:
+            raise SettingsError([Problem("HAUTECH_APP_KEY_SECRET", "", str(error))]) from error
+        except ValueError as error:
+            raise SettingsError([Problem("HAUTECH_API_TOKEN", "", str(error))]) from error
 
 
 def build_application(settings: Settings) -> Application:
@@ -203,22 +221,6 @@ def build_application(settings: Settings) -> Application:
 def build_engine(settings: Settings) -> Engine:
     """An engine on AWS and Hautech."""
     return build_application(settings).engine
-
-
-def _provider(credentials: ApiToken | ApplicationKey) -> TokenProvider:
-    try:
-        if isinstance(credentials, ApiToken):
-            return StaticToken(credentials.token.reveal())
-        return SelfSignedToken(
-            app_id=credentials.app_id,
-            key_id=credentials.key_id,
-            key_secret=credentials.key_secret.reveal(),
-            subject=credentials.account_id,
-        )
-    except KeySecretError as error:
-        raise SettingsError([Problem("HAUTECH_APP_KEY_SECRET", "", str(error))]) from error
-    except ValueError as error:
-        raise SettingsError([Problem("HAUTECH_API_TOKEN", "", str(error))]) from error
 
 
 def _needed(name: str, value: str) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 
 import pytest
+from structlog.testing import capture_logs
 from typer.testing import CliRunner, Result
 
 from sandbox.aws import worker_environment
@@ -303,7 +304,11 @@ def test_a_key_that_cannot_be_read_is_named(doctor: Doctor) -> None:
 def test_a_clock_that_is_wrong_is_told(doctor: Doctor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(SystemClock, "now", lambda _: NOON)
 
-    assert "clock is" in doctor()["Hautech", "clock"]["said"]
+    with capture_logs() as lines:
+        found = doctor()
+
+    assert "clock is" in found["Hautech", "clock"]["said"]
+    assert "clock_corrected" in {line["action"] for line in lines}
 
 
 def test_links_that_may_not_be_followed_fail_before_anything_is_paid(

@@ -6,6 +6,7 @@ So `--help` and `schema` answer at once, and `run` does not carry what only peop
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -64,6 +65,9 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
 class _Commands(TyperGroup):
     """Knows the commands by name; loads the one that is called."""
 
+    is_process = False
+    """Whether the process is ours, with its streams: `main` says so, a test does not."""
+
     def __init__(self, **attributes: Any) -> None:
         super().__init__(**attributes)
         for name, entry in COMMANDS.items():
@@ -78,6 +82,10 @@ class _Commands(TyperGroup):
         if name is not None and name in COMMANDS:
             module = import_module(f"worker.runtime.commands.{COMMANDS[name].module}")
             command = get_command(module.app)
+            if self.is_process and "structlog" in sys.modules:
+                # Until `run` says otherwise: what parts of a command warn of goes to stderr, since
+                # stdout is for what was asked for. A command that loads no structlog logs nothing.
+                import_module("worker.telemetry").configure_logging(level="warning")
             # Typer keeps the line breaks of a docstring; a terminal has its own width.
             paragraphs = (command.help or "").split("\n\n")
             command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
@@ -136,6 +144,7 @@ def options(
 
 def main() -> None:
     """The console script; also `python -m worker`. Ends the process."""
+    _Commands.is_process = True
     app(prog_name="hautech-worker")
 
 

@@ -145,8 +145,16 @@ def test_expired_credentials_do_not_ask_for_a_permission() -> None:
     assert "credentials" in error.message
 
 
-def test_wrong_clock_is_named() -> None:
-    assert "clock" in translated(answer("RequestTimeTooSkewed", 403), CALL, URL).message
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("RequestTimeTooSkewed", "The difference between the request time and the current time …"),
+        ("InvalidSignatureException", "Signature expired: 20260301T115000Z is now earlier than …"),
+        ("SignatureDoesNotMatch", "Signature not yet current: 20260301T121000Z is still later …"),
+    ],
+)
+def test_wrong_clock_is_named(code: str, message: str) -> None:
+    assert "set the clock" in translated(answer(code, 403, message), CALL, URL).message
 
 
 def test_canonical_request_with_its_session_token_stays_out_of_the_message() -> None:

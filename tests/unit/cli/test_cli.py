@@ -172,3 +172,23 @@ def test_our_own_errors_end_a_command_with_a_sentence(invoke, monkeypatch) -> No
 
     assert done.exit_code == 1
     assert done.stderr == "error: DynamoDB Query on jobs: refused; give the process a role\n"
+
+
+LATE_WARNING = """
+import sys, structlog
+from worker.runtime.cli import main
+sys.argv = ["hautech-worker", "jobs", "--help"]
+try:
+    main()
+finally:
+    structlog.get_logger().warning("a canary")
+"""
+
+
+def test_what_a_command_warns_of_goes_to_stderr_and_leaves_stdout_to_the_answer() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE_WARNING], capture_output=True, text=True, check=True
+    )
+
+    assert "a canary" in done.stderr
+    assert "a canary" not in done.stdout

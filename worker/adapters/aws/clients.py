@@ -8,6 +8,8 @@ Endpoint, region and credentials come from the SDK's own settings (`AWS_REGION`,
 from __future__ import annotations
 
 import os
+import threading
+from collections.abc import Mapping
 from threading import RLock
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -17,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from worker import __version__
+from worker.adapters.server_clock import ServerClock, parse_date
 from worker.errors import Problem, SettingsError
 
 if TYPE_CHECKING:
@@ -45,15 +48,24 @@ poll message its ticket, an event its id, an object its key; a dead letter may a
 """
 
 
+TELLS_TIME: frozenset[Service] = frozenset({"dynamodb", "sqs"})
+"""Whose answers tell AWS's time. All of their calls are POSTs, which no cache on the way answers."""
+
+
 class AwsClients:
-    """Makes the clients. `pool_size` is the number of threads that use them at a time.
+    """Makes the clients.
+
+    Args:
+        pool_size: The number of threads that use them at a time.
+        clock: Is told AWS's time, as the answers of DynamoDB and SQS have it.
 
     Raises, from each property:
         SettingsError: no region is set, or the SDK's own settings cannot be read.
     """
 
-    def __init__(self, pool_size: int) -> None:
+    def __init__(self, pool_size: int, *, clock: ServerClock | None = None) -> None:
         self._pool_size = pool_size
+        self._clock = clock
         self._lock = RLock()
         self._session: botocore.session.Session | None = None
         self._clients: dict[Service, Any] = {}
@@ -121,7 +133,29 @@ class AwsClients:
             raise SettingsError([problem]) from error
         if service == "s3":
             client.meta.events.register("request-created.s3.PutObject", _without_expect)
+        if self._clock is not None and service in TELLS_TIME:
+            _tell_time(client, service, self._clock)
         return client
+
+
+def _tell_time(client: Any, service: Service, clock: ServerClock) -> None:
+    """Let every answer, refusals included, tell the clock what time it is at AWS.
+
+    A request is sent and answered on one thread, so a thread's last question belongs to its
+    present answer (Source: botocore.endpoint, `_get_response`).
+    """
+    asked = threading.local()
+
+    def note_question(**_: object) -> None:
+        asked.at = clock.local_now()
+
+    def note_answer(response_dict: Mapping[str, Any] | None, **_: object) -> None:
+        date = parse_date((response_dict or {}).get("headers", {}).get("Date"))
+        if date is not None:
+            clock.heard(date, asked_at=getattr(asked, "at", None))
+
+    client.meta.events.register(f"before-send.{service}", note_question)
+    client.meta.events.register(f"response-received.{service}", note_answer)
 
 
 def client_config(service: Service, pool_size: int) -> Config:

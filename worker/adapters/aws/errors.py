@@ -173,6 +173,9 @@ _NO_ANSWER: tuple[type[Exception], ...] = (
     ResponseParserError,
 )
 
+_CLOCK_TEXTS = ("Signature expired", "Signature not yet current")
+"""How all services but S3 say that the clock is off (Source: AWS Signature Version 4, "Troubleshooting")."""
+
 _MESSAGE_LIMIT = 300
 
 
@@ -273,7 +276,7 @@ def _classified(
     elif code in UNAVAILABLE_CODES:
         error = UnavailableError(said, retry_after_s=_retry_after_s(metadata))
     elif code in REFUSED_CODES:
-        error = CredentialsRefusedError(f"{said}; {_fix(code, call, resource)}")
+        error = CredentialsRefusedError(f"{said}; {_fix(code, message, call, resource)}")
     elif code in MISSING_CODES:
         error = SystemicError(
             f"{said}; it does not exist in this account and region: compare the setting with the "
@@ -287,17 +290,17 @@ def _classified(
     elif status >= 500 or status == 408:
         error = UnavailableError(said, retry_after_s=_retry_after_s(metadata))
     elif status in {401, 403}:
-        error = CredentialsRefusedError(f"{said}; {_fix(code, call, resource)}")
+        error = CredentialsRefusedError(f"{said}; {_fix(code, message, call, resource)}")
     else:
         error = WorkerError(said)
     return error
 
 
-def _fix(code: str, call: AwsCall, resource: str) -> str:
+def _fix(code: str, message: str, call: AwsCall, resource: str) -> str:
     if code in _PERMISSION_CODES:
         return f"allow {call.permission} on {resource} to the worker's role"
-    if code == "RequestTimeTooSkewed":
-        return "set the clock of this machine"
+    if code == "RequestTimeTooSkewed" or any(text in message for text in _CLOCK_TEXTS):
+        return "set the clock of this machine (NTP): AWS refuses what is signed minutes off"
     return "give the process valid AWS credentials: these are wrong, expired or of another account"
 
 

@@ -76,7 +76,7 @@ def _reach(application: Application, api: ApiCaller) -> Iterator[Finding]:
     if theirs is None:
         return
     # Their date has whole seconds and is as old as the answer took.
-    skew_s = (application.clock.now() - theirs).total_seconds()
+    skew_s = (application.clock.local_now() - theirs).total_seconds()
     if abs(skew_s) > MAX_SKEW_S:
         side = "ahead of" if skew_s > 0 else "behind"
         said = f"this machine's clock is {abs(skew_s):.0f} s {side} Hautech's"
