@@ -133,6 +133,7 @@ class Application:
             run_deadline_s=PAID_CALL_S,
             run_route=settings.hautech_run_route,
             allowed_hosts=settings.hautech_download_hosts,
+            private_hosts=settings.hautech_private_hosts,
             proxy_url=settings.proxy_url.reveal() if settings.proxy_url else None,
             ca_bundle=settings.ca_bundle,
             user_agent=f"hautech-worker/{__version__}",

@@ -90,6 +90,7 @@ EVERYWHERE: dict[type[theirs.HautechError], type[ours.WorkerError]] = {
     theirs.NotSentError: ours.UnavailableError,
     theirs.ConnectTimedOutError: ours.UnavailableError,
     theirs.ForbiddenUrlError: ours.SystemicError,
+    theirs.ForbiddenAddressError: ours.SystemicError,
     theirs.RefusedError: ours.UnavailableError,
     theirs.BadRequestError: ours.HautechRefusedError,
     theirs.AuthenticationError: ours.CredentialsRefusedError,

@@ -3,6 +3,7 @@
 what the client says           all calls                run          upload       download
 NotSentError                   Unavailable              ·            ·            ·
   ForbiddenUrlError            Systemic (settings)      ·            ·            OutputUnusable
+    ForbiddenAddressError      Systemic (DNS, settings) ·            ·            ·
 BadRequestError                HautechRefused           ·            ·            ·
 AuthenticationError            CredentialsRefused       ·            ¹            ¹
 PermissionDeniedError          CredentialsRefused       ⁵            ¹ ⁵          ¹
@@ -136,6 +137,9 @@ def translate_download_error(error: theirs.HautechError) -> WorkerError:
     match error:
         case theirs.CutBodyError():
             return OutputDamagedError(said_by(error))
+        case theirs.ForbiddenAddressError():
+            # The host is a known one: its DNS is wrong here, and the picture is paid for.
+            return translate_error(error)
         case theirs.ForbiddenUrlError() | theirs.TooLargeError():
             return OutputUnusableError(said_by(error))
         case theirs.InvalidAnswerError() if error.status == 200 and _is_link(error):

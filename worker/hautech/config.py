@@ -33,6 +33,10 @@ class ClientConfig:
         allowed_hosts: Further hosts for links; `cdn.example.com` is exact, `.example.com` means
             every subdomain.
         allowed_hosts_setting: What the user calls `allowed_hosts`; errors name it.
+        private_hosts: Hosts that may have private addresses (a VPC endpoint, internal DNS), in the
+            same form. It allows no link by itself, and loopback, link-local and metadata
+            addresses stay refused.
+        private_hosts_setting: What the user calls `private_hosts`; errors name it.
         proxy_url: HTTP proxy for everything but loopback hosts. The environment is not looked
             at, because those look-ups cost CPU on every request.
         ca_bundle: File or folder of trusted certificates instead of the built-in ones.
@@ -53,6 +57,8 @@ class ClientConfig:
     trusted_domain: str = "hautech.ai"
     allowed_hosts: tuple[str, ...] = ()
     allowed_hosts_setting: str = "HAUTECH_DOWNLOAD_HOSTS"
+    private_hosts: tuple[str, ...] = ()
+    private_hosts_setting: str = "HAUTECH_PRIVATE_HOSTS"
     proxy_url: str | None = None
     ca_bundle: str | None = None
     user_agent: str = "hautech-worker"
@@ -71,12 +77,16 @@ class ClientConfig:
             raise ValueError(
                 f"api_url: http is allowed on loopback hosts only; use https for {parts.hostname}"
             )
-        for host in self.allowed_hosts:
-            if not _HOST_PATTERN.fullmatch(host.strip()):
-                raise ValueError(
-                    f"{self.allowed_hosts_setting}: {host!r} must be a host name such as "
-                    "cdn.example.com or .example.com, without scheme, port and path"
-                )
+        for setting, hosts in (
+            (self.allowed_hosts_setting, self.allowed_hosts),
+            (self.private_hosts_setting, self.private_hosts),
+        ):
+            for host in hosts:
+                if not _HOST_PATTERN.fullmatch(host.strip()):
+                    raise ValueError(
+                        f"{setting}: {host!r} must be a host name such as cdn.example.com or "
+                        ".example.com, without scheme, port and path"
+                    )
         for name in ("pool_size", "max_json_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name}: must be at least 1, got {getattr(self, name)}")

@@ -7,6 +7,7 @@ so that is what the branches answer::
     ├── NotSentError              nothing left this machine: nothing was done, nothing was paid
     │   ├── ConnectTimedOutError  no connection within the connect timeout
     │   └── ForbiddenUrlError     a link that leaves the configured hosts, so it was not followed
+    │       └── ForbiddenAddressError  a host that may be followed, at an address that may not
     ├── RefusedError              a 3xx or 4xx: the other side said no, so nothing was done
     │   ├── BadRequestError       400, 409, 413, 415, 422 and every 4xx not named below
     │   ├── AuthenticationError   401, even with a fresh token if there was time for one
@@ -76,6 +77,10 @@ class ConnectTimedOutError(NotSentError):
 
 class ForbiddenUrlError(NotSentError):
     """A link was not followed: `host "cdn.example.com" is not allowed`."""
+
+
+class ForbiddenAddressError(ForbiddenUrlError):
+    """A host was not connected to: `cdn.hautech.ai leads to 10.0.0.5, a private address`."""
 
 
 class RefusedError(HautechError):

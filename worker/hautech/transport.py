@@ -12,10 +12,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from requests import PreparedRequest, RequestException, Response
-from requests.adapters import BaseAdapter, HTTPAdapter
+from requests import PreparedRequest, RequestException
+from requests.adapters import BaseAdapter
 from urllib3.exceptions import HTTPError
 
+from worker.hautech.addresses import AddressGuard, AddressKind, kind_of
 from worker.hautech.answers import Answer, request_id_of
 from worker.hautech.broken import (
     error_of_broken_body,
@@ -23,8 +24,14 @@ from worker.hautech.broken import (
     is_dropped_connection,
 )
 from worker.hautech.config import ClientConfig, is_loopback
+from worker.hautech.connections import AddressRefusedError, GuardedAdapter
 from worker.hautech.deadline import Deadline, limit_reads
-from worker.hautech.errors import HautechError, ReadTimedOutError, TooLargeError
+from worker.hautech.errors import (
+    ForbiddenAddressError,
+    HautechError,
+    ReadTimedOutError,
+    TooLargeError,
+)
 
 READ_BYTES: Final = 64 * 1024
 _MAX_ERROR_BYTES: Final = 64 * 1024
@@ -145,10 +152,8 @@ class Transport:
     ) -> None:
         self._config = config
         self._observer = observer
-        # max_retries=0: a run is paid for, and the adapter cannot know which calls may repeat.
-        self._adapter = adapter or _PoolAdapter(
-            pool_connections=8, pool_maxsize=config.pool_size, max_retries=0
-        )
+        self._addresses = AddressGuard(config)
+        self._adapter = adapter or GuardedAdapter(self._addresses, config.pool_size)
         proxy_url = None if is_loopback(config.api_host) else config.proxy_url
         self._proxies = {"http": proxy_url, "https": proxy_url} if proxy_url else None
         self._verify: bool | str = config.ca_bundle or True
@@ -234,6 +239,8 @@ class Transport:
                 verify=self._verify,
                 proxies=self._proxies,
             )
+        except AddressRefusedError as refused:
+            raise self._forbidden(request, refused) from None
         except _BROKEN as broken:
             error = error_of_broken_exchange(
                 broken,
@@ -244,6 +251,18 @@ class Transport:
             # The messages of urllib3 quote the URL, and a signed link is a secret.
             raise error from (None if request.is_signed_link else broken)
         return OpenAnswer(request, response.raw)
+
+    def _forbidden(self, request: Request, refused: AddressRefusedError) -> ForbiddenAddressError:
+        address = refused.addresses[0]
+        kind = kind_of(address)
+        fix = "check its DNS"
+        if kind is AddressKind.PRIVATE:
+            fix += f", or add it to {self._addresses.setting} if it is inside your network"
+        return ForbiddenAddressError(
+            f"host {refused.host!r} leads to {address}, {kind.value}; nothing was sent; {fix}",
+            method=request.call.method,
+            target=request.target,
+        )
 
     def _read_all(self, request: Request, opened: OpenAnswer) -> bytes:
         if not 200 <= opened.status < 300:
@@ -288,14 +307,3 @@ class Transport:
         except HautechError:
             pass
         return b"".join(pieces)
-
-
-class _PoolAdapter(HTTPAdapter):
-    """The adapter without cookies: it would otherwise parse them out of every answer."""
-
-    def build_response(self, req: PreparedRequest, resp: Any) -> Response:
-        response = Response()
-        response.status_code = resp.status
-        response.raw = resp
-        response.request = req
-        return response

@@ -7,6 +7,7 @@ from urllib3.util import parse_url
 
 from worker.hautech.config import ClientConfig, is_loopback
 from worker.hautech.errors import ForbiddenUrlError
+from worker.hautech.hosts import HostList, plain_host
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,20 +31,9 @@ class UrlGuard:
     def __init__(self, config: ClientConfig) -> None:
         self._setting = config.allowed_hosts_setting
         self._local = is_loopback(config.api_host)
-        self._exact = {config.api_host}
-        self._suffixes: tuple[str, ...] = ()
-        domain = config.trusted_domain.strip().strip(".").lower()
-        for host in (domain, f".{domain}") if domain else ():
-            self._add(host)
-        for host in config.allowed_hosts:
-            self._add(host)
-
-    def _add(self, host: str) -> None:
-        host = host.strip().lower().removeprefix("*").rstrip(".")
-        if host.startswith("."):
-            self._suffixes += (host,)
-        elif host:
-            self._exact.add(host)
+        domain = config.trusted_domain.strip().strip(".")
+        trusted = (domain, f".{domain}") if domain else ()
+        self._hosts = HostList((plain_host(config.api_host), *trusted, *config.allowed_hosts))
 
     def check(self, url: str, *, purpose: str) -> Link:
         """The link, ready to be followed.
@@ -60,7 +50,7 @@ class UrlGuard:
             parsed = parse_url(url)
         except (LocationParseError, ValueError):
             raise ForbiddenUrlError(f"{purpose}: not a URL that can be read") from None
-        host = (parsed.host or "").strip("[]").rstrip(".").lower()
+        host = plain_host(parsed.host or "")
         if not host:
             raise ForbiddenUrlError(f"{purpose}: an absolute https URL is needed")
         if parsed.auth is not None:
@@ -72,7 +62,7 @@ class UrlGuard:
             raise ForbiddenUrlError(
                 f"{purpose}: host {host!r}: only https is followed, not {parsed.scheme or 'none'}"
             )
-        if host in self._exact or (self._suffixes and host.endswith(self._suffixes)):
+        if host in self._hosts:
             return link
         raise ForbiddenUrlError(
             f"{purpose}: host {host!r} is not one of Hautech's known hosts. If it is theirs, "

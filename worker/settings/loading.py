@@ -41,6 +41,7 @@ class Settings:
     hautech_upload_ttl_s: int
     hautech_run_route: RunRoute
     hautech_download_hosts: tuple[str, ...]
+    hautech_private_hosts: tuple[str, ...]
     concurrency: int
     poll_min_s: float
     poll_max_s: float
@@ -104,6 +105,7 @@ def _read(reader: EnvironmentReader) -> Settings:
             "RunRoute", reader.choice("HAUTECH_RUN_ROUTE", ("auto", "docs", "sdk"))
         ),
         hautech_download_hosts=reader.hosts("HAUTECH_DOWNLOAD_HOSTS"),
+        hautech_private_hosts=reader.hosts("HAUTECH_PRIVATE_HOSTS"),
         # Two at least: one slot is kept for polls, so that paid work is always followed.
         concurrency=reader.whole("WORKER_CONCURRENCY", 2, 512),
         poll_min_s=poll_min_s,

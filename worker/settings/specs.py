@@ -139,6 +139,13 @@ SETTINGS: Final = (
         ),
     ),
     SettingSpec(
+        name="HAUTECH_PRIVATE_HOSTS",
+        meaning=(
+            "Hosts of the API or of links that are reached at private addresses (a VPC endpoint, "
+            "internal DNS), comma-separated, in the same form. All others must have public ones."
+        ),
+    ),
+    SettingSpec(
         name="WORKER_CONCURRENCY",
         meaning="Messages worked on at once in one process: 2 to 512.",
         default="32",
