@@ -8,13 +8,13 @@ moment when the next one is.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import random
-from itertools import count
-from typing import Any
+from typing import Any, Self
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
-from tests.scenarios.crash import Killed, Killer, Watched
+from tests.scenarios.crash import Camera, Killed, Killer, Watch, Watched, When, freeze, thaw
 from worker.adapters.memory import MemoryQueue, MemoryWorld
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.result import ResultEvent
@@ -31,21 +31,78 @@ _STEPS_MAX = 2_000
 """A run that needs more does not end."""
 
 
+class PromiseBroken(BaseException):
+    """Seen at the moment when it happened; no Exception, so that the engine cannot retry it."""
+
+
+class _WitnessedTopic:
+    """The topic, with a look at S3 before each event: what it announces has to be there already."""
+
+    def __init__(self, world: MemoryWorld) -> None:
+        self._world = world
+
+    def publish(self, event_json: str, attributes: dict[str, str]) -> None:
+        """See `ResultTopic.publish`. Raises PromiseBroken."""
+        for output in ResultEvent.loads(event_json).data.outputs:
+            stored = self._world.objects.stored(S3Uri.parse(output.uri))
+            if stored is None or hashlib.sha256(stored.data).hexdigest() != output.sha256:
+                raise PromiseBroken(f"announced before it is in S3, whole: {output.uri}")
+        self._world.topic.publish(event_json, attributes)
+
+
 class Service:
     """One worker at a time on a world in memory; `killer` sees every outside call."""
 
-    def __init__(self, killer: Killer | None = None, **rules: Any) -> None:
-        self.world = MemoryWorld()
+    def __init__(
+        self, killer: Killer | None = None, *, world: MemoryWorld | None = None, **rules: Any
+    ) -> None:
+        self.world = world or MemoryWorld()
         self.killer = killer or Killer()
+        self._watch: Watch = self.killer
         self.deaths: list[str] = []
         self.outcomes: list[Outcome] = []
         self._rules = EngineRules(
             input_buckets=INPUT_BUCKETS, output_buckets=OUTPUT_BUCKETS, **rules
         )
-        self._tokens = count(1)
+        self._terms = 0
         self._engine = self._boot()
-        for key in ("poses/standing.png", "raw/jacket.png"):
-            self.world.objects.add(S3Uri("catalog", key), draw_png(key))
+        if world is None:
+            for key in ("poses/standing.png", "raw/jacket.png"):
+                self.world.objects.add(S3Uri("catalog", key), draw_png(key))
+
+    def freeze(self) -> bytes:
+        """All that a killed worker leaves behind."""
+        return freeze((self.world, self._terms, self._rules))
+
+    @classmethod
+    def thaw(cls, ice: bytes) -> Self:
+        """A new worker on what a killed one left behind."""
+        world, terms, rules = thaw(ice)
+        service = cls(world=world)
+        service._terms, service._rules = terms, rules
+        service._engine = service._boot()
+        return service
+
+    def kill_at(self, number: int, when: When) -> None:
+        """Arms the killer for that outside call, counted from the beginning."""
+        self.killer.at, self.killer.when = number, when
+
+    def run_until_killed(self) -> None:
+        """Deliver messages until the worker dies; the next one is there, and has done nothing."""
+        while not self.deaths:
+            if not self.step():
+                raise AssertionError("the point was never reached")
+
+    def crash_states(self) -> dict[bytes, str]:
+        """Runs to the end; every different world that a kill on the way would have left behind.
+
+        The values say where: `before 3 store.save`.
+        """
+        camera = Camera(self.freeze)
+        self._watch = camera
+        self._engine = self._boot()
+        self.run()
+        return camera.shots
 
     def change_rules(self, **rules: Any) -> None:
         """A deploy with other settings: a new worker takes the place of the old one."""
@@ -108,22 +165,26 @@ class Service:
         return document
 
     def _boot(self) -> Engine:
-        world, killer = self.world, self.killer
+        world, watch = self.world, self._watch
         return Engine(
-            store=Watched(world.store, "store", killer),
-            queue=Watched(world.queue, "queue", killer),
-            objects=Watched(world.objects, "objects", killer),
-            topic=Watched(world.topic, "topic", killer),
-            hautech=Watched(world.hautech, "hautech", killer),
+            store=Watched(world.store, "store", watch),
+            queue=Watched(world.queue, "queue", watch),
+            objects=Watched(world.objects, "objects", watch),
+            topic=Watched(_WitnessedTopic(world), "topic", watch),
+            hautech=Watched(world.hautech, "hautech", watch),
             clock=world.clock,
             rules=self._rules,
             random=random.Random(7),
-            new_token=lambda: f"worker-{next(self._tokens)}",
+            new_token=self._new_token,
         )
+
+    def _new_token(self) -> str:
+        self._terms += 1
+        return f"worker-{self._terms}"
 
     def _deliver(self, queue: MemoryQueue) -> bool:
         name = "polls" if queue is self.world.polls else "requests"
-        watch = self.killer.around
+        watch = self._watch.around
         received = watch(
             f"{name}.receive", lambda: queue.receive(max_messages=1, visibility_s=VISIBILITY_S)
         )

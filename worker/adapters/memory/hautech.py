@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from itertools import count
 from threading import Lock
 from typing import Any, BinaryIO
 from uuid import NAMESPACE_URL, uuid5
@@ -101,7 +100,7 @@ class MemoryHautech:
         self.uploads = 0
         self._clock = clock
         self._lock = Lock()
-        self._numbers = count(1)
+        self._ids = 0
         self._images: dict[str, MemoryImage] = {}
         self._poses: set[str] = set()
 
@@ -275,4 +274,5 @@ class MemoryHautech:
 
     def _new_id(self, kind: str) -> str:
         """A UUID, the same in each run of a test."""
-        return str(uuid5(NAMESPACE_URL, f"{kind} {next(self._numbers)}"))
+        self._ids += 1
+        return str(uuid5(NAMESPACE_URL, f"{kind} {self._ids}"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import count
 from threading import Lock
 
 from worker.adapters.messages import MAX_RECEIVED, QueueMessage
@@ -56,7 +55,7 @@ class MemoryQueue:
         self._dead_letters = dead_letters
         self._max_receives = max_receives
         self._lock = Lock()
-        self._numbers = count(1)
+        self._put_in = 0
         self._messages: dict[str, _Stored] = {}
         self.sent: list[SentMessage] = []
         """Everything that was ever sent, in order."""
@@ -143,7 +142,8 @@ class MemoryQueue:
     def _put(
         self, body: str, attributes: dict[str, str], sent_at: datetime, visible_at: datetime
     ) -> None:
-        message_id = f"message-{next(self._numbers)}"
+        self._put_in += 1
+        message_id = f"message-{self._put_in}"
         self._messages[message_id] = _Stored(message_id, body, attributes, sent_at, visible_at)
 
     def _of(self, receipt_handle: str) -> _Stored | None:
