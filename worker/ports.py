@@ -6,7 +6,7 @@ Every method raises only errors of `worker.errors`: adapters translate foreign e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, BinaryIO, Literal, Protocol
@@ -76,6 +76,13 @@ class JobStore(Protocol):
 
     def list_by_state(self, state: JobState, *, limit: int) -> list[JobSummary]:
         """The most recently changed jobs in that state, newest first (eventually consistent)."""
+
+    def unchanged_since(self, moment: datetime, state: JobState) -> Iterator[JobSummary]:
+        """The jobs in that state that last changed before `moment`, oldest change first.
+
+        Read lazily, page by page (eventually consistent): a job that changes meanwhile may still
+        come up, so load it before anything is done about it.
+        """
 
 
 class WorkQueue(Protocol):

@@ -14,7 +14,7 @@ from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.errors import RecordTooLargeError, StaleJobError, SystemicError, UnavailableError
 from worker.jobs import transitions
-from worker.jobs.job import Job
+from worker.jobs.job import Job, JobState
 
 
 class RepeatingClient:
@@ -154,6 +154,7 @@ def test_list_reads_on_until_it_has_enough(aws: DeployedAws, plain: DynamoJobSto
     paging: Any = OneAtATime()
     store = DynamoJobStore(paging, aws.outputs.job_table_name)
     assert len(store.list_by_state(stored(plain, request_id="x").state, limit=3)) == 3
+    assert len(list(store.unchanged_since(at(1), JobState.ACCEPTED))) == 4
 
 
 def test_missing_table_is_nobodys_job(aws: DeployedAws) -> None:

@@ -245,6 +245,21 @@ def test_list_is_cut_to_its_limit(store: JobStore) -> None:
     assert store.list_by_state(JobState.SUCCEEDED, limit=2) == []
 
 
+def test_jobs_unchanged_since_a_moment_come_oldest_first(store: JobStore) -> None:
+    for number in (2, 1, 4, 3):
+        job = created(store, lease=MINE, request_id=f"sku-{number}")
+        store.save(transitions.note_failure(job, because="-", at=at(number)), lease=None)
+    created(store, lease=MINE, request_id="failed")
+    store.save(failing(replace(new_job(requestId="failed"), version=1, lease=MINE)), lease=None)
+
+    old = list(store.unchanged_since(at(4), JobState.ACCEPTED))
+
+    assert [one.request_id for one in old] == ["sku-1", "sku-2", "sku-3"]
+    assert old[0].updated_at == at(1)
+    assert list(store.unchanged_since(at(4), JobState.RUNNING)) == []
+    assert len(list(store.unchanged_since(at(9), JobState.ANNOUNCING))) == 1
+
+
 def test_record_that_does_not_fit_is_refused_by_name_and_not_stored(store: JobStore) -> None:
     huge = replace(new_job(requestId="sku-1"), request={"workflow": "x", "input": "é" * 205_000})
     with pytest.raises(RecordTooLargeError, match=r"sku-1.*409600"):

@@ -21,6 +21,8 @@ from typing import Any, Literal, Protocol
 
 When = Literal["before", "after"]
 
+_LAZY = frozenset({"runs_since", "unchanged_since"})
+
 
 class Killed(BaseException):
     """The process is gone."""
@@ -100,7 +102,7 @@ class Watched:
             def make() -> Any:
                 answer = inner(*args, **kwargs)
                 # A lazy list is read here: its pages are part of the call.
-                return list(answer) if method == "runs_since" else answer
+                return list(answer) if method in _LAZY else answer
 
             return self._watch.around(f"{self._name}.{method}", make)
 

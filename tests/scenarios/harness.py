@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import json
 import random
+from datetime import timedelta
 from typing import Any, Self
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
@@ -20,8 +21,9 @@ from worker.adapters.memory.pictures import draw_png
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
+from worker.engine.reconcile import ReconcileReport
 from worker.engine.rules import EngineRules
-from worker.jobs.job import Job, JobState
+from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import Outcome
 from worker.ports import ReceivedMessage
 from worker.runtime.queue_verbs import Delete, verb_for
@@ -135,6 +137,16 @@ class Service:
             self.deaths.append(str(death))
             self._engine = self._boot()
         return True
+
+    def reconcile(self) -> ReconcileReport:
+        """One run of what looks for jobs that nothing wakes."""
+        return self._engine.reconcile(self.world.budget)
+
+    def hold(self, job: Job, *, for_s: float = 60) -> None:
+        """Another worker takes the job's lease and keeps it for so long."""
+        now = self.world.clock.now()
+        lease = Lease(owner="another", until=now + timedelta(seconds=for_s))
+        self.world.store.take_lease(job, lease, at=now)
 
     @property
     def job(self) -> Job:

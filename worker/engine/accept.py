@@ -9,7 +9,7 @@ from dataclasses import replace
 from worker.contracts.request import Request, content_digest, parse_request
 from worker.engine.world import HeldJob, World
 from worker.errors import RequestConflictError, RequestExpiredError
-from worker.jobs.job import Job, JsonObject
+from worker.jobs.job import Job, JobState, JsonObject
 from worker.jobs.plan import plan_images, plan_steps
 from worker.jobs.transitions import accept
 from worker.ports import WorkBudget
@@ -25,6 +25,17 @@ def read_request(world: World, body: str) -> Request:
         input_buckets=world.rules.input_buckets,
         output_buckets=world.rules.output_buckets,
     )
+
+
+def recheck_unpaid(world: World, job: Job) -> None:
+    """Raise RequestError when the rules of today refuse a job that has cost nothing.
+
+    Its request message was checked again at each delivery; a poll message says nothing of what
+    is asked for.
+    """
+    is_settled = job.state is JobState.ANNOUNCING
+    if not is_settled and not job.may_have_cost:
+        read_request(world, json.dumps(job.request))
 
 
 def message_digest(body: str) -> str:

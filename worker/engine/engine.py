@@ -14,13 +14,21 @@ from collections.abc import Callable
 
 import structlog
 
-from worker.contracts.poll import PollMessage, parse_poll
+from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
 from worker.engine import announce, collect, poll, submit, trouble, upload
-from worker.engine.accept import message_digest, read_request, record, refuse_if_expired
+from worker.engine.accept import (
+    message_digest,
+    read_request,
+    recheck_unpaid,
+    record,
+    refuse_if_expired,
+)
 from worker.engine.classify import Decision, classify
+from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.rules import EngineRules
 from worker.engine.trouble import Carrier, Delivery
+from worker.engine.wake import send_poll
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AttemptsExhaustedError,
@@ -33,7 +41,13 @@ from worker.errors import (
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
-from worker.jobs.transitions import await_pipelines, note_failure, note_rest, without_outputs
+from worker.jobs.transitions import (
+    await_pipelines,
+    carry_on,
+    note_failure,
+    note_rest,
+    without_outputs,
+)
 from worker.ports import (
     Clock,
     ImageGeneration,
@@ -102,6 +116,13 @@ class Engine:
         """What to do with a message of the polls queue, after following the job it names."""
         delivery = Delivery(Carrier.POLL, message.receive_count)
         return self._answer(self._poll, message.body, delivery, budget)
+
+    def reconcile(self, budget: WorkBudget) -> ReconcileReport:
+        """Wake open jobs that nothing may wake any more. To be called every few minutes.
+
+        Raises errors of the store and of the queue; the next call finds what is left.
+        """
+        return reconcile(self._world, budget)
 
     def _answer(
         self,
@@ -186,9 +207,14 @@ class Engine:
             )
             return Done()
         _bind(job)
-        if not isinstance(plan.next_move(job, at=self._world.now()), plan.Wait):
-            return self._advance(HeldJob.take(self._world, job, budget), delivery)
-        return self._look(job, delivery, budget)
+        if isinstance(plan.next_move(job, at=self._world.now()), plan.Wait):
+            return self._look(job, delivery, budget)
+        held = HeldJob.take(self._world, job, budget)
+        try:
+            recheck_unpaid(self._world, job)
+        except RequestError as error:
+            return self._recover(held, error, "accept", delivery)
+        return self._advance(held, delivery)
 
     def _refuse_poll(self, body: str, error: PollMessageError) -> Outcome:
         """A message that this release cannot read as a poll.
@@ -282,16 +308,18 @@ class Engine:
         """Hand the job over to its poll message; from here on nothing of it is held anywhere."""
         delay_s = poll.first_delay_s(self._world, held.job)
         if delivery.carrier is Carrier.POLL:
+            if held.job.state is JobState.ACCEPTED:
+                # Its request message was lost, and the poll message in hand did the work of it.
+                because = f"its poll message carried it this far; next poll in {delay_s} s"
+                held.job = carry_on(held.job, because=because, at=self._world.now())
             held.release()
             log.info(f"next poll in {delay_s} s", action="waiting")
             return PollAgain(delay_s)
         because = f"first poll in {delay_s} s"
         held.job = await_pipelines(held.job, because=because, at=self._world.now())
         held.release()
-        job = held.job
-        message = PollMessage(request_id=job.request_id, ticket=job.poll_ticket)
-        self._world.queue.send_poll(message, delay_s=delay_s)
-        log.info(because, action="waiting", job_state=str(job.state))
+        send_poll(self._world, held.job, delay_s=delay_s)
+        log.info(because, action="waiting", job_state=str(held.job.state))
         return Done()
 
     # -- trouble -----------------------------------------------------------------------------

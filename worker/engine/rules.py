@@ -43,3 +43,5 @@ class EngineRules:
     systemic_wait_max_s: float = 900.0
     """Each rest is one delivery, and the requests queue gives a message up after 100: with this
     maximum that takes a day."""
+    reconcile_jobs: int = 1_000
+    """At most so many silent jobs are woken in one run."""

@@ -1,4 +1,4 @@
-"""All that the engine may touch, in one frozen value; and a job that this worker holds."""
+"""All that the engine may touch, in frozen values; and a job that this worker holds."""
 
 from __future__ import annotations
 
@@ -23,24 +23,30 @@ from worker.ports import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """The engine's ports, its rules, and its sources of randomness."""
+class RecordWorld:
+    """What it takes to change a record and to send its message: no pictures, no Hautech."""
 
     store: JobStore
     queue: WorkQueue
-    objects: ObjectStore
-    topic: ResultTopic
-    hautech: ImageGeneration
     clock: Clock
     rules: EngineRules
     random: random.Random
     new_token: Callable[[], str]
     """Draws a string that no other worker draws: the owner of a lease."""
-    durations: Durations = field(default_factory=Durations)
 
     def now(self) -> datetime:
         """The present moment (aware UTC)."""
         return self.clock.now()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World(RecordWorld):
+    """The engine's ports, its rules, and its sources of randomness."""
+
+    objects: ObjectStore
+    topic: ResultTopic
+    hautech: ImageGeneration
+    durations: Durations = field(default_factory=Durations)
 
 
 class HeldJob:
@@ -50,20 +56,20 @@ class HeldJob:
     StaleJobError instead of overwriting another worker's record.
     """
 
-    def __init__(self, world: World, job: Job, budget: WorkBudget) -> None:
+    def __init__(self, world: RecordWorld, job: Job, budget: WorkBudget) -> None:
         self._world = world
         self._budget = budget
         self._owner = job.lease.owner if job.lease else ""
         self.job = job
 
     @classmethod
-    def new_lease(cls, world: World) -> Lease:
+    def new_lease(cls, world: RecordWorld) -> Lease:
         """A lease for a new term of this worker."""
         until = world.now() + timedelta(seconds=world.rules.lease_s)
         return Lease(owner=world.new_token(), until=until)
 
     @classmethod
-    def take(cls, world: World, job: Job, budget: WorkBudget) -> HeldJob:
+    def take(cls, world: RecordWorld, job: Job, budget: WorkBudget) -> HeldJob:
         """Hold a job that was read. Raises LeaseHeldError or StaleJobError."""
         at = world.now()
         return cls(world, world.store.take_lease(job, cls.new_lease(world), at=at), budget)

@@ -5,17 +5,20 @@ The charts; a test checks that they and the tables below list the same edges.
     job
                a            b               c                d
         (new) ───► accepted ───► running ───────► announcing ───► succeeded
-                      │            │ ▲                ▲ │
-                      │            └─┘ f              │ └─────► failed
-                      └───────────────────────────────┘    e
-                                      c
+                     │ ↺ g         ↺ f, g         ▲ ↺ g │
+                     │                            │     │    e
+                     │                            │     └───────► failed
+                     └────────────────────────────┘
+                                   c
 
     a  accept            the request is valid and its id is new: recorded before anything else
-    b  await_pipelines   all that can be paid for now is running: one poll message takes over
+    b  await_pipelines, carry_on   all that can be paid for now is running: one poll message takes
+                         over, or it is in hand already, since it carried the job that far
     c  settle            the verdict and its event are fixed; no second verdict can follow
     d  finish            succeeded event published
     e  finish            failed event published and dead letter sent
     f  await_pipelines   the request came again: a new poll message replaces the one before
+    g  wake              nothing may be left that wakes it: a new poll message carries it on
 
     step
                  a               c              d
@@ -69,6 +72,10 @@ JOB_MOVES: Mapping[str, frozenset[tuple[JobState | None, JobState]]] = {
     "accept": frozenset({(None, JobState.ACCEPTED)}),
     "await_pipelines": frozenset(
         {(JobState.ACCEPTED, JobState.RUNNING), (JobState.RUNNING, JobState.RUNNING)}
+    ),
+    "carry_on": frozenset({(JobState.ACCEPTED, JobState.RUNNING)}),
+    "wake": frozenset(
+        (state, state) for state in (JobState.ACCEPTED, JobState.RUNNING, JobState.ANNOUNCING)
     ),
     "settle": frozenset(
         {(JobState.ACCEPTED, JobState.ANNOUNCING), (JobState.RUNNING, JobState.ANNOUNCING)}
@@ -240,6 +247,20 @@ def await_pipelines(job: Job, *, because: str, at: datetime) -> Job:
     """
     job = replace(job, poll_ticket=job.poll_ticket + 1)
     return _job_moved(job, "await_pipelines", JobState.RUNNING, because, at)
+
+
+def carry_on(job: Job, *, because: str, at: datetime) -> Job:
+    """ACCEPTED -> RUNNING: the poll message that carried the job that far goes on carrying it."""
+    return _job_moved(job, "carry_on", JobState.RUNNING, because, at)
+
+
+def wake(job: Job, *, because: str, at: datetime) -> Job:
+    """An open job stays what it is; a poll message with the new ticket carries it on.
+
+    Save it before that message is sent. Should it never be sent, the job is woken once more.
+    """
+    job = replace(job, poll_ticket=job.poll_ticket + 1)
+    return _job_moved(job, "wake", job.state, because, at)
 
 
 def settle(

@@ -22,6 +22,7 @@ from worker.bootstrap import Application, build_application
 from worker.runtime.container import Container, ContainerConfig
 from worker.runtime.health import HealthServer
 from worker.runtime.queues import MessageQueue, PatientDeletes
+from worker.runtime.reconciling import Reconciling
 from worker.runtime.slots import Kind
 from worker.settings import Settings
 from worker.telemetry import configure_logging
@@ -30,6 +31,9 @@ _log = structlog.get_logger(__name__)
 
 DELETE_LINGER_S: Final = 1.0
 """How long a delete waits for company, so that ten share a request also at 10 jobs per second."""
+
+RECONCILE_END_S: Final = 1.0
+"""How long the exit waits for the job that a run of `reconcile` has in hand."""
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FINISHED: Final = "finished"
@@ -48,12 +52,16 @@ def run_worker(settings: Settings) -> int:
         _log.warning(warning, action="unknown_setting")
     application = build_application(settings)
     container = build_container(application)
+    reconciling = Reconciling(application.engine.reconcile)
     with _signals() as arrived, _health(settings, container):
         container.start()
+        reconciling.start()
         name = arrived.next_name()
         _log.info(f"{name} came", action="signal_received", signal=name)
+        reconciling.begin_stop()
         container.begin_stop()
         _finish(container, arrived)
+        reconciling.wait_until_ended(RECONCILE_END_S)
     application.close()
     return 0
 

@@ -32,6 +32,7 @@ def test_every_way_things_go_wrong_has_a_drawing() -> None:
     assert headings == {
         "When all goes well",
         "When a request is delivered again",
+        "When a message is lost",
         "When two workers race",
         "When a worker is killed",
         "When the answer of the paid call is lost",

@@ -22,9 +22,10 @@ The refusal carries the item, and its writeToken T says that the write was ours:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
@@ -49,6 +50,9 @@ if TYPE_CHECKING:
 INDEX = "byState"
 KEY_PREFIX = "job#"
 DEFAULT_RETENTION = timedelta(days=90)
+
+_PAGE_ITEMS = 200
+"""Lines of the index per request when it is read from its old end."""
 
 _PUT = AwsCall("DynamoDB", "PutItem", "dynamodb:PutItem")
 _UPDATE = AwsCall("DynamoDB", "UpdateItem", "dynamodb:UpdateItem")
@@ -172,25 +176,44 @@ class DynamoJobStore:
 
     def list_by_state(self, state: JobState, *, limit: int) -> list[JobSummary]:
         """See `JobStore.list_by_state`."""
-        summaries: list[JobSummary] = []
+        newest_first = self._listed(state, page_items=limit, is_newest_first=True)
+        return list(islice(newest_first, limit))
+
+    def unchanged_since(self, moment: datetime, state: JobState) -> Iterator[JobSummary]:
+        """See `JobStore.unchanged_since`."""
+        return self._listed(state, page_items=_PAGE_ITEMS, before=moment)
+
+    def _listed(
+        self,
+        state: JobState,
+        *,
+        page_items: int,
+        is_newest_first: bool = False,
+        before: datetime | None = None,
+    ) -> Iterator[JobSummary]:
+        """The index's lines about a state, each page asked for when the one before is used up."""
+        condition = "#state = :state"
+        values: Item = {":state": {"S": state.value}}
+        if before is not None:
+            condition += " AND updatedAt < :before"
+            values[":before"] = {"S": _sortable(before)}
         more: Item = {}
-        while len(summaries) < limit:
+        while True:
             with aws_errors(_QUERY, f"{self._table}/index/{INDEX}"):
                 page = self._client.query(
                     TableName=self._table,
                     IndexName=INDEX,
-                    KeyConditionExpression="#state = :state",
+                    KeyConditionExpression=condition,
                     ExpressionAttributeNames={"#state": "state"},  # a reserved word
-                    ExpressionAttributeValues={":state": {"S": state.value}},
-                    ScanIndexForward=False,
-                    Limit=limit - len(summaries),
+                    ExpressionAttributeValues=values,
+                    ScanIndexForward=not is_newest_first,
+                    Limit=page_items,
                     **more,
                 )
-            summaries.extend(_summary(item) for item in page["Items"])
+            yield from map(_summary, page["Items"])
             if not page.get("LastEvaluatedKey"):
-                break
+                return
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
-        return summaries
 
     def _put(self, job: Job, token: str, condition: str, values: Item) -> Item | None:
         """None if it was stored; else the item that refused it, empty if it is not known."""

@@ -134,6 +134,11 @@ class MemoryQueue:
         with self._lock:
             self._put(body, dict(attributes), now, now)
 
+    def purge(self) -> None:
+        """Forgets every message, as `PurgeQueue` does."""
+        with self._lock:
+            self._messages.clear()
+
     def bodies(self) -> list[str]:
         """The messages in the queue, visible or not, in the order in which they were sent."""
         with self._lock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -86,6 +87,13 @@ class MemoryJobStore:
             summaries = [record.summary for record in self._records.values()]
         of_state = [summary for summary in summaries if summary.state is state]
         return sorted(of_state, key=lambda one: one.updated_at, reverse=True)[:limit]
+
+    def unchanged_since(self, moment: datetime, state: JobState) -> Iterator[JobSummary]:
+        """See `JobStore.unchanged_since`."""
+        with self._lock:
+            summaries = [record.summary for record in self._records.values()]
+        old = [one for one in summaries if one.state is state and one.updated_at < moment]
+        yield from sorted(old, key=lambda one: one.updated_at)
 
     def all_jobs(self) -> list[Job]:
         """Every job, in the order in which they were created."""
