@@ -13,6 +13,7 @@ from functools import cached_property
 from worker import __version__
 from worker.adapters.aws.clients import AwsClients
 from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.adapters.aws.s3 import S3ObjectStore
 from worker.adapters.aws.secrets_manager import SecretsManager
 from worker.adapters.aws.sns import SnsResultTopic
@@ -99,6 +100,12 @@ class Application:
         return DynamoJobStore(self.clients.dynamodb, table)
 
     @cached_property
+    def board(self) -> DynamoNoticeBoard:
+        """What the workers tell people about Hautech."""
+        table = _needed("WORKER_JOB_TABLE", self.settings.job_table)
+        return DynamoNoticeBoard(self.clients.dynamodb, table)
+
+    @cached_property
     def objects(self) -> S3ObjectStore:
         """Images in, pictures out."""
         return S3ObjectStore(self.clients.s3)
@@ -178,6 +185,7 @@ class Application:
             rules=self.rules,
             random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
             new_token=lambda: uuid.uuid4().hex,
+            board=self.board,
         )
 
     def close(self) -> None:

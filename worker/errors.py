@@ -28,14 +28,17 @@
     ├── TransientError            later, after `retry_after_s` if the other side told us
     │   ├── ThrottledError                somebody asked us to slow down
     │   ├── UnavailableError              an outside call failed and may work next time
+    │   │   └── NotThereError             they answer, and do not have it (yet)
     │   └── OutputDamagedError            a download or a stored output is not what it should be
     ├── SystemicError             not this job's fault: hold intake, spend no attempt
     │   ├── CredentialsRefusedError       Hautech or AWS refuses who we are
-    │   └── OutOfFundsError               the Hautech account has no balance left
+    │   ├── OutOfFundsError               the Hautech account has no balance left
+    │   └── HautechDownError              Hautech fails call after call
     ├── AnswerUnknownError        the paid call was sent and its answer lost: look, never resend
     ├── LostRaceError             another worker was first: normal, spends no attempt
     │   ├── StaleJobError                 the record changed since we read it
     │   └── LeaseHeldError                another worker holds the job until a known time
+    ├── HeldBackError             not now, by our own choice: spends no attempt, leaves no trace
     ├── InterruptedWorkError      not enough time left to begin the next piece of work
     ├── IllegalTransitionError    a bug: a move that the state chart does not have
     └── SettingsError             the configuration cannot work; all problems at once
@@ -259,6 +262,10 @@ class UnavailableError(TransientError):
     """An outside call failed and may work next time."""
 
 
+class NotThereError(UnavailableError):
+    """The other side answers, and does not have what was asked for, or not yet."""
+
+
 class OutputDamagedError(TransientError):
     """A download was cut short, or the stored output is not the one that was written."""
 
@@ -273,6 +280,10 @@ class CredentialsRefusedError(SystemicError):
 
 class OutOfFundsError(SystemicError):
     """The Hautech account has no balance left."""
+
+
+class HautechDownError(SystemicError):
+    """Hautech fails call after call: no connection, 5xx, no answer in time."""
 
 
 class AnswerUnknownError(WorkerError):
@@ -293,6 +304,17 @@ class LeaseHeldError(LostRaceError):
     def __init__(self, until: datetime) -> None:
         self.until = until
         super().__init__(f"another worker holds the job until {until:%H:%M:%S} UTC")
+
+
+class HeldBackError(WorkerError):
+    """The worker does not begin this now, so as not to burden somebody who is in trouble.
+
+    `retry_after_s` says when it is likely to begin, in seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class InterruptedWorkError(WorkerError):

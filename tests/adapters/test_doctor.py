@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -14,7 +15,9 @@ from sandbox.hautech import StandIn
 from tests.builders import NOON
 from tests.support.aws import DeployedAws
 from tests.support.standin import credentials
+from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.adapters.system_clock import SystemClock
+from worker.ports import CircuitNotice, HoldReason
 from worker.runtime.cli import app
 
 Doctor = Callable[..., dict[tuple[str, str], dict[str, str]]]
@@ -328,3 +331,30 @@ def test_no_region_is_told_once(doctor: Doctor) -> None:
     assert "AWS_REGION" in found["AWS", "credentials"]["said"]
     assert found["AWS", "everything on AWS"]["level"] == "skipped"
     assert not [name for area, name in found if area in {"Queues", "Buckets", "Job table"}]
+
+
+def test_held_intake_is_told_with_its_reason_and_what_to_do(
+    doctor: Doctor, moto_aws: DeployedAws
+) -> None:
+    board = DynamoNoticeBoard(moto_aws.client("dynamodb"), moto_aws.outputs.job_table_name)
+    now = SystemClock().now()
+    board.post(
+        CircuitNotice(
+            told_at=now,
+            reason=HoldReason.OUT_OF_FUNDS,
+            since=now - timedelta(hours=2),
+            next_try_at=now + timedelta(minutes=4),
+            said="HTTP 402: the account is empty",
+        )
+    )
+    found = doctor()["Hautech", "intake"]
+    assert found["level"] == "warning"
+    assert found["said"].startswith(
+        "held for 2 h; out_of_funds; HTTP 402: the account is empty; next try in "
+    )
+    assert "top the account up" in found["fix"]
+    overdue = now - timedelta(hours=1)
+    board.post(CircuitNotice(told_at=overdue, reason=HoldReason.HAUTECH_DOWN, next_try_at=overdue))
+    assert "the next request makes it" in doctor()["Hautech", "intake"]["said"]
+    board.post(CircuitNotice(told_at=now))
+    assert ("Hautech", "intake") not in doctor()

@@ -21,6 +21,7 @@ from worker.adapters.memory.pictures import draw_png
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
+from worker.engine.intake import Intake
 from worker.engine.reconcile import ReconcileReport
 from worker.engine.rules import EngineRules
 from worker.jobs.job import Job, JobState, Lease
@@ -149,6 +150,16 @@ class Service:
         self.world.store.take_lease(job, lease, at=now)
 
     @property
+    def intake(self) -> Intake:
+        """What the worker would do about new requests now."""
+        return self._engine.intake()
+
+    def handle_request(self, body: str, *, receive_count: int = 1) -> Outcome:
+        """What the worker answers to a request that comes now, outside of the queue."""
+        message = ReceivedMessage(body=body, receive_count=receive_count)
+        return self._engine.handle_request(message, self.world.budget)
+
+    @property
     def job(self) -> Job:
         """The only job."""
         (job,) = self.world.store.all_jobs()
@@ -188,6 +199,7 @@ class Service:
             rules=self._rules,
             random=random.Random(7),
             new_token=self._new_token,
+            board=Watched(world.board, "board", watch),
         )
 
     def _new_token(self) -> str:

@@ -8,7 +8,7 @@ BadRequestError                HautechRefused           ·            ·        
 AuthenticationError            CredentialsRefused       ·            ¹            ¹
 PermissionDeniedError          CredentialsRefused       ⁵            ¹ ⁵          ¹
 OutOfFundsError                OutOfFunds               ·            ·            ·
-NotFoundError                  Unavailable ²            ·            ·            ·
+NotFoundError                  NotThere ²               ·            ·            ·
   WorkflowNotFoundError                                 ³
 RateLimitedError               Throttled                ·            ·            ·
 RedirectedError                Systemic (settings)      ·            ·            ·
@@ -21,7 +21,7 @@ DeadlineExceededError          Unavailable              AnswerUnknown ·        
 BodySizeError                  Unavailable              AnswerUnknown ·           ·
 
 ·  as for all calls
-¹  by the host of a signed link: the link is stale, which is passing: Unavailable
+¹  by the host of a signed link: the link is stale, which is passing: NotThere
 ²  "Cannot POST /…" means that there is no such route at all: Systemic (settings). A missing
    pipeline is the gateway's own case: PipelineLost
 ³  a workflow of the four documented ones: Systemic, for the account cannot run any such job;
@@ -45,6 +45,7 @@ from worker.errors import (
     AnswerUnknownError,
     CredentialsRefusedError,
     HautechRefusedError,
+    NotThereError,
     OutOfFundsError,
     OutputDamagedError,
     OutputUnusableError,
@@ -94,8 +95,11 @@ def translate_error(error: theirs.HautechError) -> WorkerError:
     """Our error for one of theirs, whatever the call. Its message names method and path."""
     if isinstance(error, theirs.RateLimitedError):
         return ThrottledError(said_by(error), retry_after_s=error.retry_after_s)
-    if isinstance(error, theirs.NotFoundError) and error.detail.startswith("Cannot "):
-        return SystemicError(f"{said_by(error)} (there is no such route: check HAUTECH_API_URL)")
+    if isinstance(error, theirs.NotFoundError):
+        if error.detail.startswith("Cannot "):
+            note = "there is no such route: check HAUTECH_API_URL"
+            return SystemicError(f"{said_by(error)} ({note})")
+        return NotThereError(said_by(error), retry_after_s=error.retry_after_s)
     for kind in type(error).__mro__:
         if kind in _NOTES:
             ours, note = _NOTES[kind]
@@ -153,7 +157,7 @@ def _stale_link(error: theirs.HautechError) -> WorkerError | None:
     refusals = (theirs.AuthenticationError, theirs.PermissionDeniedError, theirs.BadRequestError)
     is_refusal = isinstance(error, refusals)
     if is_refusal and _is_link(error):
-        return UnavailableError(f"{said_by(error)} (a fresh link was refused as well)")
+        return NotThereError(f"{said_by(error)} (a fresh link was refused as well)")
     return None
 
 

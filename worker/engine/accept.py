@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from dataclasses import replace
+from datetime import datetime
 
 from worker.contracts.request import Request, content_digest, parse_request
 from worker.engine.world import HeldJob, World
@@ -92,7 +93,12 @@ def refuse_if_expired(job: Job, world: World) -> None:
 
 def is_expired(job: Job, world: World) -> bool:
     """Whether the request's `expiresAt` has passed."""
-    return job.expires_at is not None and job.expires_at <= world.now()
+    return is_past(job.expires_at, world)
+
+
+def is_past(moment: datetime | None, world: World) -> bool:
+    """Whether that moment has come; None never does."""
+    return moment is not None and moment <= world.now()
 
 
 def _expired(job: Job) -> str:

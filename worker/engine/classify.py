@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from worker.errors import (
+    HeldBackError,
     InterruptedWorkError,
     LeaseHeldError,
     LostRaceError,
@@ -24,6 +25,8 @@ class Decision(StrEnum):
     """Transient: an attempt is spent, the message comes back after a backoff."""
     HOLD = "hold"
     """Systemic: no attempt is spent, the message rests until the other side may be back."""
+    HOLD_BACK = "hold back"
+    """Our own choice not to begin now: no attempt is spent and nothing is told in the record."""
     YIELD = "yield"
     """Another worker was first: no attempt is spent and nothing is written."""
     STOP = "stop"
@@ -36,6 +39,7 @@ _TABLE: tuple[tuple[type[BaseException], Decision], ...] = (
     (PermanentError, Decision.FAIL),
     (TransientError, Decision.RETRY),
     (SystemicError, Decision.HOLD),
+    (HeldBackError, Decision.HOLD_BACK),
     (LostRaceError, Decision.YIELD),
     (InterruptedWorkError, Decision.STOP),
 )
@@ -53,8 +57,9 @@ def classify(error: Exception) -> Advice:
     """The decision about an error. What nobody classified is retried, loudly."""
     for kind, decision in _TABLE:
         if isinstance(error, kind):
-            after_s = error.retry_after_s if isinstance(error, TransientError) else None
-            return Advice(decision, after_s)
+            if isinstance(error, TransientError | HeldBackError):
+                return Advice(decision, error.retry_after_s)
+            return Advice(decision)
     return Advice(Decision.RETRY_LOUDLY)
 
 

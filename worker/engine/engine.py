@@ -16,6 +16,7 @@ import structlog
 
 from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
+from worker.contracts.request import Request
 from worker.engine import announce, collect, poll, submit, trouble, upload
 from worker.engine.accept import (
     message_digest,
@@ -24,7 +25,11 @@ from worker.engine.accept import (
     record,
     refuse_if_expired,
 )
+from worker.engine.circuit import Circuit
 from worker.engine.classify import Decision, classify
+from worker.engine.guarded_hautech import GuardedHautech
+from worker.engine.intake import Intake, IntakeGate
+from worker.engine.notices import Notices
 from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.rules import EngineRules
 from worker.engine.trouble import Carrier, Delivery
@@ -52,6 +57,7 @@ from worker.ports import (
     Clock,
     ImageGeneration,
     JobStore,
+    NoticeBoard,
     ObjectStore,
     ReceivedMessage,
     ResultTopic,
@@ -94,18 +100,26 @@ class Engine:
         rules: EngineRules,
         random: random.Random,
         new_token: Callable[[], str],
+        board: NoticeBoard | None = None,
     ) -> None:
+        tell = Notices(board).post
+        self._circuit = Circuit(clock=clock, random=random, tell=tell)
         self._world = World(
             store=store,
             queue=queue,
             objects=objects,
             topic=topic,
-            hautech=hautech,
+            hautech=GuardedHautech(hautech, self._circuit),
             clock=clock,
             rules=rules,
             random=random,
             new_token=new_token,
         )
+        self._gate = IntakeGate(self._world, self._circuit)
+
+    def intake(self) -> Intake:
+        """Whether new requests are taken now; polls always are."""
+        return self._gate.intake()
 
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
@@ -149,6 +163,18 @@ class Engine:
         except RequestError as error:
             return self._refuse(body, error, delivery, budget)
         structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        entered = self._gate.enter(request, delivery)
+        if isinstance(entered, RetryLater):
+            return entered
+        try:
+            return self._begin(request, body, entered, budget)
+        finally:
+            self._gate.leave(entered)
+
+    def _begin(
+        self, request: Request, body: str, delivery: Delivery, budget: WorkBudget
+    ) -> Outcome:
+        """A request that is let in."""
         try:
             known = record(self._world, request, body, budget)
         except (RequestError, RecordTooLargeError) as error:
@@ -272,12 +298,14 @@ class Engine:
         world = self._world
         match move:
             case plan.Upload(uri):
+                self._gate.check(held.job, delivery)
                 held.need(_UPLOAD_S, "an upload")
                 refuse_if_expired(held.job, world)
                 held.renew_if_short()
                 held.job = upload.upload_image(world, held.job, uri)
                 log.info(f"{uri} is at Hautech", action="image_uploaded")
             case plan.Submit(step):
+                self._gate.check(held.job, delivery)
                 submit.submit(world, held, step)
                 self._keep_what_was_paid(held)
             case plan.FindOut(step):

@@ -47,6 +47,8 @@ class Delivery:
 
     carrier: Carrier
     count: int
+    is_probe: bool = False
+    """Whether it was let through to find out if Hautech's trouble is over."""
 
     @property
     def rests(self) -> int:
@@ -67,12 +69,13 @@ def is_exhausted(
 ) -> bool:
     """Whether trouble that should pass has lasted too long for this job.
 
-    A stop never exhausts. Somebody else's trouble does only when the queue is about to move
+    A stop never exhausts, nor does what we hold back ourselves: a message that has come too often
+    is not held back any more. Somebody else's trouble does only when the queue is about to move
     the message away without a reason. What may have been paid for is followed through
     outages of a day, for there is nothing better to do with it.
     """
     rules = world.rules
-    if decision is Decision.STOP:
+    if decision in {Decision.STOP, Decision.HOLD_BACK}:
         return False
     if delivery.count >= delivery.most(rules):
         return True
@@ -127,6 +130,8 @@ def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) 
         case Decision.YIELD:
             assert isinstance(error, LostRaceError)  # noqa: S101 -- the table says so
             after_s = wait_for_lease_s(error, now_s=world.now().timestamp())
+        case Decision.HOLD_BACK:
+            after_s = advice.retry_after_s or 1.0
         case _:
             after_s = backoff_s(failures, random=world.random)
             # "0" or a time in the past is no advice, and would burn the attempts at once.
@@ -135,6 +140,8 @@ def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) 
     because = text_of(error)
     if advice.decision is Decision.RETRY_LOUDLY:
         log.error(f"unforeseen: {because}", action="retry", exc_info=error)
+    elif advice.decision is Decision.HOLD_BACK:
+        log.debug(f"again in {after_s:.0f} s: {because}", action="held_back")
     else:
         log.info(f"again in {after_s:.0f} s: {because}", action="retry")
     return RetryLater(after_s, because)

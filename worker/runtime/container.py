@@ -24,6 +24,7 @@ from dataclasses import dataclass
 import structlog
 
 from worker.adapters.messages import QueueMessage
+from worker.engine.intake import Intake
 from worker.runtime.answers import Answers
 from worker.runtime.handling import FLUSH_S, Handlers, Handling
 from worker.runtime.heartbeat import Heartbeat
@@ -56,6 +57,7 @@ class ContainerState:
     free_slots: int
     oldest_in_hand_s: float
     receivers: dict[Kind, ReceiverState]
+    intake: Intake
 
 
 class Container:
@@ -78,6 +80,8 @@ class Container:
     ) -> None:
         self._config = config or ContainerConfig()
         self._monotonic = monotonic
+        # Polls follow what is paid for: nothing ever holds them.
+        self._intakes = {Kind.REQUESTS: engine.intake, Kind.POLLS: Intake}
         self._stopping = threading.Event()
         self._stop_at_s = math.inf
         self._changed = threading.Condition()
@@ -104,6 +108,7 @@ class Container:
                 stopping=self._stopping,
                 wait_s=self._config.wait_s,
                 visibility_s=self._config.visibility_s,
+                intake=self._intakes[kind],
                 ended=self._receiver_ended,
                 monotonic=monotonic,
             )
@@ -133,6 +138,7 @@ class Container:
             free_slots=self._config.concurrency - in_hand,
             oldest_in_hand_s=max((now_s - one.received_at_s for one in held), default=0.0),
             receivers={kind: one.state() for kind, one in self._receivers.items()},
+            intake=self._intakes[Kind.REQUESTS](),
         )
 
     def begin_stop(self) -> None:

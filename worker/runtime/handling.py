@@ -17,6 +17,7 @@ from typing import Final, Protocol
 import structlog
 
 from worker.adapters.messages import QueueMessage
+from worker.engine.intake import Intake
 from worker.jobs.outcomes import Outcome
 from worker.ports import ReceivedMessage, WorkBudget
 from worker.runtime.answers import Answers
@@ -38,6 +39,9 @@ class Handlers(Protocol):
 
     def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue."""
+
+    def intake(self) -> Intake:
+        """Whether new requests are taken now."""
 
 
 class StopBudget:

@@ -4,6 +4,9 @@
     /readyz   200 while the last receive of both queues succeeded and no stop has begun.
               Otherwise leave it alone: trouble of others is not cured by a restart.
 
+Held intake is in the answer and does not make it 503: the process follows what is paid for, and a
+new one in its place would know less (decision 13).
+
 Both answer JSON: reasons, if any, and counts. Nothing secret is in it.
 """
 
@@ -20,6 +23,8 @@ from typing import Any, Final
 
 import structlog
 
+from worker.contracts.fields import rfc3339
+from worker.engine.intake import Intake
 from worker.errors import Problem, SettingsError
 from worker.runtime.container import ContainerState
 from worker.runtime.receiver import ReceiverState
@@ -162,7 +167,16 @@ def _document(state: ContainerState, reasons: list[str]) -> dict[str, object]:
         "inHand": state.in_hand,
         "freeSlots": state.free_slots,
         "oldestInHandSeconds": round(state.oldest_in_hand_s, 1),
+        "intake": _intake(state.intake),
         "queues": {str(kind): _queue(one) for kind, one in state.receivers.items()},
+    }
+
+
+def _intake(intake: Intake) -> dict[str, object]:
+    return {
+        "isHeld": intake.reason is not None,
+        "reason": None if intake.reason is None else str(intake.reason),
+        "nextTryAt": None if intake.until is None else rfc3339(intake.until),
     }
 
 

@@ -20,7 +20,8 @@ from typing import Final
 
 import structlog
 
-from worker.adapters.messages import QueueMessage
+from worker.adapters.messages import MAX_RECEIVED, QueueMessage
+from worker.engine.intake import Intake
 from worker.errors import TransientError, WorkerError
 from worker.jobs.pacing import backoff_s
 from worker.runtime.gathering import Gathering
@@ -34,6 +35,10 @@ FIRST_WAIT_S: Final = 1
 
 MAX_BACKOFF_S: Final = 30.0
 """An outage that ends is noticed within half a minute."""
+
+HELD_PAUSE_S: Final = 1.0
+"""While intake is held: how soon to ask again, and how long the one message that finds out has
+before the next could be received."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +65,8 @@ class Receiver:
         stopping: Once set, nothing more is received.
         wait_s: Length of the longest long poll, in whole seconds.
         visibility_s: For how long messages are hidden from others.
+        intake: Says whether messages of this queue are taken now. What is not received does not
+            count as delivered, so held requests can wait as long as the queue keeps them.
         ended: Called when the thread has received for the last time.
         monotonic: Clock, seconds.
         jitter: Randomness of the waits after errors.
@@ -75,6 +82,7 @@ class Receiver:
         stopping: threading.Event,
         wait_s: int,
         visibility_s: int,
+        intake: Callable[[], Intake] = Intake,
         ended: Callable[[], None] = lambda: None,
         monotonic: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
@@ -86,6 +94,7 @@ class Receiver:
         self._stopping = stopping
         self._longest_wait_s = wait_s
         self._wait_s = 0
+        self._intake = intake
         self._ended = ended
         self._visibility_s = visibility_s
         self._monotonic = monotonic
@@ -123,7 +132,11 @@ class Receiver:
 
     def receive_once(self) -> float:
         """One receive, with its slots. Returns how long to pause before the next one."""
-        taken = self._slots.take(self._kind)
+        intake = self._intake()
+        if intake.for_s > 0:
+            return min(intake.for_s, HELD_PAUSE_S)
+        most = MAX_RECEIVED if intake.reason is None else 1
+        taken = self._slots.take(self._kind, most=most)
         if not taken:
             return 0.0
         messages: Sequence[QueueMessage] = ()
@@ -145,6 +158,8 @@ class Receiver:
         self._succeeded(len(messages))
         if messages:
             self._deliver(self._kind, messages)
+            if intake.reason is not None:
+                return HELD_PAUSE_S
         return self._gathering.pause_s()
 
     def _succeeded(self, messages: int) -> None:

@@ -53,15 +53,15 @@ class Slots:
         self._is_closed = False
         self._changed = threading.Condition()
 
-    def take(self, kind: Kind) -> int:
-        """Takes 1 to 10 slots (no more than half of all); waits while there is none.
+    def take(self, kind: Kind, *, most: int = BATCH) -> int:
+        """Takes 1 to `most` slots (no more than half of all); waits while there is none.
 
         Returns 0 when the slots were closed.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._is_closed or self._free(kind) > 0)
             # A quarter of all: no more, or two idle receivers would wait for each other's slots.
-            worthwhile = max(1, min(BATCH, self._total // 4))
+            worthwhile = max(1, min(most, BATCH, self._total // 4))
             if self._free(kind) < worthwhile:
                 # New work can wait a little longer than work that is paid for.
                 patience = _REQUESTS_PATIENCE if kind is Kind.REQUESTS else 1
@@ -74,7 +74,7 @@ class Slots:
             self._changed.wait_for(lambda: self._is_closed or self._free(kind) > 0)
             if self._is_closed:
                 return 0
-            taken = min(self._most_at_once, self._free(kind))
+            taken = min(most, self._most_at_once, self._free(kind))
             self._used[kind] += taken
             return taken
 

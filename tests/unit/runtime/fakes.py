@@ -6,6 +6,7 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 
 from worker.adapters.messages import QueueMessage
+from worker.engine.intake import Intake
 from worker.jobs.outcomes import Done, Outcome
 from worker.ports import ReceivedMessage, WorkBudget
 
@@ -111,12 +112,16 @@ class FakeEngine:
         self.outcomes: dict[str, Outcome | Exception] = {}
         self.budgets: dict[str, WorkBudget] = {}
         self.receive_counts: dict[str, int] = {}
+        self.told = Intake()
 
     def handle_request(self, received: ReceivedMessage, budget: WorkBudget) -> Outcome:
         return self._handle(received, budget)
 
     def handle_poll(self, received: ReceivedMessage, budget: WorkBudget) -> Outcome:
         return self._handle(received, budget)
+
+    def intake(self) -> Intake:
+        return self.told
 
     def let_all_go(self) -> None:
         with self.changed:

@@ -7,11 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.builders import NOON
+from worker.engine.intake import Intake
 from worker.errors import SettingsError
+from worker.ports import HoldReason
 from worker.runtime.container import ContainerState
 from worker.runtime.health import HealthServer, liveness_reasons, readiness_reasons
 from worker.runtime.receiver import ReceiverState
 from worker.runtime.slots import Kind
+
+OPEN = Intake()
+HELD = Intake(reason=HoldReason.OUT_OF_FUNDS, until=NOON, for_s=12.0)
 
 
 def receiver(**changes: Any) -> ReceiverState:
@@ -24,13 +30,14 @@ def receiver(**changes: Any) -> ReceiverState:
     return ReceiverState(**(fields | changes))
 
 
-def state(*, is_stopping: bool = False, **requests: Any) -> ContainerState:
+def state(*, is_stopping: bool = False, intake: Intake = OPEN, **requests: Any) -> ContainerState:
     return ContainerState(
         is_stopping=is_stopping,
         in_hand=2,
         free_slots=30,
         oldest_in_hand_s=1.25,
         receivers={Kind.REQUESTS: receiver(**requests), Kind.POLLS: receiver()},
+        intake=intake,
     )
 
 
@@ -96,6 +103,7 @@ def test_readiness_flips_with_the_state(rig: Rig) -> None:
             "inHand": 2,
             "freeSlots": 30,
             "oldestInHandSeconds": 1.2,
+            "intake": {"isHeld": False, "reason": None, "nextTryAt": None},
             "queues": {
                 "requests": {"lastReceiveSecondsAgo": 3.0, "trouble": None},
                 "polls": {"lastReceiveSecondsAgo": 3.0, "trouble": None},
@@ -108,6 +116,17 @@ def test_readiness_flips_with_the_state(rig: Rig) -> None:
     assert rig.get("/healthz")[0] == 200
     rig.state = state()
     assert rig.get("/readyz?verbose")[0] == 200
+
+
+def test_held_intake_is_shown_and_leaves_the_worker_ready(rig: Rig) -> None:
+    rig.state = state(intake=HELD)
+    status, document = rig.get("/readyz")
+    assert (status, document["reasons"]) == (200, [])
+    assert document["intake"] == {
+        "isHeld": True,
+        "reason": "out_of_funds",
+        "nextTryAt": "2026-03-01T12:00:00.000Z",
+    }
 
 
 def test_liveness_flips_with_the_state(rig: Rig) -> None:

@@ -7,8 +7,10 @@ import pytest
 from tests.support.logs import all_logs
 from tests.unit.runtime.fakes import FakeMonotonic, FakeQueue, message
 from worker.adapters.messages import QueueMessage
+from worker.engine.intake import Intake
 from worker.errors import CredentialsRefusedError, ThrottledError, UnavailableError
-from worker.runtime.receiver import MAX_BACKOFF_S, Receiver
+from worker.ports import HoldReason
+from worker.runtime.receiver import HELD_PAUSE_S, MAX_BACKOFF_S, Receiver
 from worker.runtime.slots import Kind, Slots
 
 
@@ -20,6 +22,7 @@ class Rig:
         self.clock = FakeMonotonic()
         self.delivered: list[str] = []
         self.stopping = threading.Event()
+        self.intake = Intake()
         self.receiver = Receiver(
             Kind.POLLS,
             self.queue,
@@ -29,6 +32,7 @@ class Rig:
             wait_s=20,
             visibility_s=60,
             monotonic=self.clock,
+            intake=lambda: self.intake,
             jitter=random.Random(1),
         )
 
@@ -153,3 +157,25 @@ def test_a_failure_wait_ends_with_the_stop() -> None:
         rig.slots.close()
         rig.receiver._thread.join(15)
     assert not rig.receiver.state().is_alive
+
+
+def test_while_intake_is_held_nothing_is_received_and_so_nothing_counts_as_delivered() -> None:
+    rig = Rig()
+    rig.queue.put(message("a"))
+    rig.intake = Intake(reason=HoldReason.OUT_OF_FUNDS, for_s=240.0)
+    assert rig.receiver.receive_once() == HELD_PAUSE_S
+    rig.intake = Intake(reason=HoldReason.OUT_OF_FUNDS, for_s=0.3)
+    assert rig.receiver.receive_once() == pytest.approx(0.3)
+    assert (rig.queue.asked, rig.delivered, rig.free()) == ([], [], 20)
+
+
+def test_when_a_try_is_due_one_message_is_received_and_has_time_to_find_out() -> None:
+    rig = Rig()
+    rig.queue.put(message("a"), message("b"), message("c"))
+    rig.intake = Intake(reason=HoldReason.OUT_OF_FUNDS)
+    assert rig.receiver.receive_once() == HELD_PAUSE_S
+    assert ([asked[0] for asked in rig.queue.asked], rig.delivered) == ([1], ["a"])
+    assert rig.free() == 19
+    rig.intake = Intake()
+    rig.receiver.receive_once()
+    assert rig.delivered == ["a", "b", "c"]

@@ -65,3 +65,9 @@ def test_a_receiver_that_waits_gets_nothing_once_the_slots_are_closed() -> None:
     assert taken == [0]
     slots.give(Kind.POLLS, 2)
     assert slots.take(Kind.POLLS) == 0
+
+
+def test_fewer_slots_can_be_taken_than_are_free() -> None:
+    slots = Slots(32)
+    assert slots.take(Kind.REQUESTS, most=1) == 1
+    assert slots.take(Kind.REQUESTS) == 10

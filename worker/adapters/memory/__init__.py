@@ -7,6 +7,7 @@ world.clock.advance(5)
 
 from worker.adapters.memory.clock import ManualBudget, ManualClock
 from worker.adapters.memory.hautech import MemoryHautech, MemoryRun
+from worker.adapters.memory.notices import MemoryNoticeBoard
 from worker.adapters.memory.objects import MemoryObjectStore
 from worker.adapters.memory.queues import MemoryQueue, MemoryWorkQueue
 from worker.adapters.memory.secrets import MemorySecrets
@@ -19,6 +20,7 @@ __all__ = [
     "ManualClock",
     "MemoryHautech",
     "MemoryJobStore",
+    "MemoryNoticeBoard",
     "MemoryObjectStore",
     "MemoryQueue",
     "MemoryResultTopic",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from worker.adapters.memory.clock import ManualBudget, ManualClock
 from worker.adapters.memory.hautech import MemoryHautech
+from worker.adapters.memory.notices import MemoryNoticeBoard
 from worker.adapters.memory.objects import MemoryObjectStore
 from worker.adapters.memory.queues import MemoryQueue, MemoryWorkQueue
 from worker.adapters.memory.store import MemoryJobStore
@@ -26,4 +27,5 @@ class MemoryWorld:
         self.queue = MemoryWorkQueue(self.polls, self.dead_letters)
         self.objects = MemoryObjectStore([INPUT_BUCKET, OUTPUT_BUCKET])
         self.topic = MemoryResultTopic()
+        self.board = MemoryNoticeBoard()
         self.hautech = MemoryHautech(self.clock)

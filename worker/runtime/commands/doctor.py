@@ -15,6 +15,7 @@ from worker.bootstrap import Application, build_application
 from worker.runtime.commands.check_hautech import check_hautech
 from worker.runtime.commands.check_identity import AREA as IDENTITY
 from worker.runtime.commands.check_identity import check_identity
+from worker.runtime.commands.check_intake import check_intake
 from worker.runtime.commands.check_queues import AREA as QUEUES
 from worker.runtime.commands.check_queues import check_queues
 from worker.runtime.commands.check_settings import check_settings
@@ -99,6 +100,7 @@ def _aws(application: Application) -> Iterator[Finding]:
     yield from check_topic(application)
     yield from told_once(check_table(application))
     yield from check_buckets(application)
+    yield from check_intake(application)
 
 
 def _print(console: Console, finding: Finding) -> None:

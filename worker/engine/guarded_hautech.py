@@ -1,0 +1,127 @@
+"""The ImageGeneration port with a watch on it: what each call comes to, the circuit hears.
+
+A call that failed while Hautech is down is not this job's misfortune: it raises HautechDownError
+instead, which spends no attempt. Everything else passes unchanged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import BinaryIO, TypeVar
+
+from worker.engine.circuit import Circuit, HautechCall
+from worker.engine.trouble import text_of
+from worker.errors import HautechDownError, NotThereError, UnavailableError
+from worker.hautech.outputs import ImageRef
+from worker.jobs.job import JsonObject
+from worker.ports import (
+    DownloadedPicture,
+    HoldReason,
+    ImageGeneration,
+    ImageUpload,
+    PipelineReport,
+    Reader,
+    RunSummary,
+    UploadedImage,
+)
+
+T = TypeVar("T")
+
+
+class GuardedHautech:
+    """Passes every call on, and tells the circuit how it ended."""
+
+    def __init__(self, hautech: ImageGeneration, circuit: Circuit) -> None:
+        self._hautech = hautech
+        self._circuit = circuit
+
+    def upload(self, image: ImageUpload) -> UploadedImage:
+        """See `ImageGeneration.upload`. Trouble of the reader is not Hautech's."""
+        source = _Source(image.open)
+        watched = replace(image, open=source.open)
+        return self._watched("upload", lambda: self._hautech.upload(watched), source)
+
+    def sign_in(self) -> None:
+        """See `ImageGeneration.sign_in`."""
+        self._watched("sign_in", self._hautech.sign_in)
+
+    def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
+        """See `ImageGeneration.run`."""
+        return self._watched(
+            "run", lambda: self._hautech.run(workflow_id, workflow_input, metadata)
+        )
+
+    def look(self, pipeline_id: str) -> PipelineReport:
+        """See `ImageGeneration.look`."""
+        return self._watched("look", lambda: self._hautech.look(pipeline_id))
+
+    def read_pipeline(self, pipeline_id: str) -> PipelineReport:
+        """See `ImageGeneration.read_pipeline`."""
+        return self._watched("read", lambda: self._hautech.read_pipeline(pipeline_id))
+
+    def runs_since(self, since: datetime) -> Iterator[RunSummary]:
+        """See `ImageGeneration.runs_since`. Each page is part of the one call."""
+        begun = self._circuit.term
+        try:
+            yield from self._hautech.runs_since(since)
+        except Exception as error:
+            self._failed("list", error, begun)
+            raise
+        self._circuit.answered("list", begun=begun)
+
+    def download(self, picture: ImageRef, sink: BinaryIO) -> DownloadedPicture:
+        """See `ImageGeneration.download`."""
+        return self._watched("download", lambda: self._hautech.download(picture, sink))
+
+    def _watched(
+        self, call: HautechCall, make: Callable[[], T], source: _Source | None = None
+    ) -> T:
+        begun = self._circuit.term
+        try:
+            answer = make()
+        except Exception as error:
+            if source is None or source.error is not error:
+                self._failed(call, error, begun)
+            raise
+        self._circuit.answered(call, begun=begun)
+        return answer
+
+    def _failed(self, call: HautechCall, error: Exception, begun: int) -> None:
+        self._circuit.failed(call, error, begun=begun)
+        is_outage = isinstance(error, UnavailableError) and not isinstance(error, NotThereError)
+        if is_outage and self._circuit.state.reason is HoldReason.HAUTECH_DOWN:
+            raise HautechDownError(text_of(error)) from error
+
+
+class _Source:
+    """Opens an image, and remembers the error that its bytes ended with."""
+
+    def __init__(self, open_image: Callable[[], Reader]) -> None:
+        self._open_image = open_image
+        self.error: Exception | None = None
+
+    def open(self) -> Reader:
+        return _Noticing(self.noticing(self._open_image), self)
+
+    def noticing(self, do: Callable[[], T]) -> T:
+        try:
+            return do()
+        except Exception as error:
+            self.error = error
+            raise
+
+
+class _Noticing:
+    """A reader whose errors are remembered as its own."""
+
+    def __init__(self, reader: Reader, source: _Source) -> None:
+        self._reader = reader
+        self._source = source
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._source.noticing(lambda: self._reader.read(size))
+
+    def close(self) -> None:
+        self._reader.close()

@@ -1,0 +1,119 @@
+"""intake: whether a request may begin for which nothing can have been paid yet.
+
+Held requests leave no trace: no record, no attempt, no write. They rest until there is a chance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+import structlog
+
+from worker.contracts.request import Request, content_digest
+from worker.engine.accept import is_past
+from worker.engine.circuit import CLOSED, Circuit, CircuitState
+from worker.engine.trouble import Delivery
+from worker.engine.world import World
+from worker.errors import HeldBackError
+from worker.jobs.job import Job
+from worker.jobs.outcomes import RetryLater
+from worker.jobs.pacing import rest_s
+from worker.ports import HoldReason
+
+log = structlog.get_logger(__name__)
+
+_LOOK_AGAIN_S = 1.0
+"""How soon a driver asks again while a probe is under way."""
+
+_SPREAD = 1.5
+"""Held requests come back within half as long again, not all at the next try."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intake:
+    """What a driver should do about new requests now."""
+
+    reason: HoldReason | None = None
+    """Why they are held; None: take as many as there is room for."""
+    until: datetime | None = None
+    """When the next try is due (aware UTC)."""
+    for_s: float = 0.0
+    """Take none for so long. 0 with a reason: take one, and see."""
+
+
+class IntakeGate:
+    """Lets requests in, or sends them to rest."""
+
+    def __init__(self, world: World, circuit: Circuit) -> None:
+        self._world = world
+        self._circuit = circuit
+
+    def intake(self) -> Intake:
+        """What a driver should do about new requests now. Changes nothing."""
+        state = self._circuit.state
+        if state.reason is None:
+            return Intake()
+        for_s = _LOOK_AGAIN_S if state.is_probing else self._left_s(state)
+        return Intake(reason=state.reason, until=state.next_try_at, for_s=for_s)
+
+    def enter(self, request: Request, delivery: Delivery) -> Delivery | RetryLater:
+        """The delivery to go on with, as the probe if it is one; or the rest of a held request.
+
+        `leave` must follow a delivery. What is paid for passes, as does what is over or about to
+        be refused, and a message that SQS would soon move away: that one gets a reason.
+        """
+        if self._circuit.state is CLOSED or self._is_last_chance(delivery):
+            return delivery
+        if not self._would_begin(request, self._world.store.load(request.request_id)):
+            return delivery
+        if self._circuit.take_probe():
+            return replace(delivery, is_probe=True)
+        rest = self._rest(self._circuit.state, delivery)
+        log.info(f"again in {rest.after_s:.0f} s: {rest.because}", action="request_held")
+        return rest
+
+    def leave(self, delivery: Delivery) -> None:
+        """The request that entered has been dealt with."""
+        if delivery.is_probe:
+            self._circuit.end_probe()
+
+    def check(self, job: Job, delivery: Delivery) -> None:
+        """Raise HeldBackError when a job may not get on with what nobody has paid for yet."""
+        state = self._circuit.state
+        if state is CLOSED or delivery.is_probe or job.may_have_cost:
+            return
+        if not self._is_last_chance(delivery):
+            rest = self._rest(state, delivery)
+            raise HeldBackError(rest.because, retry_after_s=rest.after_s)
+
+    def _would_begin(self, request: Request, job: Job | None) -> bool:
+        """Whether this request would lead to new calls that nobody has paid for."""
+        if is_past(request.expires_at, self._world):
+            return False
+        if job is None:
+            return True
+        is_same = job.content_digest == content_digest(request)
+        return is_same and not job.state.is_final and not job.may_have_cost
+
+    def _is_last_chance(self, delivery: Delivery) -> bool:
+        return delivery.count >= delivery.most(self._world.rules)
+
+    def _left_s(self, state: CircuitState) -> float:
+        if state.next_try_at is None:
+            return 0.0
+        return max(0.0, (state.next_try_at - self._world.now()).total_seconds())
+
+    def _rest(self, state: CircuitState, delivery: Delivery) -> RetryLater:
+        """Until the next try, spread; longer for a message that has been delivered often, so that
+        a driver that cannot stop receiving does not wear it out.
+        """
+        rules, random = self._world.rules, self._world.random
+        spread_s = self._left_s(state) * random.uniform(1.0, _SPREAD)
+        patience_s = rest_s(
+            delivery.rests,
+            least_s=rules.systemic_wait_s,
+            most_s=rules.systemic_wait_max_s,
+            random=random,
+        )
+        return RetryLater(max(spread_s, patience_s), f"intake is held: {state.said}")
