@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from PIL import Image
 
 from sandbox.samples import draw_garment, draw_pose
 from worker.engine.rules import EngineRules
-from worker.jobs.images import HeaderIncompleteError, NotAnImageError, read_header
+from worker.jobs.images import NotAnImageError, read_head
 
 _EXTENSIONS = {"image/png": ".png", "image/jpeg": ".jpg", "image/webp": ".webp"}
 
@@ -98,14 +99,14 @@ def check_photo(path: Path, option: str) -> Photo:
         if size_bytes > limits.image_max_bytes:
             most = limits.image_max_bytes
             raise bad(f"has {size_bytes:,} bytes, at most {most:,} are taken; save it smaller")
-        header = read_header(path.read_bytes())
+        _, header = read_head(io.BytesIO(path.read_bytes()).read)
     except FileNotFoundError:
         raise bad("there is no such file; check the path") from None
     except IsADirectoryError:
         raise bad("is a folder; name a photo in it") from None
     except OSError as error:
         raise bad(f"cannot be read: {error.strerror}") from error
-    except (NotAnImageError, HeaderIncompleteError):
+    except NotAnImageError:
         raise bad("is not a PNG, JPEG or WebP image; export it as one of these") from None
     longest = max(header.width_px, header.height_px)
     if longest > limits.image_max_px:

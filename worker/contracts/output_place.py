@@ -27,6 +27,9 @@ def parse_output(text: str) -> S3Uri:
         raise ValueError("an output cannot name a version")
     if uri.key.startswith("/"):
         raise ValueError('the key begins with "/"')
+    if "." in uri.key.split("/"):
+        # HTTP proxies and copying tools leave it out: the picture would be elsewhere than announced.
+        raise ValueError('the key has a "." segment')
     return uri
 
 
@@ -56,13 +59,14 @@ def output_problems(output: Any, request_id: Any, output_buckets: frozenset[str]
     if isinstance(request_id, str):
         folder = uri.key[: uri.key.rfind("/") + 1]
         stem = folder + request_id
-        size_bytes = len(stem.encode()) + ROOM_BYTES
+        # Beside an exact key go the pictures that nobody foresaw: <key>-2.png and so on.
+        size_bytes = max(len(stem.encode()), len(uri.key.encode())) + ROOM_BYTES
         if size_bytes > MAX_KEY_BYTES:
             rule = (
-                f"with the requestId the keys could have {size_bytes:,} bytes, "
+                f"with requestId, number and extension the keys could have {size_bytes:,} bytes, "
                 f"S3 allows {MAX_KEY_BYTES:,}"
             )
-            problems.append(Problem("output", shown(output), rule, "shorten the prefix"))
+            problems.append(Problem("output", shown(output), rule, "shorten it"))
         if uri.key == f"{stem}.json":
             rule = "is the key of the result document, which stands beside the picture"
             problems.append(Problem("output", shown(output), rule, "name the picture otherwise"))

@@ -12,6 +12,7 @@ MAX_KEY_BYTES = 1024
 _VERSION = re.compile(r"(?P<key>.*)\?versionId=(?P<version>[^?&/\s]*)", re.DOTALL)
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _IP_ADDRESS = re.compile(r"\d+\.\d+\.\d+\.\d+")
+_SLASH = re.compile(r"[/\\]")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
@@ -74,6 +75,7 @@ def _check_key(key: str) -> None:
         raise ValueError(f"the key has {size_bytes:,} bytes, S3 allows {MAX_KEY_BYTES:,}")
     if _CONTROL.search(key):
         raise ValueError("the key has control characters")
-    if ".." in key.split("/"):
-        # HTTP stacks resolve such segments, so /bucket/../other could leave the allowed bucket.
+    if ".." in _SLASH.split(key):
+        # HTTP stacks resolve such segments, so /bucket/../other could leave the allowed bucket;
+        # so do tools that copy a bucket to a disk, on Windows at backslashes, too.
         raise ValueError('the key has a ".." segment')

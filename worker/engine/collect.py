@@ -9,6 +9,7 @@ import structlog
 
 from worker.contracts.result import Output
 from worker.contracts.s3_uri import S3Uri
+from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
 from worker.errors import NoOutputError, OutputDamagedError, OutputUnusableError
 from worker.hautech.outputs import ImageRef, find_images
@@ -79,7 +80,7 @@ def _collect_one(world: World, job: Job, picture: ImageRef, index: int, count: i
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         sink = cast("BinaryIO", spool)  # it has every method of one, only not the base class
         got = world.hautech.download(picture, sink)
-        header = _header(sink, picture)
+        header = _header(sink, picture, world.rules)
         key = output_key(place.key, job.request_id, index, count, got.content_type)
         target = S3Uri(place.bucket, key)
         world.objects.put(
@@ -103,12 +104,21 @@ def _collect_one(world: World, job: Job, picture: ImageRef, index: int, count: i
     )
 
 
-def _header(sink: BinaryIO, picture: ImageRef) -> ImageHeader:
+def _header(sink: BinaryIO, picture: ImageRef, rules: EngineRules) -> ImageHeader:
     sink.seek(0)
     try:
-        return read_head(sink.read)[1]
+        _, header = read_head(sink.read)
     except NotAnImageError as error:
         raise OutputUnusableError(f"Hautech's output {picture!r} is no image: {error}") from error
+    size = f"{header.width_px} × {header.height_px} px"
+    if min(header.width_px, header.height_px) < 1:
+        raise OutputUnusableError(f"Hautech's output {picture!r} is empty: {size}")
+    if header.width_px * header.height_px > rules.output_max_pixels:
+        raise OutputUnusableError(
+            f"Hautech's output {picture!r} is absurdly large: {size}, at most "
+            f"{rules.output_max_pixels:,} pixels in all are taken"
+        )
+    return header
 
 
 def _verify(world: World, target: S3Uri, got: DownloadedPicture) -> None:

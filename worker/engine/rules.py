@@ -24,6 +24,9 @@ class EngineRules:
     image_max_px: int = 8192
     """Longest side of an input image, in pixels."""
     output_max_bytes: int = 64 * 1024 * 1024
+    output_max_pixels: int = 16_384 * 16_384
+    """Width times height of an output. Beyond it, a small file unpacks to gigabytes at whoever
+    opens it (a decompression bomb), which the worker itself never does."""
     paid_patience_s: float = 86_400.0
     """So long after its acceptance a job that may have been paid for is not given up."""
     request_deliveries: int = 90

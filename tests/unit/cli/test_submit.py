@@ -261,7 +261,7 @@ def test_options_that_do_not_go_together_are_usage_errors(invoke, words, said) -
     [
         (draw_png("big") + b"\0" * 20_971_520, "the worker takes 20,971,520: save it smaller"),
         (b"no picture", "is not a PNG, JPEG or WebP picture: save it as one"),
-        (draw_png("cut")[:20], "is a damaged picture: save it again"),
+        (draw_png("cut")[:20], "save it as one (damaged header: it ends early)"),
         (_wide_png(), "has 9000×8 pixels, the worker takes 8192 on the longer side"),
     ],
 )

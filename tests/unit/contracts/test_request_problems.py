@@ -141,7 +141,12 @@ def test_one_wrong_input_is_one_problem(
         ("output", "s3://catalog//x.png", 'begins with "/"'),
         ("output", "s3://catalog/a?versionId=1", "cannot name a version"),
         ("output", "s3://catalog/" + "k" * 1025, "1,025 bytes"),
-        ("output", "s3://catalog/" + "k" * 1000 + "/", "with the requestId the keys could have"),
+        (
+            "output",
+            "s3://catalog/" + "k" * 1000 + "/",
+            "with requestId, number and extension the keys",
+        ),
+        ("output", "s3://catalog/" + "k" * 1009, "the keys could have 1,025 bytes"),
         ("output", "s3://catalog/x/sku-1042-front.json", "the key of the result document"),
         ("metadata", "sku", "must be a JSON object"),
         ("metadata", {str(n): n for n in range(65)}, "65 keys: must have at most 64 keys"),

@@ -55,6 +55,8 @@ def test_uri_is_taken_apart_literally_and_written_back(text: Any, expected: Any)
         ("s3://catalog/a\x7fb", "control characters"),
         ("s3://catalog/../other/a", 'a ".." segment'),
         ("s3://catalog/a/..", 'a ".." segment'),
+        ("s3://catalog/a\\..\\b", 'a ".." segment'),
+        ("s3://catalog/a/..\\b", 'a ".." segment'),
         ("s3://catalog/\ud800", "half a character"),
         ("s3://catalog/a?versionId=", "a version of 1 to 1024"),
         ("s3://catalog/a?versionId=" + "v" * 1025, "a version of 1 to 1024"),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from worker.contracts.plain_words import path_of
 from worker.contracts.s3_uri import SCHEME, S3Uri
 from worker.contracts.text import shown
 from worker.errors import OutputForbiddenError, Problem
-from worker.jobs.images import HeaderIncompleteError, NotAnImageError, read_header
+from worker.jobs.images import NotAnImageError, read_head
 from worker.ports import ObjectStore
 
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
@@ -105,11 +106,11 @@ class PhotoShelf:
         except OSError as error:
             raise PhotoError(f"cannot be read: {error.strerror or error}") from error
         try:
-            header = read_header(data)
+            _, header = read_head(io.BytesIO(data).read)
         except NotAnImageError as error:
-            raise PhotoError("is not a PNG, JPEG or WebP picture: save it as one") from error
-        except HeaderIncompleteError as error:
-            raise PhotoError("is a damaged picture: save it again") from error
+            raise PhotoError(
+                f"is not a PNG, JPEG or WebP picture: save it as one ({error})"
+            ) from error
         if max(header.width_px, header.height_px) > limit.max_px:
             raise PhotoError(
                 f"has {header.width_px}×{header.height_px} pixels, the worker takes "

@@ -1,0 +1,130 @@
+"""Where each format keeps the size of its picture: read there, and nowhere else.
+
+Four formats have it at a known place among their first bytes, or behind segments that can be
+skipped. Nothing is unpacked on the way: a text or a colour profile of a PNG can grow a thousandfold
+when it is, and may stand between the start and the picture in any length.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+import warnings
+import zlib
+from typing import Protocol
+
+from PIL import Image
+
+HEAD_BYTES_MAX = 8 * 1024 * 1024
+"""EXIF, colour profiles and previews may push the size of a JPEG megabytes back."""
+
+_JPEG_SEGMENTS_MAX = 2_000
+_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+"""SOF markers; the three others define tables (Source: ITU-T T.81, table B.1)."""
+
+Size = tuple[int, int]
+"""Width and height, in pixels."""
+
+
+class Head(Protocol):
+    """The first bytes of a file, of which more can be had."""
+
+    data: bytearray
+
+    def have(self, size_bytes: int) -> bool:
+        """Whether `data` has so many bytes now; false when the file is shorter."""
+
+
+class NoSizeError(ValueError):
+    """The size is not where it has to be; says what is wrong, in a few words."""
+
+
+def png_size(head: Head) -> Size:
+    """The size in the first chunk (Source: PNG specification, 11.2.1: IHDR comes first)."""
+    _need(head, 33)
+    data = head.data
+    if data[8:16] != b"\0\0\0\x0dIHDR":
+        raise NoSizeError("the first chunk is not IHDR")
+    width_px, height_px, checksum = struct.unpack_from(">II5xI", data, 16)
+    if zlib.crc32(data[12:29]) != checksum:
+        raise NoSizeError("the checksum of IHDR is wrong")
+    return width_px, height_px
+
+
+def gif_size(head: Head) -> Size:
+    """The logical screen (Source: GIF89a specification, 18)."""
+    _need(head, 13)
+    width_px, height_px = struct.unpack_from("<HH", head.data, 6)
+    return width_px, height_px
+
+
+def webp_size(head: Head) -> Size:
+    """The canvas, or the one frame (Source: RFC 9649, 2.5 to 2.7; RFC 6386, 9.1)."""
+    _need(head, 30)
+    data, kind = head.data, bytes(head.data[12:16])
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
+    if kind == b"VP8L" and data[20] == 0x2F:
+        bits = int.from_bytes(data[21:25], "little")
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    if kind == b"VP8 " and data[23:26] == b"\x9d\x01\x2a":
+        width_px, height_px = struct.unpack_from("<HH", data, 26)
+        return width_px & 0x3FFF, height_px & 0x3FFF
+    raise NoSizeError("the first chunk is not VP8, VP8L or VP8X")
+
+
+def jpeg_size(head: Head) -> Size:
+    """The size in the frame header, behind any number of segments.
+
+    Each byte is looked at once: Pillow begins again with every chunk, and a file of empty
+    segments then costs seconds. Source: ITU-T T.81, annex B.
+    """
+    data, have = head.data, head.have
+    position = 2
+    for _ in range(_JPEG_SEGMENTS_MAX):
+        while have(position + 2) and data[position + 1] == 0xFF and position < HEAD_BYTES_MAX:
+            position += 1  # fill bytes
+        if position >= HEAD_BYTES_MAX or not have(position + 4) or data[position] != 0xFF:
+            break
+        marker = data[position + 1]
+        if marker in _JPEG_FRAMES and have(position + 9):
+            height_px, width_px = struct.unpack_from(">HH", data, position + 5)
+            return width_px, height_px
+        if marker in {0xD9, 0xDA}:
+            break  # the end, or the picture itself, without a frame header before it
+        (length,) = struct.unpack_from(">H", data, position + 2)
+        position += 2 + max(2, length)
+    raise NoSizeError("a JPEG without a frame header")
+
+
+def avif_size(head: Head) -> Size:
+    """The size that libavif finds, in the first bytes, or in 8 MiB when these are too few.
+
+    It is boxes within boxes, and it is never an input: left to the library. Nothing is decoded.
+    """
+    try:
+        return _pillow_size(bytes(head.data))
+    except NoSizeError:
+        known_bytes = len(head.data)
+        head.have(HEAD_BYTES_MAX)
+        if len(head.data) == known_bytes:
+            raise
+    return _pillow_size(bytes(head.data))
+
+
+def _pillow_size(data: bytes) -> Size:
+    try:
+        with warnings.catch_warnings():
+            # Absurd sizes are refused by our own limits, with errors that name them.
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(data), formats=("AVIF",)) as image:
+                return image.size
+    except Image.DecompressionBombError as error:
+        raise NoSizeError(f"absurd size: {error}") from error
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError) as error:
+        raise NoSizeError("the boxes end early or are damaged") from error
+
+
+def _need(head: Head, size_bytes: int) -> None:
+    if not head.have(size_bytes):
+        raise NoSizeError("it ends early")
