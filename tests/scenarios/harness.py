@@ -30,6 +30,7 @@ from worker.ports import ReceivedMessage
 from worker.runtime.queue_verbs import Delete, verb_for
 
 VISIBILITY_S = 60
+_RECEIVE_AGAIN_S = 5
 _STEPS_MAX = 2_000
 """A run that needs more does not end."""
 
@@ -64,6 +65,8 @@ class Service:
         self._watch: Watch = self.killer
         self.deaths: list[str] = []
         self.outcomes: list[Outcome] = []
+        self.driver_log: list[str] = []
+        """Errors of the driver's own calls: receive, delete, change visibility."""
         self._rules = EngineRules(
             input_buckets=INPUT_BUCKETS, output_buckets=OUTPUT_BUCKETS, **rules
         )
@@ -86,6 +89,11 @@ class Service:
         service._engine = service._boot()
         return service
 
+    def watch(self, watch: Watch) -> None:
+        """A new worker whose outside calls somebody else sees."""
+        self._watch = watch
+        self._engine = self._boot()
+
     def kill_at(self, number: int, when: When) -> None:
         """Arms the killer for that outside call, counted from the beginning."""
         self.killer.at, self.killer.when = number, when
@@ -102,8 +110,7 @@ class Service:
         The values say where: `before 3 store.save`.
         """
         camera = Camera(self.freeze)
-        self._watch = camera
-        self._engine = self._boot()
+        self.watch(camera)
         self.run()
         return camera.shots
 
@@ -122,6 +129,17 @@ class Service:
             if not self.step():
                 return
         raise AssertionError(f"messages are left after {_STEPS_MAX} deliveries")
+
+    def run_for(self, *, deliveries: int) -> None:
+        """Deliver at most so many messages."""
+        for _ in range(deliveries):
+            if not self.step():
+                return
+
+    def limit_deliveries(self, *, requests: int, polls: int) -> None:
+        """The queues put a message away sooner than `infra/resources.yml` says."""
+        self.world.requests._max_receives = requests
+        self.world.polls._max_receives = polls
 
     def step(self) -> bool:
         """Deliver the next message, when it is visible. False when there is none."""
@@ -209,9 +227,14 @@ class Service:
     def _deliver(self, queue: MemoryQueue) -> bool:
         name = "polls" if queue is self.world.polls else "requests"
         watch = self._watch.around
-        received = watch(
-            f"{name}.receive", lambda: queue.receive(max_messages=1, visibility_s=VISIBILITY_S)
-        )
+        try:
+            received = watch(
+                f"{name}.receive", lambda: queue.receive(max_messages=1, visibility_s=VISIBILITY_S)
+            )
+        except Exception as error:  # noqa: BLE001 -- as the real drivers: wait and ask again
+            self.driver_log.append(repr(error))
+            self.world.clock.advance(_RECEIVE_AGAIN_S)
+            return True
         if not received:
             return False
         message = received[0]
@@ -222,11 +245,14 @@ class Service:
         )
         self.outcomes.append(outcome)
         verb = verb_for(outcome, held_s=0)
-        if isinstance(verb, Delete):
-            watch(f"{name}.delete", lambda: queue.delete(message.receipt_handle))
-        else:
-            watch(
-                f"{name}.change_visibility",
-                lambda: queue.change_visibility(message.receipt_handle, verb.seconds),
-            )
+        try:
+            if isinstance(verb, Delete):
+                watch(f"{name}.delete", lambda: queue.delete(message.receipt_handle))
+            else:
+                watch(
+                    f"{name}.change_visibility",
+                    lambda: queue.change_visibility(message.receipt_handle, verb.seconds),
+                )
+        except Exception as error:  # noqa: BLE001 -- as the real drivers: it comes back by itself
+            self.driver_log.append(repr(error))
         return True

@@ -47,9 +47,9 @@ class Shape:
     copies: int = 1
     """How many times the producer sends it."""
 
-    def service(self) -> Service:
+    def service(self, **rules: Any) -> Service:
         """A new service with the request waiting in its queue."""
-        service = Service()
+        service = Service(**rules)
         service.world.hautech.duration_s = _ONE_PENDING_POLL_S
         message = self.ask(service)
         for _ in range(self.copies):
@@ -74,6 +74,15 @@ def assert_promises_kept(service: Service, shape: Shape) -> None:
     _assert_outputs(service, shape)
     _assert_dead_letters(service, shape)
     _assert_record(service, shape)
+
+
+def complaints_of(service: Service, shape: Shape, about: str) -> list[str]:
+    """What `assert_promises_kept` complains of, for tests that try many things and then tell all."""
+    try:
+        assert_promises_kept(service, shape)
+    except AssertionError as error:
+        return [f"{about}: {error}"]
+    return []
 
 
 def _assert_outputs(service: Service, shape: Shape) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tests.builders import body
 from tests.scenarios.crash import Killer, When
 from tests.scenarios.harness import Service
-from tests.scenarios.shapes import SHAPES, Shape, assert_promises_kept
+from tests.scenarios.shapes import SHAPES, Shape, assert_promises_kept, complaints_of
 from worker.jobs.job import StepState
 from worker.jobs.transitions import MAX_CALLS
 
@@ -69,21 +69,13 @@ def promises_broken_after(shape: Shape, left_behind: bytes) -> list[str]:
     """
     service = Service.thaw(left_behind)
     futures = service.crash_states()
-    broken = _complaints(service, shape, "no second kill")
+    broken = complaints_of(service, shape, "no second kill")
     for left_behind_again, point in futures.items():
         again = Service.thaw(left_behind_again)
         end = end_after_two_kills(shape, again)
         again.run()
-        broken += _complaints(again, end, f"second kill {point}")
+        broken += complaints_of(again, end, f"second kill {point}")
     return broken
-
-
-def _complaints(service: Service, shape: Shape, about: str) -> list[str]:
-    try:
-        assert_promises_kept(service, shape)
-    except AssertionError as error:
-        return [f"{about}: {error}"]
-    return []
 
 
 def end_after_two_kills(shape: Shape, service: Service) -> Shape:

@@ -5,7 +5,7 @@ Each test here is a hole that once was open: paid twice, stuck, or given up too 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +15,7 @@ from tests.builders import FULL_NAOMI_INPUT, body
 from tests.scenarios.crash import Killer
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing, losing_answers
+from worker.adapters.memory import MemoryWorld
 from worker.adapters.memory.clock import START
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.errors import (
@@ -399,6 +400,34 @@ def test_an_unknown_answer_of_the_store_does_not_cost_a_paid_job() -> None:
     failing(service.world.store, "save", iter([WorkerError("NobodyKnowsThisException")]))
     service.run()
     assert service.job.state is JobState.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("port", "method"),
+    [
+        pytest.param(lambda world: world.queue, "send_poll", id="send_poll"),
+        pytest.param(lambda world: world.store, "save", id="save"),
+    ],
+)
+def test_a_request_outlasts_an_outage_in_which_nothing_can_be_written_down(
+    port: Callable[[MemoryWorld], Any], method: str
+) -> None:
+    """It once came back every two seconds, until the queue put it away: after four minutes."""
+    service = Service()
+    works = getattr(port(service.world), method)
+    over = START + timedelta(hours=2)
+
+    def fails(*args: Any, **kwargs: Any) -> Any:
+        if service.world.clock.now() < over:
+            raise UnavailableError("503")
+        return works(*args, **kwargs)
+
+    setattr(port(service.world), method, fails)
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+    assert len(service.world.dead_letters) == 0
 
 
 def test_a_dead_letter_is_ascii_whatever_the_request_says() -> None:

@@ -37,6 +37,7 @@ from worker.engine.wake import send_poll
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AttemptsExhaustedError,
+    LostRaceError,
     PermanentError,
     PollMessageError,
     RecordTooLargeError,
@@ -359,7 +360,8 @@ class Engine:
         try:
             decision = classify(error).decision
             if decision is Decision.YIELD or not held.is_held:
-                return trouble.retry(self._world, error, delivery, failures=1)
+                unseen = delivery.failures_unseen
+                return trouble.retry(self._world, error, delivery, failures=unseen)
             is_open = held.job.state is not JobState.ANNOUNCING
             if decision is Decision.FAIL and is_open:
                 assert isinstance(error, PermanentError)  # noqa: S101 -- the table says so
@@ -383,7 +385,9 @@ class Engine:
                 action="recovery_failed",
                 stage=stage,
             )
-            return trouble.retry(self._world, second, delivery, failures=1)
+            # Our own write may be what moved the record: then the first trouble says how long.
+            said = error if isinstance(second, LostRaceError) else second
+            return trouble.retry(self._world, said, delivery, failures=delivery.failures_unseen)
 
     def _fail_plainly(
         self, held: HeldJob, error: Exception, stage: Stage, delivery: Delivery

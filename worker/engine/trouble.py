@@ -58,6 +58,14 @@ class Delivery:
         """
         return self.count if self.carrier is Carrier.REQUEST else _POLL_RESTS
 
+    @property
+    def failures_unseen(self) -> int:
+        """How often this may have failed already when no record could be written to count it.
+
+        Every delivery of a request, at worst; a poll is delivered often without any failure.
+        """
+        return self.count if self.carrier is Carrier.REQUEST else 1
+
     def most(self, rules: EngineRules) -> int:
         """So many deliveries of such a message are still ours to answer with a reason."""
         is_request = self.carrier is Carrier.REQUEST
