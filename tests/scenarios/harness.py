@@ -23,11 +23,14 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.intake import Intake
 from worker.engine.reconcile import ReconcileReport
+from worker.engine.redrive import Judgement
 from worker.engine.rules import EngineRules
+from worker.engine.world import RecordWorld
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import Outcome
 from worker.ports import ReceivedMessage
 from worker.runtime.queue_verbs import Delete, verb_for
+from worker.runtime.redriving import Redriving
 
 VISIBILITY_S = 60
 _RECEIVE_AGAIN_S = 5
@@ -160,6 +163,27 @@ class Service:
     def reconcile(self) -> ReconcileReport:
         """One run of what looks for jobs that nothing wakes."""
         return self._engine.reconcile(self.world.budget)
+
+    def redrive(self) -> list[Judgement]:
+        """A person redrives every dead letter, like `dead-letters redrive --all`."""
+        world, watch = self.world, self._watch
+        redriving = Redriving(
+            RecordWorld(
+                store=Watched(world.store, "store", watch),
+                queue=Watched(world.queue, "queue", watch),
+                clock=world.clock,
+                rules=self._rules,
+                random=random.Random(7),
+                new_token=self._new_token,
+            ),
+            requests=Watched(world.requests, "requests", watch),
+            dead_letters=Watched(world.dead_letters, "dead_letters", watch),
+        )
+        judgements = []
+        self.world.clock.advance(VISIBILITY_S)
+        while messages := world.dead_letters.receive(visibility_s=VISIBILITY_S):
+            judgements += [redriving.redrive(one, world.budget) for one in messages]
+        return judgements
 
     def hold(self, job: Job, *, for_s: float = 60) -> None:
         """Another worker takes the job's lease and keeps it for so long."""

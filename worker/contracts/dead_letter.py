@@ -15,6 +15,11 @@ from pydantic_core import PydanticCustomError
 from worker.contracts.fields import rfc3339, utc_from_rfc3339
 from worker.contracts.text import one_line
 
+REASON_ATTRIBUTES = frozenset(
+    {"errorCode", "errorMessage", "errorStage", "requestId", "eventId", "failedAt"}
+)
+"""What a worker writes on a dead letter; all other attributes came with the message."""
+
 MAX_MESSAGE_CHARACTERS = 1_000
 _MAX_OTHER_CHARACTERS = 256
 

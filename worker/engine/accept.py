@@ -8,8 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 
 from worker.contracts.request import Request, content_digest, parse_request
+from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
-from worker.errors import RequestConflictError, RequestExpiredError
+from worker.errors import RequestConflictError, RequestError, RequestExpiredError
 from worker.jobs.job import Job, JobState, JsonObject
 from worker.jobs.plan import plan_images, plan_steps
 from worker.jobs.transitions import accept
@@ -26,6 +27,21 @@ def read_request(world: World, body: str) -> Request:
         input_buckets=world.rules.input_buckets,
         output_buckets=world.rules.output_buckets,
     )
+
+
+def is_message_of(job: Job, body: str, rules: EngineRules) -> bool:
+    """Whether a message asks for what the job does: the same letters, or the same content."""
+    if message_digest(body) == job.message_digest:
+        return True
+    try:
+        if json.loads(body) == job.request:
+            return True
+        request = parse_request(
+            body, input_buckets=rules.input_buckets, output_buckets=rules.output_buckets
+        )
+    except (ValueError, RecursionError, RequestError):
+        return False
+    return content_digest(request) == job.content_digest
 
 
 def recheck_unpaid(world: World, job: Job) -> None:
@@ -102,9 +118,12 @@ def is_past(moment: datetime | None, world: World) -> bool:
 
 
 def _expired(job: Job) -> str:
+    paid = (
+        "nothing more was paid" if any(step.earlier for step in job.steps) else "nothing was paid"
+    )
     return (
         f"expiresAt: {job.request.get('expiresAt')}: passed before the request was submitted, so "
-        "nothing was paid (send it again with a later expiresAt)"
+        f"{paid} (send it again with a later expiresAt)"
     )
 
 

@@ -27,10 +27,17 @@ from worker.contracts.result import (
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.collect import result_ids
 from worker.engine.world import HeldJob, World
-from worker.errors import OutputForbiddenError, PermanentError, Stage, UnavailableError
+from worker.errors import (
+    OutputForbiddenError,
+    PermanentError,
+    RecordTooLargeError,
+    Stage,
+    UnavailableError,
+)
 from worker.jobs.job import Failure, Job, JsonObject
 from worker.jobs.keys import document_key, event_id, rejection_event_id
 from worker.jobs.transitions import finish, settle
+from worker.ports import ResultTopic
 
 log = structlog.get_logger(__name__)
 
@@ -40,8 +47,14 @@ def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
     at = world.now()
     event = _event(held.job, at, outputs=outputs, failure=None)
     because = f"{len(outputs)} output(s) verified in S3" if outputs else "no picture to collect"
-    held.job = settle(held.job, event=_as_json(event), failure=None, at=at, because=because)
-    held.save()
+    open_job = held.job
+    held.job = settle(open_job, event=_as_json(event), failure=None, at=at, because=because)
+    try:
+        held.save()
+    except RecordTooLargeError:
+        # The verdict is not fixed, and never will be in this form: the job can still fail.
+        held.job = open_job
+        raise
 
 
 def settle_failure(world: World, held: HeldJob, error: PermanentError, stage: Stage) -> None:
@@ -64,7 +77,7 @@ def announce(world: World, held: HeldJob) -> None:
     job = held.job
     event = ResultEvent.model_validate(job.event)
     _write_document(world, job, event)
-    world.topic.publish(event.dumps(), message_attributes(event))
+    publish(world.topic, event)
     if job.failure is not None:
         reason = _reason(event, job.failure)
         # In ASCII: SQS refuses some characters that JSON may hold, and escapes them all the same.
@@ -78,6 +91,11 @@ def announce(world: World, held: HeldJob) -> None:
         event_id=event.id,
         error_code=job.failure.code if job.failure else None,
     )
+
+
+def publish(topic: ResultTopic, event: ResultEvent) -> None:
+    """Publish a result event, byte for byte the same each time."""
+    topic.publish(event.dumps(), message_attributes(event))
 
 
 def reject(world: World, body: str, error: PermanentError) -> None:
@@ -100,7 +118,7 @@ def reject(world: World, body: str, error: PermanentError) -> None:
             metadata=readable_metadata(body),
         ),
     )
-    world.topic.publish(event.dumps(), message_attributes(event))
+    publish(world.topic, event)
     world.queue.send_dead_letter(body, _reason(event, failure))
     log.warning(
         f"the message was refused, announced and dead-lettered: {error.message}",
@@ -144,13 +162,9 @@ def _event(
             outputs=outputs,
             result=result_ids(job),
             pipelines=[
-                PipelineUse(
-                    step=step.name,
-                    pipeline_id=step.pipeline.pipeline_id,
-                    credits=step.pipeline.credits,
-                )
+                PipelineUse(step=step.name, pipeline_id=run.pipeline_id, credits=run.credits)
                 for step in job.steps
-                if step.pipeline
+                for run in (*step.earlier, *((step.pipeline,) if step.pipeline else ()))
             ],
             error=_error_info(failure) if failure else None,
             timings=_timings(job, at),

@@ -61,7 +61,7 @@ def is_over(world: World, job: Job, reports: dict[str, PipelineReport]) -> bool:
 
 def has_late_step(world: World, job: Job) -> bool:
     """Whether a pipeline of the job has been pending longer than it may."""
-    return any(_is_late(world, step) for step in job.running_steps())
+    return any(_is_late(world, job, step) for step in job.running_steps())
 
 
 def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport]) -> None:
@@ -79,13 +79,14 @@ def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport])
                 _complete(world, held, step, report)
             elif report.status == "failed":
                 raise _failed(step, report)
-            elif _is_late(world, step):
-                raise _late(world, step)
+            elif _is_late(world, held.job, step):
+                raise _late(world, held.job, step)
         except PipelineError as error:
             held.job = give_up(
                 held.job,
                 step.name,
                 because=error.message,
+                is_reported=report.status == "failed",
                 credits_used=report.credits,
                 ended_at=report.ended_at,
                 at=world.now(),
@@ -157,10 +158,12 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
         at=at,
     )
     took_s = _age_s(run, at)
+    is_exact = report.created_at is not None and report.ended_at is not None
     if report.created_at and report.ended_at:
         # Both from Hautech's clock: exact, however late we looked.
         took_s = (report.ended_at - report.created_at).total_seconds()
-    world.durations.observe(step.workflow_id, took_s)
+    if is_exact or held.job.redrives == 0:
+        world.durations.observe(step.workflow_id, took_s)
     log.info(
         f"pipeline completed after {took_s:.1f} s",
         action="pipeline_completed",
@@ -190,17 +193,22 @@ def _failed(step: Step, report: PipelineReport) -> PipelineError:
     )
 
 
-def _late(world: World, step: Step) -> PipelineTimeoutError:
+def _late(world: World, job: Job, step: Step) -> PipelineTimeoutError:
     run = _run(step)
     return PipelineTimeoutError(
         f"pipeline {run.pipeline_id} (step {step.name}) is still pending after "
-        f"{_age_s(run, world.now()):.0f} s: at most {world.rules.pipeline_timeout_s:.0f} s are "
+        f"{_waited_s(world, job, run):.0f} s: at most {world.rules.pipeline_timeout_s:.0f} s are "
         "waited (WORKER_PIPELINE_TIMEOUT_SECONDS)"
     )
 
 
-def _is_late(world: World, step: Step) -> bool:
-    return _age_s(_run(step), world.now()) > world.rules.pipeline_timeout_s
+def _is_late(world: World, job: Job, step: Step) -> bool:
+    return _waited_s(world, job, _run(step)) > world.rules.pipeline_timeout_s
+
+
+def _waited_s(world: World, job: Job, run: PipelineRun) -> float:
+    """For how long we have waited for the run, seconds; a redrive begins to wait anew."""
+    return (world.now() - max(run.submitted_at, job.open_since)).total_seconds()
 
 
 def _age_s(run: PipelineRun, at: datetime) -> float:

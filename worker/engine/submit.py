@@ -181,7 +181,8 @@ def _find(world: World, job: Job, step: Step) -> _Found | None:
     """Our pipeline in Hautech's list, by its key, else by an input that only we can have sent."""
     submission = _submission(job, step.name)
     since = submission.intended_at - timedelta(seconds=world.rules.clock_margin_s)
-    runs = list(world.hautech.runs_since(since))
+    earlier = {run.pipeline_id for run in step.earlier}
+    runs = [run for run in world.hautech.runs_since(since) if run.pipeline_id not in earlier]
     ours = [run for run in runs if _key_of(run) == submission.key]
     if ours:
         living = [run for run in ours if run.status != "failed"]

@@ -92,7 +92,7 @@ def is_exhausted(
     if stage == "poll":
         return poll.has_late_step(world, job)
     if job.may_have_cost:
-        age_s = (world.now() - job.accepted_at).total_seconds()
+        age_s = (world.now() - job.open_since).total_seconds()
         return age_s > rules.paid_patience_s
     return job.failures >= rules.max_attempts
 

@@ -94,6 +94,9 @@ class PipelineRun:
     """As Hautech reports it, or when we saw it."""
     credits: str | None = None
     """What it cost: a decimal string of credits."""
+    is_reported_failed: bool = False
+    """Hautech itself reports that it failed. A run that was given up otherwise may yet give a
+    picture, so it is never run again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,8 @@ class Step:
     pipeline: PipelineRun | None = None
     output: Any = None
     """The pipeline's raw output (any JSON), once completed."""
+    earlier: tuple[PipelineRun, ...] = ()
+    """Runs that failed at Hautech before a redrive: paid for, and not to be adopted again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +191,9 @@ class Job:
     """Only the poll message with this number belongs to the job; 0 before there is one."""
     failures: int = 0
     """Failed attempts in a row since the job last got on."""
+    redrives: int = 0
+    """How many times the job was reopened after it had failed."""
+    reopened_at: datetime | None = None
     failure: Failure | None = None
     event: JsonObject | None = None
     """The result event exactly as it is published, fixed when the verdict is."""
@@ -215,6 +223,11 @@ class Job:
         """After this moment nothing more is paid for the job (aware UTC)."""
         text = self.request.get("expiresAt")
         return datetime.fromisoformat(text) if text else None
+
+    @property
+    def open_since(self) -> datetime:
+        """When it was accepted, or reopened since: patience with it counts from there."""
+        return self.reopened_at or self.accepted_at
 
     def step(self, name: str) -> Step:
         """The step of that name. Raises KeyError for a name the plan does not have."""

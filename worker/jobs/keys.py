@@ -24,14 +24,15 @@ def submission_key(job: Job, step: str) -> str:
     """The key that a step's run carries in its metadata (40 hex digits).
 
     It names the job, not only the request id: a request id may be used again after the record
-    of the first job has expired.
+    of the first job has expired. A run that is paid for after a redrive has another key: the one
+    before must not be taken for it.
     """
-    return _digest("submission", *_identity(job), step)
+    return _digest("submission", *_identity(job), step, *_redrive(job))
 
 
 def event_id(job: Job, status: str) -> str:
-    """The id of the job's result event (40 hex digits)."""
-    return _digest("event", *_identity(job), status)
+    """The id of the job's result event (40 hex digits); another outcome has another id."""
+    return _digest("event", *_identity(job), status, *_redrive(job))
 
 
 def rejection_event_id(body: str) -> str:
@@ -75,6 +76,11 @@ def _is_prefix(output_key_or_prefix: str) -> bool:
 
 def _identity(job: Job) -> tuple[str, str, str]:
     return job.request_id, job.content_digest, _instant(job.accepted_at)
+
+
+def _redrive(job: Job) -> tuple[str, ...]:
+    """Nothing for a job that was never redriven, whose names are as they always were."""
+    return (f"redrive {job.redrives}",) if job.redrives else ()
 
 
 def _instant(at: datetime) -> str:

@@ -5,11 +5,12 @@ The charts; a test checks that they and the tables below list the same edges.
     job
                a            b               c                d
         (new) ───► accepted ───► running ───────► announcing ───► succeeded
-                     │ ↺ g         ↺ f, g         ▲ ↺ g │
-                     │                            │     │    e
-                     │                            │     └───────► failed
-                     └────────────────────────────┘
-                                   c
+                     │ ↺ g        ▲ ↺ f, g        ▲ ↺ g │
+                     │            │               │     │    e
+                     │            │               │     └───────► failed
+                     └────────────┼───────────────┘                 │
+                           c      └─────────────────────────────────┘
+                                                 h
 
     a  accept            the request is valid and its id is new: recorded before anything else
     b  await_pipelines, carry_on   all that can be paid for now is running: one poll message takes
@@ -19,13 +20,19 @@ The charts; a test checks that they and the tables below list the same edges.
     e  finish            failed event published and dead letter sent
     f  await_pipelines   the request came again: a new poll message replaces the one before
     g  wake              nothing may be left that wakes it: a new poll message carries it on
+    h  reopen            a person redrives it: it goes on where it stood, its steps by i to l
 
     step
                  a               c              d
         planned ───► submitting ───► running ───────► completed
-           ▲           │  │ ▲           │
-           └───────────┘  └─┘           └───────────► failed
-                b          g, h               e
+         ▲ ▲           │  │ ▲         │ ▲ ▲       j       │
+         │ └───────────┘  └─┘         │ │ └───────────────┘
+         │      b       g, h, k       │ │    i
+         │                            │ └────────┐
+         │                            └───────► failed
+         │                                e      │
+         └───────────────────────────────────────┘
+                             l
 
     a  intend            the intent to pay is recorded, before the call
     b  withdraw          the call is known to have cost nothing (not sent, or refused)
@@ -35,6 +42,10 @@ The charts; a test checks that they and the tables below list the same edges.
     g  lose_answer, look_in_vain   the answer is unknown; the list does not show the key
     h  intend_again, take_back   two looks found nothing: the one second call is recorded;
                          it cost nothing after all, and the first is as unknown as before
+    i  poll_on           reopened: it was given up here, and Hautech did not say failed
+    j  read_again        reopened: its output was not usable, or did not fit into the record
+    k  ask_again         reopened: it is looked for again; found nowhere, it is sent once more
+    l  run_anew          reopened: Hautech itself says that the run failed; the next one is paid
 """
 
 from __future__ import annotations
@@ -83,6 +94,7 @@ JOB_MOVES: Mapping[str, frozenset[tuple[JobState | None, JobState]]] = {
     "finish": frozenset(
         {(JobState.ANNOUNCING, JobState.SUCCEEDED), (JobState.ANNOUNCING, JobState.FAILED)}
     ),
+    "reopen": frozenset({(JobState.FAILED, JobState.RUNNING)}),
 }
 
 STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
@@ -96,6 +108,10 @@ STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
     "look_in_vain": (StepState.SUBMITTING, StepState.SUBMITTING),
     "intend_again": (StepState.SUBMITTING, StepState.SUBMITTING),
     "take_back": (StepState.SUBMITTING, StepState.SUBMITTING),
+    "poll_on": (StepState.FAILED, StepState.RUNNING),
+    "read_again": (StepState.COMPLETED, StepState.RUNNING),
+    "ask_again": (StepState.SUBMITTING, StepState.SUBMITTING),
+    "run_anew": (StepState.FAILED, StepState.PLANNED),
 }
 
 
@@ -228,13 +244,17 @@ def give_up(
     name: str,
     *,
     because: str,
+    is_reported: bool,
     credits_used: str | None,
     ended_at: datetime | None,
     at: datetime,
 ) -> Job:
-    """RUNNING -> FAILED; what it cost is still reported."""
+    """RUNNING -> FAILED; what it cost is still reported.
+
+    `is_reported` says whether Hautech itself reports the run as failed.
+    """
     step, run = _pipeline(job, name, "give_up")
-    ended = replace(run, ended_at=ended_at, credits=credits_used)
+    ended = replace(run, ended_at=ended_at, credits=credits_used, is_reported_failed=is_reported)
     moved = replace(step, state=StepState.FAILED, pipeline=ended)
     return _moved(job, step, moved, because, at)
 
@@ -283,6 +303,55 @@ def finish(job: Job, *, at: datetime) -> Job:
     final = JobState.FAILED if job.failure else JobState.SUCCEEDED
     because = "failed event published, dead letter sent" if job.failure else "event published"
     return _job_moved(replace(job, failures=0), "finish", final, because, at)
+
+
+def reopen(job: Job, *, because: str, at: datetime) -> Job:
+    """FAILED -> RUNNING: the job goes on where it stood; a new poll message carries it.
+
+    What may have been paid for is followed on, however the job failed. Only a run that Hautech
+    itself reports as failed is planned anew, and then paid for under a new key. The former verdict
+    is taken back; the next one has an event of its own. Save it before the message is sent.
+    """
+    former = job.failure.code if job.failure else ""
+    job = replace(
+        job,
+        failure=None,
+        event=None,
+        failures=0,
+        redrives=job.redrives + 1,
+        reopened_at=at,
+        poll_ticket=job.poll_ticket + 1,
+    )
+    job = _job_moved(job, "reopen", JobState.RUNNING, because, at)
+    for step in job.steps:
+        job = _reopen_step(job, step, former, at)
+    return job
+
+
+def _reopen_step(job: Job, step: Step, former: str, at: datetime) -> Job:
+    """The step as it goes on in a job that failed with the code `former`."""
+    run, submission = step.pipeline, step.submission
+    is_last = step is job.steps[-1]
+    if step.state is StepState.SUBMITTING and submission:
+        calls = min(submission.calls, MAX_CALLS - 1)
+        moved = replace(step, submission=replace(submission, calls=calls, looks=()))
+        because = "looked for again; if two looks find nothing, it is sent once more"
+        return _step_moved(job, step, moved, "ask_again", because, at)
+    if step.state is StepState.FAILED and run:
+        if run.is_reported_failed:
+            earlier = (*step.earlier, run)
+            moved = replace(step, submission=None, pipeline=None, earlier=earlier)
+            because = f"pipeline {run.pipeline_id} failed at Hautech: a new run will be paid for"
+            return _step_moved(job, step, moved, "run_anew", because, at)
+        moved = replace(step, pipeline=replace(run, ended_at=None, credits=None))
+        because = f"pipeline {run.pipeline_id} is polled again, not run again"
+        return _step_moved(job, step, moved, "poll_on", because, at)
+    is_unusable = step.output is None or (is_last and former == "pipeline.no_output")
+    if step.state is StepState.COMPLETED and run and is_unusable:
+        moved = replace(step, output=None, pipeline=replace(run, ended_at=None, credits=None))
+        because = f"the output of pipeline {run.pipeline_id} is read again"
+        return _step_moved(job, step, moved, "read_again", because, at)
+    return job
 
 
 def without_outputs(job: Job) -> Job:
@@ -336,6 +405,11 @@ def _run(job: Job, name: str, move: str, run: PipelineRun, at: datetime, because
     step = _step(job, name, move)
     moved = replace(step, state=StepState.RUNNING, pipeline=run)
     return _moved(job, step, moved, because or f"pipeline {run.pipeline_id} started", at)
+
+
+def _step_moved(job: Job, step: Step, moved: Step, move: str, because: str, at: datetime) -> Job:
+    moved = replace(moved, state=STEP_MOVES[move][1])
+    return _moved(job, _step(job, step.name, move), moved, because, at)
 
 
 def _moved(

@@ -37,6 +37,7 @@ def test_every_way_things_go_wrong_has_a_drawing() -> None:
         "When a worker is killed",
         "When the answer of the paid call is lost",
         "When somebody else is down",
+        "When a person redrives it",
     }
 
 

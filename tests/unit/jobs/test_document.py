@@ -7,7 +7,7 @@ import pytest
 from tests.builders import NOON, at, new_job, running_job
 from worker.jobs import transitions
 from worker.jobs.document import JobDocumentError, from_document, to_document
-from worker.jobs.job import Job, Lease
+from worker.jobs.job import Failure, Job, Lease
 
 LEASE = Lease(owner="worker-1", until=NOON)
 
@@ -27,7 +27,24 @@ def settled() -> Job:
     )
 
 
-@pytest.mark.parametrize("job", [new_job(), running_job(), running_job("naomi"), settled()])
+def redriven() -> Job:
+    job = transitions.give_up(
+        running_job(),
+        "full-naomi",
+        because="-",
+        is_reported=True,
+        credits_used="1",
+        ended_at=at(9),
+        at=at(9),
+    )
+    failure = Failure(code="pipeline.failed", message="-", stage="poll", retryable=True)
+    job = transitions.finish(transitions.settle(job, event={}, failure=failure, at=NOON), at=NOON)
+    return transitions.reopen(job, because="-", at=at(20))
+
+
+@pytest.mark.parametrize(
+    "job", [new_job(), running_job(), running_job("naomi"), settled(), redriven()]
+)
 def test_a_job_survives_the_store(job: Job) -> None:
     stored = replace(job, version=7, lease=LEASE)
     assert from_document(to_document(stored), version=7, lease=LEASE) == stored

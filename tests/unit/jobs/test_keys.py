@@ -29,6 +29,16 @@ def test_keys_differ_by_job_step_and_verdict() -> None:
     assert len(keys) == 7
 
 
+def test_a_redriven_job_has_keys_of_its_own_and_others_keep_theirs() -> None:
+    job = new_job()
+    redriven = replace(job, redrives=1)
+    assert event_id(job, "failed") == "aaf01d79b3ced5bd84156814a033375637ea8bf5"
+    assert submission_key(job, "naomi") == "84d727556152d65add3cb1f7219da52b623eb2bc"
+    assert event_id(redriven, "failed") != event_id(job, "failed")
+    assert submission_key(redriven, "naomi") != submission_key(job, "naomi")
+    assert event_id(redriven, "failed") != event_id(replace(job, redrives=2), "failed")
+
+
 @pytest.mark.parametrize(
     ("place", "index", "count", "mime", "key"),
     [
