@@ -24,6 +24,7 @@ from worker.adapters.server_clock import ServerClock
 from worker.adapters.system_clock import SystemClock
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
+from worker.engine.world import RecordWorld
 from worker.errors import CredentialsRefusedError, Problem, SettingsError
 from worker.hautech.auth import KeySecretError, SelfSignedToken, StaticToken, TokenProvider
 from worker.hautech.client import HautechClient
@@ -173,6 +174,18 @@ class Application:
         )
 
     @cached_property
+    def record_world(self) -> RecordWorld:
+        """What it takes to put a job right without touching Hautech or pictures."""
+        return RecordWorld(
+            store=self.store,
+            queue=self.work_queue,
+            clock=self.clock,
+            rules=self.rules,
+            random=random.Random(),  # noqa: S311 - spreads messages, keeps no secret
+            new_token=_new_token,
+        )
+
+    @cached_property
     def engine(self) -> Engine:
         """The story of a job, with all of the above."""
         return Engine(
@@ -184,7 +197,7 @@ class Application:
             clock=self.clock,
             rules=self.rules,
             random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
-            new_token=lambda: uuid.uuid4().hex,
+            new_token=_new_token,
             board=self.board,
         )
 
@@ -220,6 +233,10 @@ class Application:
             raise SettingsError([Problem("HAUTECH_APP_KEY_SECRET", "", str(error))]) from error
         except ValueError as error:
             raise SettingsError([Problem("HAUTECH_API_TOKEN", "", str(error))]) from error
+
+
+def _new_token() -> str:
+    return uuid.uuid4().hex
 
 
 def build_application(settings: Settings) -> Application:

@@ -168,14 +168,7 @@ class Service:
         """A person redrives every dead letter, like `dead-letters redrive --all`."""
         world, watch = self.world, self._watch
         redriving = Redriving(
-            RecordWorld(
-                store=Watched(world.store, "store", watch),
-                queue=Watched(world.queue, "queue", watch),
-                clock=world.clock,
-                rules=self._rules,
-                random=random.Random(7),
-                new_token=self._new_token,
-            ),
+            self.record_world,
             requests=Watched(world.requests, "requests", watch),
             dead_letters=Watched(world.dead_letters, "dead_letters", watch),
         )
@@ -184,6 +177,18 @@ class Service:
         while messages := world.dead_letters.receive(visibility_s=VISIBILITY_S):
             judgements += [redriving.redrive(one, world.budget) for one in messages]
         return judgements
+
+    @property
+    def record_world(self) -> RecordWorld:
+        """What it takes to put a job right."""
+        return RecordWorld(
+            store=Watched(self.world.store, "store", self._watch),
+            queue=Watched(self.world.queue, "queue", self._watch),
+            clock=self.world.clock,
+            rules=self._rules,
+            random=random.Random(7),
+            new_token=self._new_token,
+        )
 
     def hold(self, job: Job, *, for_s: float = 60) -> None:
         """Another worker takes the job's lease and keeps it for so long."""

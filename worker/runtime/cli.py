@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 FAILED: Final = 1
 SETTINGS: Final = 2
 
-_WORK, _LOOK, _SET_UP = "Work", "Look", "Set up"
+_WORK, _LOOK, _REPAIR, _SET_UP = "Work", "Look", "Put right", "Set up"
 
 # Values are checked by pydantic (Source: pydantic-core's error messages); more than one may apply.
 _PARSER_WORDS: Final = tuple(
@@ -55,7 +55,11 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "jobs": _Entry("jobs", "List jobs, the latest change first.", _LOOK),
     "job": _Entry("job", "Tell what happened to one job, and why.", _LOOK),
     "watch": _Entry("watch", "Follow jobs live.", _LOOK),
-    "dead-letters": _Entry("dead_letters", "List requests that failed, with reasons.", _LOOK),
+    "dead-letters": _Entry(
+        "dead_letters", "List requests that failed; ask why, redrive or drop them.", _REPAIR
+    ),
+    "replay": _Entry("replay", "Publish the result event of jobs that are over again.", _REPAIR),
+    "reconcile": _Entry("reconcile", "Wake open jobs whose message may be lost.", _REPAIR),
     "doctor": _Entry("doctor", "Check settings, AWS and Hautech; say how to fix them.", _SET_UP),
     "schema": _Entry("schema", "Print the JSON Schema of a message.", _SET_UP),
     "demo": _Entry("demo", "See it work on this machine, without any account.", _SET_UP),
@@ -86,9 +90,10 @@ class _Commands(TyperGroup):
                 # Until `run` says otherwise: what parts of a command warn of goes to stderr, since
                 # stdout is for what was asked for. A command that loads no structlog logs nothing.
                 import_module("worker.telemetry").configure_logging(level="warning")
-            # Typer keeps the line breaks of a docstring; a terminal has its own width.
-            paragraphs = (command.help or "").split("\n\n")
-            command.help = "\n\n".join(" ".join(one.split()) for one in paragraphs)
+            for one in (command, *getattr(command, "commands", {}).values()):
+                # Typer keeps the line breaks of a docstring; a terminal has its own width.
+                paragraphs = (one.help or "").split("\n\n")
+                one.help = "\n\n".join(" ".join(text.split()) for text in paragraphs)
         return name, command, rest
 
     def invoke(self, ctx: Any) -> Any:

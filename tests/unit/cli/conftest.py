@@ -9,8 +9,15 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from tests.scenarios.harness import Service
-from worker.adapters.memory import ManualClock, MemoryJobStore, MemoryObjectStore, MemoryQueue
+from worker.adapters.memory import (
+    ManualClock,
+    MemoryJobStore,
+    MemoryObjectStore,
+    MemoryQueue,
+    MemoryResultTopic,
+)
 from worker.adapters.memory.pictures import draw_png
+from worker.engine.world import RecordWorld
 from worker.runtime.cli import app
 from worker.settings import Settings, load_settings
 
@@ -37,6 +44,8 @@ class MemoryServices:
         self.objects: MemoryObjectStore = world.objects
         self.request_queue: MemoryQueue = world.requests
         self.dead_letter_queue: MemoryQueue = world.dead_letters
+        self.topic: MemoryResultTopic = world.topic
+        self.record_world: RecordWorld = service.record_world
 
 
 Invoke = Callable[..., Result]

@@ -7,7 +7,7 @@ import pytest
 from tests.builders import body, message
 from worker.adapters.memory import MemoryQueue
 from worker.errors import UnavailableError
-from worker.runtime.commands.dead_letters import HIDDEN_S
+from worker.runtime.commands.letters import HIDDEN_S
 
 
 @pytest.fixture

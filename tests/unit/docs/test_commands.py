@@ -19,10 +19,12 @@ def targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE)) - {"help"}
 
 
-def options_of(command: str) -> set[str]:
+def options_of(command: str, rest: list[str]) -> set[str]:
+    """The options of a command, or of the one below it that the next word names."""
     module = import_module(f"worker.runtime.commands.{COMMANDS[command].module}")
-    parameters = get_command(module.app).params
-    return {name for one in parameters for name in [*one.opts, *one.secondary_opts]} | {"--help"}
+    called = get_command(module.app)
+    called = getattr(called, "commands", {}).get(rest[0] if rest else "", called)
+    return {name for one in called.params for name in [*one.opts, *one.secondary_opts]} | {"--help"}
 
 
 def command_lines(text: str) -> list[list[str]]:
@@ -42,7 +44,7 @@ def test_every_call_of_the_command_line_exists(name: str) -> None:
             wrong.append(f"hautech-worker {command}")
             continue
         given = {word.partition("=")[0] for word in rest if word.startswith("--")}
-        wrong += [f"{command} {option}" for option in given - options_of(command)]
+        wrong += [f"{command} {option}" for option in given - options_of(command, rest)]
     assert wrong == []
 
 
@@ -75,3 +77,11 @@ def test_the_reference_lists_every_command_and_every_target() -> None:
 
     assert commands == set(COMMANDS)
     assert made == targets()
+
+
+def test_the_reference_lists_every_command_below_dead_letters() -> None:
+    calls = [call.split() for call in table_column(read(REFERENCE))]
+    below = {call[2] for call in calls if call[1:2] == ["dead-letters"] and len(call) > 2}
+    module = import_module("worker.runtime.commands.dead_letters")
+
+    assert below == set(getattr(get_command(module.app), "commands", {}))

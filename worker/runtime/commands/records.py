@@ -33,6 +33,8 @@ def job_json(job: Job) -> JsonObject:
         "acceptedAt": rfc3339(job.accepted_at),
         "updatedAt": rfc3339(job.updated_at),
         "failures": job.failures,
+        "redrives": job.redrives,
+        "reopenedAt": _time(job.reopened_at),
         "error": _failure(job.failure),
         "outputs": data.get("outputs") or [],
         "result": data.get("result") or {},
@@ -66,6 +68,7 @@ def _step(step: Step) -> JsonObject:
         "submittedAt": _time(run.submitted_at if run else None),
         "endedAt": _time(run.ended_at if run else None),
         "credits": run.credits if run else None,
+        "earlierPipelineIds": [one.pipeline_id for one in step.earlier],
         "runCalls": step.submission.calls if step.submission else 0,
         "output": step.output,
     }

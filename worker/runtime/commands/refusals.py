@@ -17,7 +17,8 @@ from worker.contracts.readable import readable_request_id
 from worker.contracts.text import shorten
 from worker.errors import TransientError, WorkerError
 from worker.ports import Clock
-from worker.runtime.commands.dead_letters import NO_REASON, look
+from worker.runtime.commands.advice import NO_REASON
+from worker.runtime.commands.letters import look
 from worker.runtime.commands.services import DeadLetterQueue, Services
 from worker.runtime.commands.wording import moment
 

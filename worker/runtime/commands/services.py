@@ -6,7 +6,7 @@ Tests hand in theirs as Typer's `obj`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Protocol, cast
 
 import typer
@@ -14,18 +14,11 @@ import typer
 from worker.adapters.messages import QueueMessage
 from worker.adapters.system_clock import SystemClock
 from worker.bootstrap import build_application
-from worker.ports import Clock, JobStore, ObjectStore
+from worker.engine.world import RecordWorld
+from worker.ports import Clock, JobStore, ObjectStore, ResultTopic
 from worker.runtime.commands.environment import load_with_region
+from worker.runtime.redriving import RequestQueue
 from worker.settings import Settings
-
-
-class RequestQueue(Protocol):
-    """Where requests are sent."""
-
-    def send_batched(
-        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: int = 0
-    ) -> None:
-        """Sends one message, in one call with those that other threads send now."""
 
 
 class DeadLetterQueue(Protocol):
@@ -38,6 +31,9 @@ class DeadLetterQueue(Protocol):
 
     def change_visibility(self, receipt_handle: str, seconds: float) -> bool:
         """Hides a message for so long from now; 0 shows it again."""
+
+    def delete(self, receipt_handle: str) -> bool:
+        """Deletes a message. False when it may be delivered again all the same."""
 
 
 class Services(Protocol):
@@ -66,6 +62,14 @@ class Services(Protocol):
     @property
     def dead_letter_queue(self) -> DeadLetterQueue:
         """Where dead letters are looked at."""
+
+    @property
+    def topic(self) -> ResultTopic:
+        """Where results are announced."""
+
+    @property
+    def record_world(self) -> RecordWorld:
+        """What it takes to put a job right."""
 
 
 def clock_for(ctx: typer.Context) -> Clock:

@@ -51,13 +51,16 @@ def print_job(console: Console, job: Job, *, now: datetime) -> None:
     show(console, timeline(job))
 
 
-def timeline(job: Job) -> Table:
-    """One row per thing that happened: since the start, time of day, and what and why."""
+def timeline(job: Job, *, last: int | None = None) -> Table:
+    """One row per thing that happened: since the start, time of day, and what and why.
+
+    Only the `last` so many, if that is given (1 or more).
+    """
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(justify="right", no_wrap=True, style="dim")
     table.add_column(no_wrap=True, style="dim")
     table.add_column(overflow="fold", ratio=1)
-    for entry in job.history:
+    for entry in job.history[-last:] if last else job.history:
         since_s = (entry.at - job.accepted_at).total_seconds()
         clock = entry.at.astimezone(UTC).strftime("%H:%M:%S.%f")[:-3]
         table.add_row(f"+{_since(since_s)}", clock, _told(entry))
@@ -88,6 +91,9 @@ def _facts(job: Job, now: datetime) -> Iterator[Text]:
     yield _fact("accepted", f"{moment(job.accepted_at)} ({ago(job.accepted_at, now)})")
     took = duration(total_s(job, now))
     yield _fact("took" if job.state.is_final else "so far", took)
+    if job.reopened_at:
+        last = f"the last time {moment(job.reopened_at)}"
+        yield _fact("redriven", f"{count(job.redrives, 'time')}, {last}")
     if job.metadata:
         yield _fact("metadata", shorten(json.dumps(job.metadata, ensure_ascii=False), 300))
     for image in job.images:
@@ -95,6 +101,9 @@ def _facts(job: Job, now: datetime) -> Iterator[Text]:
         known = f"{pixels}Hautech image {image.image_id}" if image.image_id else "not uploaded yet"
         yield _fact("input", f"{image.uri} ({known})")
     for step in job.steps:
+        for run in step.earlier:
+            cost = f", {run.credits} credits" if run.credits is not None else ""
+            yield _fact("earlier", f"{step.name}: pipeline {run.pipeline_id} failed{cost}")
         yield _fact("step", _step_words(step))
     outputs = list(output_lines(job))
     for uri, words in outputs:
@@ -111,6 +120,9 @@ def _facts(job: Job, now: datetime) -> Iterator[Text]:
             else "the request, its images or the set-up must change first"
         )
         yield _fact("", f"failed in {job.failure.stage}; {again}")
+        yield _fact(
+            "", f"what a redrive would do: hautech-worker dead-letters why {job.request_id}"
+        )
     elif job.failures:
         yield _fact("trouble", f"{count(job.failures, 'failed attempt')} in a row", style="yellow")
     if job.lease and job.lease.until > now:
