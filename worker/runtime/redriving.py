@@ -13,7 +13,7 @@ from worker.adapters.messages import QueueMessage
 from worker.contracts.dead_letter import REASON_ATTRIBUTES, DeadLetterReason
 from worker.engine.redrive import Action, Judgement, Letter, judge_letter, redrive
 from worker.engine.world import RecordWorld
-from worker.errors import StaleJobError
+from worker.errors import LeaseHeldError, LostRaceError
 from worker.jobs.job import Job
 from worker.ports import WorkBudget
 
@@ -65,8 +65,8 @@ class Redriving:
     def redrive(self, message: QueueMessage, budget: WorkBudget) -> Judgement:
         """Do it; the message must have been received just now.
 
-        Raises LeaseHeldError while a worker holds the job, and errors of the store and the queues.
-        The dead letter stays then.
+        Raises LeaseHeldError while somebody else redrives the job, and errors of the store and the
+        queues. The dead letter stays then.
         """
         for tries_left in reversed(range(_TRIES)):
             judgement, job = self._judge(letter_of(message))
@@ -74,8 +74,12 @@ class Redriving:
                 if job is not None and judgement.action in {Action.REOPEN, Action.WAKE}:
                     judgement = redrive(self._world, job, budget)
                 break
-            except StaleJobError:
-                if not tries_left:
+            except LostRaceError as error:
+                if isinstance(error, LeaseHeldError) and job is not None and not job.state.is_final:
+                    # What carries it is in hand there; should that be lost, reconcile finds it.
+                    judgement = Judgement(Action.WAKE, "a worker has the job in hand")
+                    break
+                if not tries_left or isinstance(error, LeaseHeldError):
                     raise
         if judgement.action is Action.SEND:
             self._requests.send_batched(message.body, attributes=_own(message.attributes))

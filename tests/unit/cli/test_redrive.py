@@ -167,6 +167,44 @@ def test_trouble_with_one_job_does_not_keep_the_others_waiting(invoke, mixed) ->
     assert len(json.loads(invoke("dead-letters", "--json").stdout)["deadLetters"]) == 1
 
 
+def test_two_dead_letters_of_one_job_do_not_race_each_other(invoke, mixed) -> None:
+    letter = next(one for one in mixed.world.dead_letters.sent if '"sku-1"' in one.body)
+    for _ in range(3):
+        mixed.world.dead_letters.move_in(letter.body, letter.attributes)
+
+    done = invoke("dead-letters", "redrive", "--code", "pipeline.failed", "--yes", "--json")
+
+    assert done.exit_code == 0
+    actions = [one["action"] for one in json.loads(done.stdout)["redriven"]]
+    assert actions == ["reopen", "wake", "wake", "wake"]
+    mixed.run()
+    assert jobs(mixed)["sku-1"].state is JobState.SUCCEEDED
+    assert len(mixed.world.hautech.runs) == 2
+
+
+def test_a_dead_letter_of_a_job_that_a_worker_has_in_hand_is_not_needed(invoke, mixed) -> None:
+    letter = next(one for one in mixed.world.dead_letters.sent if '"sku-1"' in one.body)
+    invoke("dead-letters", "redrive", "sku-1")
+    mixed.hold(jobs(mixed)["sku-1"])
+    mixed.world.dead_letters.move_in(letter.body, letter.attributes)
+
+    done = invoke("dead-letters", "redrive", "sku-1")
+
+    assert done.exit_code == 0
+    assert "a worker has the job in hand" in done.stdout
+    assert len(mixed.world.dead_letters) == 2
+
+
+def test_a_job_that_has_succeeded_is_left_as_it_is(invoke, service) -> None:
+    service.send(body(requestId="sku-1"))
+    service.run()
+
+    done = invoke("dead-letters", "redrive", "sku-1")
+
+    assert done.exit_code == 0
+    assert "sku-1  left as it is" in done.stdout
+
+
 def test_a_job_whose_dead_letter_is_gone_is_redriven_from_its_record(invoke, mixed) -> None:
     mixed.world.dead_letters.purge()
 

@@ -124,12 +124,13 @@ def _each(services: Services, choice: Choice, *, is_dry_run: bool) -> Iterator[_
     with Reading(services.dead_letter_queue) as reading, ThreadPoolExecutor(_AT_ONCE) as pool:
         letters = choice.letters(reading)
         # A handful at a time, so that none waits for longer than it stays hidden.
-        while messages := list(islice(letters, _AT_ONCE)):
+        while handful := list(islice(letters, _AT_ONCE)):
             one = partial(_one, desk, is_dry_run=is_dry_run)
-            for message, result in zip(messages, pool.map(one, messages), strict=True):
-                if result.is_good and not is_dry_run:
-                    reading.forget(message)
-                yield result
+            for messages in _one_of_each_job(handful):
+                for message, result in zip(messages, pool.map(one, messages), strict=True):
+                    if result.is_good and not is_dry_run:
+                        reading.forget(message)
+                    yield result
     for request_id in sorted(choice.missing):
         # Its dead letter may have been dropped, or be older than 14 days; the record knows all.
         job = services.store.load(request_id)
@@ -142,6 +143,16 @@ def _each(services: Services, choice: Choice, *, is_dry_run: bool) -> Iterator[_
             else:
                 told.judgement = redrive_job(world, job, Unlimited())
         yield told.result()
+
+
+def _one_of_each_job(messages: list[QueueMessage]) -> Iterator[list[QueueMessage]]:
+    """The messages in rounds, so that two dead letters of one job do not race each other."""
+    while messages:
+        first: dict[str, QueueMessage] = {}
+        for message in messages:
+            first.setdefault(letter_of(message).request_id or message.message_id, message)
+        yield list(first.values())
+        messages = [one for one in messages if one not in first.values()]
 
 
 def _one(desk: Redriving, message: QueueMessage, *, is_dry_run: bool) -> _Result:
@@ -195,6 +206,8 @@ def _word(result: _Result, *, is_dry_run: bool) -> str:
     if result.judgement is None:
         return "not done"
     action = result.judgement.action
+    if action is Action.DROP and result.message_id is None:
+        return "left as it is"
     return f"to {action}" if is_dry_run and action is not Action.REFUSE else _DONE[action]
 
 
