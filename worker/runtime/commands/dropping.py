@@ -24,7 +24,7 @@ EPILOG: Final = (
 def drop(
     ctx: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="requestIds or message ids.")
+        list[str] | None, typer.Argument(metavar="ID", help="requestIds or message ids.")
     ] = None,
     *,
     code: Annotated[

@@ -81,7 +81,7 @@ class _Result:
 def redrive(
     ctx: typer.Context,
     ids: Annotated[
-        list[str] | None, typer.Argument(metavar="[ID]...", help="requestIds or message ids.")
+        list[str] | None, typer.Argument(metavar="ID", help="requestIds or message ids.")
     ] = None,
     *,
     is_all: Annotated[bool, typer.Option("--all", help="Every dead letter.")] = False,
