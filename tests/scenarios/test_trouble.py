@@ -16,6 +16,7 @@ from worker.errors import (
     ThrottledError,
     UnavailableError,
 )
+from worker.jobs.document import to_document
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import RetryLater
 
@@ -347,3 +348,30 @@ def test_while_somebody_else_is_down_a_request_rests_longer_each_time_and_never_
     assert max(rests[:1]) <= 36
     assert min(rests[6:]) >= 720
     assert (service.world.clock.now() - started).total_seconds() > 60_000
+
+
+def test_a_paid_job_that_rests_is_given_up_in_the_end_although_new_messages_wake_it() -> None:
+    """Whoever wakes a silent job sends a new message, whose deliveries count from one again."""
+    service = Service(paid_patience_s=7_200)
+    service.send(body())
+    service.step()
+    failing(service.world.hautech, "look", iter([CredentialsRefusedError("401")] * 10_000))
+    for _ in range(200):
+        service.step()
+        service.reconcile()
+        if service.job.state.is_final:
+            break
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "attempts.exhausted"
+
+
+@pytest.mark.parametrize("method", ["upload", "run", "download"])
+def test_an_unforeseen_error_leaves_no_secret_in_the_record(method: str) -> None:
+    service = Service(max_attempts=2, paid_patience_s=600)
+    said = "GET https://pictures.test/a.png?X-Goog-Signature=CANARY: Bearer CANARY.CANARY.CANARY"
+    failing(service.world.hautech, method, iter([RuntimeError(said)] * 500))
+    service.send(body())
+    service.run()
+    assert service.event.type.endswith("failed")
+    assert "CANARY" not in to_document(service.job)
+    assert all("CANARY" not in one.text for one in service.world.topic.events)

@@ -76,13 +76,16 @@ def announce(world: World, held: HeldJob) -> None:
     """
     job = held.job
     event = ResultEvent.model_validate(job.event)
+    held.renew_if_short()
     _write_document(world, job, event)
+    held.renew_if_short()
     publish(world.topic, event)
     if job.failure is not None:
         reason = _reason(event, job.failure)
+        held.renew_if_short()
         # In ASCII: SQS refuses some characters that JSON may hold, and escapes them all the same.
         world.queue.send_dead_letter(json.dumps(job.request), reason)
-    held.job = finish(job, at=world.now())
+    held.job = finish(held.job, at=world.now())
     held.release()
     log.info(
         f"{event.data.status}; the event is published and the job is over",

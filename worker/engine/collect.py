@@ -40,7 +40,7 @@ def collect(world: World, held: HeldJob) -> list[Output]:
     for index, picture in enumerate(pictures):
         held.need(_COLLECT_S, "collecting an output")
         held.renew_if_short()
-        outputs.append(_collect_one(world, held.job, picture, index, len(pictures)))
+        outputs.append(_collect_one(world, held, picture, index, len(pictures)))
     return outputs
 
 
@@ -75,7 +75,8 @@ def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
     return pictures
 
 
-def _collect_one(world: World, job: Job, picture: ImageRef, index: int, count: int) -> Output:
+def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, count: int) -> Output:
+    job = held.job
     place = S3Uri.parse(job.output_uri)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         sink = cast("BinaryIO", spool)  # it has every method of one, only not the base class
@@ -83,6 +84,7 @@ def _collect_one(world: World, job: Job, picture: ImageRef, index: int, count: i
         header = _header(sink, picture, world.rules)
         key = output_key(place.key, job.request_id, index, count, got.content_type)
         target = S3Uri(place.bucket, key)
+        held.renew_if_short()  # a download may have taken minutes
         world.objects.put(
             target,
             sink,

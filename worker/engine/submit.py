@@ -17,6 +17,7 @@ from datetime import timedelta
 import structlog
 
 from worker.engine.accept import is_expired, refuse_if_expired
+from worker.engine.trouble import text_of
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AnswerUnknownError,
@@ -152,7 +153,7 @@ def _pay(world: World, held: HeldJob, name: str) -> None:
         raise
     except Exception as error:
         # A bug between us and the wire: whether the call went out is not known.
-        held.job = lose_answer(job, name, because=repr(error), at=world.now())
+        held.job = lose_answer(job, name, because=text_of(error), at=world.now())
         log.exception("the run failed in our own code; looking for it", action="answer_lost")
     else:
         held.job = start(job, name, pipeline_id=pipeline_id, at=world.now())

@@ -19,6 +19,7 @@ from worker.errors import (
     SubmissionUnknownError,
     WorkerError,
 )
+from worker.hautech.redaction import redact
 from worker.jobs.job import Job, StepState
 from worker.jobs.outcomes import RetryLater
 from worker.jobs.pacing import backoff_s, rest_s
@@ -79,21 +80,23 @@ def is_exhausted(
 
     A stop never exhausts, nor does what we hold back ourselves: a message that has come too often
     is not held back any more. Somebody else's trouble does only when the queue is about to move
-    the message away without a reason. What may have been paid for is followed through
-    outages of a day, for there is nothing better to do with it.
+    the message away without a reason, or when it has lasted as long as what may have been paid for
+    is followed: through outages of a day, for there is nothing better to do with it.
     """
     rules = world.rules
     if decision in {Decision.STOP, Decision.HOLD_BACK}:
         return False
     if delivery.count >= delivery.most(rules):
         return True
+    age_s = (world.now() - job.open_since).total_seconds()
+    is_old = job.may_have_cost and age_s > rules.paid_patience_s
     if decision is Decision.HOLD:
-        return False
+        # Not by deliveries alone: whoever wakes a silent job sends a new message, counted anew.
+        return is_old
     if stage == "poll":
         return poll.has_late_step(world, job)
     if job.may_have_cost:
-        age_s = (world.now() - job.open_since).total_seconds()
-        return age_s > rules.paid_patience_s
+        return is_old
     return job.failures >= rules.max_attempts
 
 
@@ -156,5 +159,8 @@ def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) 
 
 
 def text_of(error: Exception) -> str:
-    """What an error says, for the record and the log."""
-    return error.message if isinstance(error, WorkerError) else repr(error)
+    """What an error says, for the record and the log.
+
+    What nobody translated may quote what was sent: its tokens and signatures are taken out.
+    """
+    return error.message if isinstance(error, WorkerError) else redact(repr(error))

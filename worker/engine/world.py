@@ -90,7 +90,11 @@ class HeldJob:
         self.job = self._world.store.save(self.job, lease=None)
 
     def renew_if_short(self) -> None:
-        """Save with a new term when less than half of one is left."""
+        """Save with a new term when less than half of one is left.
+
+        To be called before every write that others see, once time may have passed: whoever was
+        frozen or slow finds out here that the job belongs to another worker (StaleJobError).
+        """
         lease = self.job.lease
         half = timedelta(seconds=self._world.rules.lease_s / 2)
         if lease is None or lease.until - self._world.now() < half:

@@ -22,6 +22,7 @@ from worker.adapters.memory.pictures import draw_png
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import (
     HautechRefusedError,
+    NotThereError,
     OutOfFundsError,
     OutputDamagedError,
     OutputUnusableError,
@@ -201,7 +202,7 @@ class MemoryHautech:
             image_id = (picture.url or "").removeprefix(f"{PICTURE_HOST}/").removesuffix(".png")
         image = self._images.get(image_id or "")
         if image is None and picture.image_id is not None:
-            raise UnavailableError(f"Hautech does not know the image {image_id}")
+            raise NotThereError(f"Hautech does not know the image {image_id}")
         if image is None:
             raise OutputUnusableError(f"pictures are at {PICTURE_HOST} only, and only those made")
         sink.seek(0)

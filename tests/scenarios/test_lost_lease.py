@@ -1,0 +1,90 @@
+"""A worker that slept through the end of its lease writes nothing that others see."""
+
+from tests.builders import body
+from tests.scenarios.harness import VISIBILITY_S, Service
+from worker.contracts.workflows import WORKFLOWS
+from worker.jobs.job import JobState
+from worker.ports import ReceivedMessage
+
+SLEPT_S = 300
+
+
+class Sleeper:
+    """A port of one worker that sleeps in one call, while others go on and finish the job."""
+
+    def __init__(self, port, method: str, service: Service, *, at: int) -> None:
+        self._port = port
+        self._method = method
+        self._service = service
+        self._calls_left = at
+        self.has_slept = False
+
+    def __getattr__(self, method):
+        call = getattr(self._port, method)
+        if method != self._method or self.has_slept:
+            return call
+
+        def slow(*args, **kwargs):
+            answer = call(*args, **kwargs)
+            self._calls_left -= 1
+            if self._calls_left:
+                return answer
+            self.has_slept = True
+            self._service.world.clock.advance(SLEPT_S)
+            self._service.run()  # another worker gets the message, which is visible again
+            return answer
+
+        return slow
+
+
+def sleep_in(service: Service, port: str, method: str, *, at: int = 1) -> None:
+    """A worker takes the poll message, and sleeps in the `at`-th call of that kind until another
+    worker has ended the job.
+    """
+    world = service.world
+    sleeper = Sleeper(getattr(world, port), method, service, at=at)
+    setattr(world, port, sleeper)
+    sleepy = service._boot()
+    world.clock.advance(60)
+    (message,) = world.polls.receive(max_messages=1, visibility_s=VISIBILITY_S)
+    service._engine = service._boot()
+    sleepy.handle_poll(ReceivedMessage(body=message.body), world.budget)
+    assert sleeper.has_slept
+
+
+def running_service() -> Service:
+    service = Service()
+    service.send(body("full-naomi"))
+    service.step()
+    return service
+
+
+def test_a_picture_is_not_put_after_the_lease_is_lost():
+    service = running_service()
+
+    sleep_in(service, "hautech", "download")
+
+    pictures = [uri for uri in service.world.objects.puts if uri.key.endswith(".png")]
+    assert len(pictures) == 1
+    assert service.event.type.endswith("succeeded")
+
+
+def test_a_result_is_not_announced_after_the_lease_is_lost():
+    service = running_service()
+
+    sleep_in(service, "objects", "put", at=2)  # the picture comes first, then the document
+
+    assert len(service.events) == 1
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_request_is_not_dead_lettered_after_the_lease_is_lost():
+    service = Service()
+    workflow_id = WORKFLOWS["full-naomi"].workflow_id
+    service.world.hautech.failures[workflow_id] = ("INTERNAL", "no luck")
+    service.send(body("full-naomi"))
+    service.step()
+
+    sleep_in(service, "topic", "publish")
+
+    assert len(service.world.queue.sent_dead_letters) == 1
