@@ -148,13 +148,14 @@ class Heartbeat:
             with self._changed:
                 if self._is_stopped:
                     return
-                wait_s = self._until_due_s()
+                wait_s = self.until_due_s()
                 if wait_s > 0:
                     self._changed.wait(wait_s)
                     continue
             self.beat()
 
-    def _until_due_s(self) -> float:
+    def until_due_s(self) -> float:
+        """Seconds until the next `beat` may have something to do; at most half a timeout."""
         half_s = self._visibility_s / 2
         first_s = min((held.due_at_s for held in self._held.values()), default=math.inf)
         return max(0.0, min(half_s, first_s - self._monotonic()))

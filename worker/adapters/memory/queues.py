@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
@@ -10,11 +10,14 @@ from threading import Lock
 from worker.adapters.messages import MAX_RECEIVED, QueueMessage
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.poll import PollMessage
+from worker.jobs.pacing import MAX_VISIBILITY_S
 from worker.ports import Clock
+
+_LONGEST_HIDDEN = timedelta(seconds=MAX_VISIBILITY_S)
 
 
 @dataclass(slots=True)
-class _Stored:
+class StoredMessage:
     """A message in the queue. `handle` belongs to its last delivery, None before the first."""
 
     message_id: str
@@ -24,6 +27,8 @@ class _Stored:
     visible_at: datetime
     receive_count: int = 0
     handle: str | None = None
+    received_at: datetime | None = None
+    """When it was last received: 12 h later, at the latest, it is visible again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class MemoryQueue:
         self._max_receives = max_receives
         self._lock = Lock()
         self._put_in = 0
-        self._messages: dict[str, _Stored] = {}
+        self._messages: dict[str, StoredMessage] = {}
         self.sent: list[SentMessage] = []
         """Everything that was ever sent, in order."""
 
@@ -84,7 +89,7 @@ class MemoryQueue:
         now = self._clock.now()
         received: list[QueueMessage] = []
         with self._lock:
-            for stored in sorted(self._messages.values(), key=lambda one: one.visible_at):
+            for stored in self._in_order(self._messages.values()):
                 if stored.visible_at > now or len(received) == max_messages:
                     break
                 if stored.receive_count >= self._max_receives and self._dead_letters is not None:
@@ -93,6 +98,7 @@ class MemoryQueue:
                     continue
                 stored.receive_count += 1
                 stored.handle = f"{stored.message_id}-{stored.receive_count}"
+                stored.received_at = now
                 stored.visible_at = now + timedelta(seconds=visibility_s)
                 received.append(_delivered(stored, stored.handle))
         return received
@@ -106,14 +112,20 @@ class MemoryQueue:
         return stored is not None
 
     def change_visibility(self, receipt_handle: str, seconds: float) -> bool:
-        """Hides a message for so long from now. False when it is not with us any more."""
+        """Hides a message for so long from now.
+
+        False when it is not with us any more, or would be hidden for more than 12 h in all.
+        """
         now = self._clock.now()
         with self._lock:
             stored = self._of(receipt_handle)
             # Who comes after the time has passed has lost the message, even if nobody took it yet.
             if stored is None or stored.visible_at <= now:
                 return False
-            stored.visible_at = now + timedelta(seconds=seconds)
+            hidden_until = now + timedelta(seconds=seconds)
+            if stored.received_at and hidden_until > stored.received_at + _LONGEST_HIDDEN:
+                return False
+            stored.visible_at = hidden_until
         return True
 
     def attributes(self) -> dict[str, str]:
@@ -149,9 +161,15 @@ class MemoryQueue:
     ) -> None:
         self._put_in += 1
         message_id = f"message-{self._put_in}"
-        self._messages[message_id] = _Stored(message_id, body, attributes, sent_at, visible_at)
+        self._messages[message_id] = StoredMessage(
+            message_id, body, attributes, sent_at, visible_at
+        )
 
-    def _of(self, receipt_handle: str) -> _Stored | None:
+    def _in_order(self, messages: Iterable[StoredMessage]) -> list[StoredMessage]:
+        """The order in which messages are received, invisible ones last. SQS promises none."""
+        return sorted(messages, key=lambda one: one.visible_at)
+
+    def _of(self, receipt_handle: str) -> StoredMessage | None:
         stored = self._messages.get(receipt_handle.rpartition("-")[0])
         return stored if stored is not None and stored.handle == receipt_handle else None
 
@@ -178,7 +196,7 @@ class MemoryWorkQueue:
         self.sent_dead_letters.append((body, reason))
 
 
-def _delivered(stored: _Stored, handle: str) -> QueueMessage:
+def _delivered(stored: StoredMessage, handle: str) -> QueueMessage:
     return QueueMessage(
         body=stored.body,
         receipt_handle=handle,

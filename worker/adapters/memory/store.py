@@ -101,6 +101,12 @@ class MemoryJobStore:
             records = list(self._records.values())
         return [record.read() for record in records]
 
+    def lease_of(self, request_id: str) -> Lease | None:
+        """Who holds a job now; None when nobody does, or there is no such job."""
+        with self._lock:
+            record = self._records.get(request_id)
+        return None if record is None else record.lease
+
     def forget(self, request_id: str) -> None:
         """Removes a record, as the table's expiry does."""
         with self._lock:

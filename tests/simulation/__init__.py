@@ -1,0 +1,1 @@
+"""The whole service in one thread and in no time: one seed, one exactly repeatable run."""

@@ -1,0 +1,182 @@
+"""What must be true after every run, each as a function that names what is not.
+
+What must hold at every moment (leases, money, no event before its outputs) is noted by the witness
+as it happens; `violations_of` puts all of it together.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+
+from tests.simulation.canaries import MARK
+from tests.simulation.service import SimService
+from tests.simulation.witness import untrue_outputs
+from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.readable import readable_request_id
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.accept import message_digest
+from worker.jobs.document import to_document
+from worker.jobs.job import Job, JobState
+from worker.jobs.keys import document_key, event_id, rejection_event_id
+
+Invariant = Callable[[SimService], Iterator[str]]
+
+
+def queues_are_empty(service: SimService) -> Iterator[str]:
+    """When everything works again, every message comes to its end."""
+    for kind, queue in service.queues.items():
+        for body in queue.bodies():
+            yield f"still on the {kind} queue: {body[:80]}"
+
+
+def every_job_is_over(service: SimService) -> Iterator[str]:
+    """Every accepted request is done, or failed with a reason."""
+    for job in service.store.all_jobs():
+        if not job.state.is_final:
+            yield f"job {job.request_id} is {job.state}"
+        if (job.state is JobState.FAILED) != (job.failure is not None):
+            yield f"job {job.request_id} is {job.state} with failure {job.failure}"
+
+
+def every_request_has_one_outcome(service: SimService) -> Iterator[str]:
+    """Each message became a job, or was announced as refused; never both, never neither."""
+    jobs = {job.request_id: job for job in service.store.all_jobs()}
+    announced = {one.document()["id"] for one in service.topic.events}
+    for body in dict.fromkeys(one.body for one in service.sent):
+        job = jobs.get(readable_request_id(body) or "")
+        is_job = job is not None and _is_of(job, body)
+        is_refused = rejection_event_id(body) in announced
+        if is_job == is_refused:
+            what = "both a job and refused" if is_job else "neither a job nor refused"
+            yield f"{what}: {body[:120]}"
+
+
+def every_job_is_announced_once(service: SimService) -> Iterator[str]:
+    """One event id per outcome, the one in the record, with one content."""
+    by_subject: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    refusals = {rejection_event_id(one.body) for one in service.sent}
+    for one in service.topic.events:
+        event = one.document()
+        if event["id"] not in refusals:
+            by_subject[event["subject"]][event["id"]].add(one.text)
+    for job in service.store.all_jobs():
+        told = by_subject.pop(job.request_id, {})
+        status = "failed" if job.failure else "succeeded"
+        if job.state.is_final and list(told) != [event_id(job, status)]:
+            yield f"job {job.request_id} ({job.state}) was announced as {sorted(told)}"
+        if any(len(texts) > 1 for texts in told.values()):
+            yield f"job {job.request_id}: one event id with different contents"
+    for subject in by_subject:
+        yield f"an event of {subject}, which is no job"
+
+
+def succeeded_means_outputs(service: SimService) -> Iterator[str]:
+    """What a succeeded event refers to is there, complete, with the stated hash; and so is its document."""
+    for one in service.topic.events:
+        event = one.document()
+        if event["data"]["status"] != "succeeded":
+            continue
+        yield from untrue_outputs(event["data"], service.objects)
+        job = service.store.load(event["subject"])
+        if job is None:
+            continue  # another invariant says so
+        place = S3Uri.parse(job.output_uri)
+        document = S3Uri(place.bucket, document_key(place.key, event["subject"]))
+        stored = service.objects.stored(document)
+        if stored is None or json.loads(stored.data) != event["data"]:
+            yield f"{document} is not what the event says"
+
+
+def dead_letters_have_reasons(service: SimService) -> Iterator[str]:
+    """Nothing is dead-lettered by the queue alone; each failure is there with its reason."""
+    reasons: dict[str | None, DeadLetterReason] = {}
+    for message in service.dead_letters.receive(max_messages=10_000, visibility_s=0):
+        reason = DeadLetterReason.from_attributes(message.attributes)
+        if reason is None:
+            yield f"dead-lettered without a reason: {message.body[:120]}"
+        else:
+            reasons[reason.event_id] = reason
+    for one in service.topic.events:
+        event = one.document()
+        if event["data"]["status"] == "failed" and event["id"] not in reasons:
+            yield f"failed event of {event['subject']} without a dead letter"
+
+
+def records_tell_what_was_paid(service: SimService) -> Iterator[str]:
+    """A pipeline in a record was really run for that step; a succeeded step has one."""
+    runs = {run.pipeline_id: run for run in service.hautech.runs}
+    for job in service.store.all_jobs():
+        for step in job.steps:
+            if step.pipeline is None:
+                continue
+            run = runs.get(step.pipeline.pipeline_id)
+            ours = run.metadata["hautechWorker"] if run else {}
+            if (ours.get("jobId"), ours.get("step")) != (job.request_id, step.name):
+                yield f"job {job.request_id}, step {step.name}: not its pipeline"
+
+
+def no_pipeline_is_forgotten(service: SimService) -> Iterator[str]:
+    """Whoever paid for a pipeline that a worker could see has it in a record."""
+    known = {
+        step.pipeline.pipeline_id
+        for job in service.store.all_jobs()
+        for step in job.steps
+        if step.pipeline
+    }
+    excused = {(one.request_id, one.step) for one in service.witness.paid_twice}
+    for run in service.hautech.runs:
+        ours = run.metadata["hautechWorker"]
+        job = service.store.load(ours["jobId"])
+        code = job.failure.code if job and job.failure else ""
+        is_told = code == "submission.unknown" or (ours["jobId"], ours["step"]) in excused
+        if run.pipeline_id not in known and not is_told:
+            yield f"pipeline of {ours['jobId']}, step {ours['step']}, is in no record"
+
+
+def secrets_stay_secret(service: SimService) -> Iterator[str]:
+    """No planted secret in a log line, record, event, dead letter or object of ours."""
+    for line in service.leaks:
+        yield f"a secret in the log: {line[:60]}"
+    for job in service.store.all_jobs():
+        if MARK in to_document(job):
+            yield f"a secret in the record of {job.request_id}"
+    for one in service.topic.events:
+        if MARK in one.text or MARK in str(one.attributes):
+            yield "a secret in an event"
+    for letter in service.dead_letters.sent:
+        if MARK in letter.body or MARK in str(letter.attributes):
+            yield "a secret in a dead letter"
+
+
+INVARIANTS: tuple[Invariant, ...] = (
+    queues_are_empty,
+    every_job_is_over,
+    every_request_has_one_outcome,
+    every_job_is_announced_once,
+    succeeded_means_outputs,
+    dead_letters_have_reasons,
+    records_tell_what_was_paid,
+    no_pipeline_is_forgotten,
+    secrets_stay_secret,
+)
+
+
+def violations_of(service: SimService, *, is_drained: bool) -> list[str]:
+    """All that is wrong after a run, the witness's findings first."""
+    found = list(service.witness.violations)
+    if not is_drained:
+        found.append("did not come to an end in time")
+    for invariant in INVARIANTS:
+        found += [f"{invariant.__name__}: {one}" for one in invariant(service)]
+    return found
+
+
+def _is_of(job: Job, body: str) -> bool:
+    if job.message_digest == message_digest(body):
+        return True
+    try:
+        return bool(json.loads(body) == job.request)
+    except ValueError:
+        return False

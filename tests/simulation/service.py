@@ -1,0 +1,243 @@
+"""One run of the whole service: the world, its workers, the storm, and what came of it.
+
+This is the one place that builds the engine and its ports for the simulation.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import structlog
+
+from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
+from tests.simulation.canaries import MARK
+from tests.simulation.clockwork import Scheduler, SkewedClock
+from tests.simulation.hautech import Manners, SimHautech
+from tests.simulation.queues import SimQueue
+from tests.simulation.storm import Storm
+from tests.simulation.witness import Event, PaidTwice, Witness
+from tests.simulation.worker import SimWorker
+from tests.simulation.workload import BROKEN, GARMENTS, POSES, Sent, draw_workload
+from worker import telemetry
+from worker.adapters.memory import (
+    MemoryJobStore,
+    MemoryObjectStore,
+    MemoryQueue,
+    MemoryResultTopic,
+    MemoryWorkQueue,
+)
+from worker.adapters.memory.pictures import draw_png
+from worker.adapters.server_clock import ServerClock
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.engine import Engine
+from worker.engine.rules import EngineRules
+from worker.ports import Clock
+from worker.runtime.slots import Kind
+
+DRAINS_WITHIN_S = 8 * 3600.0
+"""After the storm, beside the patience with what may be paid: the longest rest of a message is
+18 min, a pipeline is given up after 30 min, and requests are delivered 90 times."""
+
+RECONCILE_S = 300.0
+
+
+class SimService:
+    """Everything that there is in one run."""
+
+    def __init__(self, seed: int, *, bodies: Sequence[str] | None = None) -> None:
+        """The world of a seed; with `bodies`, a calm one in which just these messages are sent."""
+        self.rng = rng = random.Random(seed)
+        self.scheduler = scheduler = Scheduler(rng)
+        self._is_calm = bodies is not None
+        self.storm = Storm.calm(rng) if self._is_calm else Storm.draw(rng)
+        aws_clock = SkewedClock(scheduler)
+        self.store = MemoryJobStore()
+        self.dead_letters = MemoryQueue(aws_clock)
+        self.queues = {
+            Kind.REQUESTS: self._queue("requests", aws_clock, max_receives=100),
+            Kind.POLLS: self._queue("polls", aws_clock, max_receives=1000),
+        }
+        self.work_queue = MemoryWorkQueue(self.queues[Kind.POLLS], self.dead_letters)
+        self.objects = MemoryObjectStore([*INPUT_BUCKETS, *OUTPUT_BUCKETS])
+        self.topic = MemoryResultTopic()
+        self.hautech = SimHautech(
+            scheduler, rng, Manners.good() if self._is_calm else Manners.draw(rng)
+        )
+        self.witness = Witness(scheduler, self.store, self.objects, self.hautech)
+        self.rules = EngineRules(
+            input_buckets=INPUT_BUCKETS,
+            output_buckets=OUTPUT_BUCKETS,
+            max_attempts=rng.choice((3, 10)),
+            paid_patience_s=rng.choice((1_800.0, 7_200.0, 86_400.0)),
+        )
+        for key in (*GARMENTS, *POSES):
+            self.objects.add(S3Uri("catalog", key), draw_png(key))
+        self.objects.add(S3Uri("catalog", BROKEN), b"%PDF-1.7 not a picture")
+        self.sent: list[Sent] = draw_workload(
+            rng,
+            pose_id=self.hautech.add_pose(),
+            image_id=self.hautech.add_image(draw_png("a garment that was prepared before")),
+        )
+        if bodies is not None:
+            self.sent = [Sent(0.0, body) for body in bodies]
+        self.leaks: list[str] = []
+        self._tokens = 0
+        self._workers_made = 0
+        self._workers: list[SimWorker] = []
+
+    def build_engine(
+        self, worker: SimWorker, wire: Callable[[str, Any], Any], rng: random.Random
+    ) -> Engine:
+        """The engine of one worker, its ports wired to this world."""
+        return Engine(
+            store=wire("store", self.store),
+            queue=wire("queue", self.work_queue),
+            objects=wire("objects", self.objects),
+            topic=wire("topic", self.topic),
+            hautech=wire("hautech", self.hautech),
+            clock=worker.clock,
+            rules=self.rules,
+            random=rng,
+            new_token=self._new_token,
+        )
+
+    def clock_of(self, local: SkewedClock) -> ServerClock:
+        """The clock that a worker with this local clock goes by."""
+        return ServerClock(local)
+
+    def tell_time(self, clock: ServerClock) -> None:
+        """An answer of AWS tells a worker what time it is, to the second."""
+        clock.heard(self.scheduler.true_now().replace(microsecond=0))
+
+    def run(self) -> bool:
+        """Everything, from the first message to the last answer. False: it did not drain in time."""
+        for one in self.sent:
+            self.scheduler.at(one.at_s, partial(self._send, one.body))
+        for _ in range(self.rng.choice((1, 2, 2, 3, 4))):
+            self._start_worker()
+        if not self._is_calm:
+            self._plan_disturbances()
+        self.scheduler.after(RECONCILE_S, self._reconcile)
+        latest_s = self.storm.over_s + self.rules.paid_patience_s + DRAINS_WITHIN_S
+        is_drained = self.scheduler.run(until_s=latest_s)
+        for worker in self._workers:
+            worker.kill()
+        return is_drained
+
+    def replace(self, worker: SimWorker) -> None:
+        """A new process for one that ended."""
+        self._workers.remove(worker)
+        self.scheduler.after(self.rng.uniform(0.1, 8.0), self._start_worker)
+
+    def _queue(self, name: str, clock: Clock, *, max_receives: int) -> SimQueue:
+        return SimQueue(
+            name,
+            clock,
+            self.scheduler,
+            self.storm,
+            dead_letters=self.dead_letters,
+            max_receives=max_receives,
+        )
+
+    def _send(self, body: str) -> None:
+        self.witness.tell("producer", "sends", body[:60])
+        self.queues[Kind.REQUESTS].send(body)
+
+    def _start_worker(self) -> None:
+        self._workers_made += 1
+        worker = SimWorker(
+            self,
+            f"worker-{self._workers_made}",
+            skew_s=self.rng.choice((0.0, self.rng.uniform(-600.0, 600.0))),
+            concurrency=self.rng.choice((2, 3, 6)),
+        )
+        self._workers.append(worker)
+        worker.start()
+
+    def _plan_disturbances(self) -> None:
+        """Deploys, kills and freezes that care for no call."""
+        rng = self.rng
+        for _ in range(rng.choice((0, 0, 1, 3))):
+            disturb = rng.choice((self._deploy, self._crash_one, self._freeze_one))
+            self.scheduler.at(rng.uniform(0.0, min(self.storm.over_s, 200.0)), disturb)
+
+    def _deploy(self) -> None:
+        for worker in self._workers:
+            worker.stop()
+
+    def _crash_one(self) -> None:
+        if self._workers:
+            self.rng.choice(self._workers).crash()
+
+    def _freeze_one(self) -> None:
+        if self._workers:
+            worker = self.rng.choice(self._workers)
+            self.witness.tell(worker.name, "frozen")
+            worker.freeze(self.rng.choice((20.0, 65.0, 300.0)))
+
+    def _reconcile(self) -> None:
+        """One of the workers looks for jobs that nothing wakes, every few minutes."""
+        if not self._has_work():
+            return
+        self.scheduler.after(RECONCILE_S, self._reconcile)
+        if self._workers:
+            self.rng.choice(self._workers).reconcile()
+
+    def _has_work(self) -> bool:
+        is_open = any(not job.state.is_final for job in self.store.all_jobs())
+        return is_open or any(len(queue) for queue in self.queues.values())
+
+    def _new_token(self) -> str:
+        self._tokens += 1
+        return f"token-{self._tokens}"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one seed came to."""
+
+    seed: int
+    violations: tuple[str, ...]
+    paid_twice: tuple[PaidTwice, ...]
+    story: tuple[Event, ...]
+    faults: Counter[str]
+    kills: int
+    jobs: int
+    messages: int
+    lasted_s: float
+
+    @property
+    def digest(self) -> str:
+        """The same for the same story, and for no other."""
+        return sha256("\n".join(map(repr, self.story)).encode()).hexdigest()
+
+
+@contextmanager
+def watched_logs(leaks: list[str]) -> Iterator[None]:
+    """All log lines are looked at for secrets, after the redaction that they go through in life."""
+
+    def watch(logger: Any, name: str, event: MutableMapping[str, Any]) -> Any:
+        if MARK in repr(event) and MARK in repr(telemetry.redact(event)):
+            leaks.append(str(event.get("event")))
+        raise structlog.DropEvent
+
+    before = structlog.get_config()
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.format_exc_info,
+            watch,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger("info"),
+    )
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
