@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from tests.simulation.canaries import MARK
 from tests.simulation.service import SimService
@@ -54,7 +55,7 @@ def every_request_has_one_outcome(service: SimService) -> Iterator[str]:
 
 
 def every_job_is_announced_once(service: SimService) -> Iterator[str]:
-    """One event id per outcome, the one in the record, with one content."""
+    """One event id per outcome, with one content: the record's, and one failure per redrive."""
     by_subject: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     refusals = {rejection_event_id(one.body) for one in service.sent}
     for one in service.topic.events:
@@ -64,7 +65,9 @@ def every_job_is_announced_once(service: SimService) -> Iterator[str]:
     for job in service.store.all_jobs():
         told = by_subject.pop(job.request_id, {})
         status = "failed" if job.failure else "succeeded"
-        if job.state.is_final and list(told) != [event_id(job, status)]:
+        before = (replace(job, redrives=number) for number in range(job.redrives))
+        outcomes = [*(event_id(one, "failed") for one in before), event_id(job, status)]
+        if job.state.is_final and sorted(told) != sorted(outcomes):
             yield f"job {job.request_id} ({job.state}) was announced as {sorted(told)}"
         if any(len(texts) > 1 for texts in told.values()):
             yield f"job {job.request_id}: one event id with different contents"
@@ -91,13 +94,12 @@ def succeeded_means_outputs(service: SimService) -> Iterator[str]:
 
 def dead_letters_have_reasons(service: SimService) -> Iterator[str]:
     """Nothing is dead-lettered by the queue alone; each failure is there with its reason."""
-    reasons: dict[str | None, DeadLetterReason] = {}
     for message in service.dead_letters.receive(max_messages=10_000, visibility_s=0):
-        reason = DeadLetterReason.from_attributes(message.attributes)
-        if reason is None:
+        if DeadLetterReason.from_attributes(message.attributes) is None:
             yield f"dead-lettered without a reason: {message.body[:120]}"
-        else:
-            reasons[reason.event_id] = reason
+    # A letter that was redriven is gone, but it was sent.
+    sent = [DeadLetterReason.from_attributes(one.attributes) for one in service.dead_letters.sent]
+    reasons = {reason.event_id for reason in sent if reason}
     for one in service.topic.events:
         event = one.document()
         if event["data"]["status"] == "failed" and event["id"] not in reasons:
@@ -120,10 +122,11 @@ def records_tell_what_was_paid(service: SimService) -> Iterator[str]:
 def no_pipeline_is_forgotten(service: SimService) -> Iterator[str]:
     """Whoever paid for a pipeline that a worker could see has it in a record."""
     known = {
-        step.pipeline.pipeline_id
+        run.pipeline_id
         for job in service.store.all_jobs()
         for step in job.steps
-        if step.pipeline
+        for run in (step.pipeline, *step.earlier)
+        if run
     }
     excused = {(one.request_id, one.step) for one in service.witness.paid_twice}
     for run in service.hautech.runs:

@@ -63,6 +63,12 @@ class SimQueue(MemoryQueue):
         super().send(body, attributes=attributes, delay_s=delay_s)
         self.look()
 
+    def send_batched(
+        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: float = 0
+    ) -> None:
+        """See `MemoryQueue.send_batched`."""
+        self.send(body, attributes=attributes, delay_s=delay_s)
+
     def change_visibility(self, receipt_handle: str, seconds: float) -> bool:
         """See `MemoryQueue.change_visibility`."""
         is_ours = super().change_visibility(receipt_handle, seconds)

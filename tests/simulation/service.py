@@ -38,7 +38,9 @@ from worker.adapters.server_clock import ServerClock
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
+from worker.engine.world import RecordWorld
 from worker.ports import Clock
+from worker.runtime.redriving import Redriving
 from worker.runtime.slots import Kind
 
 DRAINS_WITHIN_S = 8 * 3600.0
@@ -108,6 +110,23 @@ class SimService:
             new_token=self._new_token,
         )
 
+    def build_redriving(
+        self, worker: SimWorker, wire: Callable[[str, Any], Any], rng: random.Random
+    ) -> Redriving:
+        """What a person does with dead letters, from a process that works, too."""
+        return Redriving(
+            RecordWorld(
+                store=wire("store", self.store),
+                queue=wire("queue", self.work_queue),
+                clock=worker.clock,
+                rules=self.rules,
+                random=rng,
+                new_token=self._new_token,
+            ),
+            requests=wire("requests", self.queues[Kind.REQUESTS]),
+            dead_letters=wire("dead_letters", self.dead_letters),
+        )
+
     def clock_of(self, local: SkewedClock) -> ServerClock:
         """The clock that a worker with this local clock goes by."""
         return ServerClock(local)
@@ -167,6 +186,8 @@ class SimService:
         for _ in range(rng.choice((0, 0, 1, 3))):
             disturb = rng.choice((self._deploy, self._crash_one, self._freeze_one))
             self.scheduler.at(rng.uniform(0.0, min(self.storm.over_s, 200.0)), disturb)
+        for _ in range(rng.choice((0, 0, 1, 2))):
+            self.scheduler.at(rng.uniform(20.0, 1.2 * self.storm.over_s), self._redrive)
 
     def _deploy(self) -> None:
         for worker in self._workers:
@@ -181,6 +202,11 @@ class SimService:
             worker = self.rng.choice(self._workers)
             self.witness.tell(worker.name, "frozen")
             worker.freeze(self.rng.choice((20.0, 65.0, 300.0)))
+
+    def _redrive(self) -> None:
+        """A person says "again" to everything that failed."""
+        if self._workers:
+            self.rng.choice(self._workers).redrive()
 
     def _reconcile(self) -> None:
         """One of the workers looks for jobs that nothing wakes, every few minutes."""

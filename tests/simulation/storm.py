@@ -106,6 +106,8 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "store.save": (*_ANY, *_WRITE),
     "queue.send_poll": _SEND,
     "queue.send_dead_letter": _SEND,
+    "requests.send_batched": _SEND,
+    "dead_letters.delete": (*_ANY[:2], *_WRITE[:1]),
     "objects.open": (*_ANY, Fault("cut body"), _BUG),
     "objects.put": (*_ANY, *_WRITE, _AWS_REFUSED, Fault("swallowed")),
     "objects.head": (*_ANY, _AWS_REFUSED),

@@ -80,10 +80,11 @@ class Witness:
         self._looks: dict[str, list[Look]] = defaultdict(list)
         self._read_inputs: dict[Task, set[str]] = defaultdict(set)
         self._last_look: dict[Task, Look] = {}
-        self._open_calls_s: dict[tuple[str, str], list[float]] = defaultdict(list)
-        """By job and step: when each paid call was sent that may have cost something."""
-        self._excuses: dict[tuple[str, str], str] = {}
-        self._paid: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._open_calls_s: dict[str, list[float]] = defaultdict(list)
+        """When each paid call was sent that may have cost something, by the key that it carried: one
+        key is one step, and another one after a redrive that may pay again."""
+        self._excuses: dict[str, str] = {}
+        self._paid: dict[str, list[str]] = defaultdict(list)
 
     def tell(self, who: str, what: str, how: str = "") -> None:
         """One more line of the story."""
@@ -133,29 +134,28 @@ class Witness:
     def pays(self, task: Task, metadata: JsonObject) -> None:
         """A worker is about to send the paid call."""
         request_id, step, key = _names(metadata)
-        calls = self._open_calls_s[request_id, step]
+        calls = self._open_calls_s[key]
         if calls and not self._has_looked_twice(task, request_id, calls[-1]):
             self.accuse(f"job {request_id}, step {step}: pays again without two looks")
-        for pipeline_id in self._paid[request_id, step]:
+        for pipeline_id in self._paid[key]:
             because = self._why_unknown(task, pipeline_id, step, key)
             if because is None:
                 self.accuse(f"job {request_id}, step {step}: pays again besides {pipeline_id}")
             else:
-                self._excuses[request_id, step] = because
+                self._excuses[key] = because
         calls.append(self._scheduler.now_s)
 
     def heard_of_run(self, metadata: JsonObject, error: WorkerError) -> None:
         """The paid call gave an error; all but one kind say that it cost nothing."""
-        request_id, step, _ = _names(metadata)
         if not isinstance(error, AnswerUnknownError):
-            self._open_calls_s[request_id, step].pop()
+            self._open_calls_s[_names(metadata)[2]].pop()
 
     def paid(self, metadata: JsonObject, pipeline_id: str) -> None:
         """A paid call took effect, perhaps long after its caller had gone."""
-        request_id, step, _ = _names(metadata)
-        paid = self._paid[request_id, step]
+        request_id, step, key = _names(metadata)
+        paid = self._paid[key]
         if paid:
-            because = self._excuses.get((request_id, step), "a call took effect after all looks")
+            because = self._excuses.get(key, "a call took effect after all looks")
             self.paid_twice.append(PaidTwice(request_id, step, because))
         paid.append(pipeline_id)
 

@@ -116,6 +116,20 @@ class SimWorker(Process):
             woken = [job.request_id for job in report.woken]
             self.service.witness.tell(self.name, "reconcile", f"woken: {woken}")
 
+    def redrive(self) -> None:
+        """`dead-letters redrive --all`, beside the messages in hand."""
+        letters = self.service.dead_letters.receive(max_messages=10, visibility_s=VISIBILITY_S)
+        for letter in letters:
+            self.spawn(partial(self._redrive, letter))
+
+    def _redrive(self, letter: QueueMessage) -> None:
+        redriving = self.service.build_redriving(self, self._wire, self._random)
+        try:
+            said = redriving.redrive(letter, StopBudget(self._now_s)).because
+        except WorkerError as error:
+            said = type(error).__name__
+        self.service.witness.tell(self.name, "redrive", said)
+
     def _exit(self) -> None:
         self.service.witness.tell(self.name, "exits")
         self.kill()
