@@ -48,6 +48,8 @@ DRAINS_WITHIN_S = 8 * 3600.0
 18 min, a pipeline is given up after 30 min, and requests are delivered 90 times."""
 
 RECONCILE_S = 300.0
+_REDRIVEN_BY = 1.2
+"""People redrive until a little after the storm, in shares of its length."""
 
 
 class SimService:
@@ -187,7 +189,7 @@ class SimService:
             disturb = rng.choice((self._deploy, self._crash_one, self._freeze_one))
             self.scheduler.at(rng.uniform(0.0, min(self.storm.over_s, 200.0)), disturb)
         for _ in range(rng.choice((0, 0, 1, 2))):
-            self.scheduler.at(rng.uniform(20.0, 1.2 * self.storm.over_s), self._redrive)
+            self.scheduler.at(rng.uniform(20.0, _REDRIVEN_BY * self.storm.over_s), self._redrive)
 
     def _deploy(self) -> None:
         for worker in self._workers:
@@ -210,7 +212,7 @@ class SimService:
 
     def _reconcile(self) -> None:
         """One of the workers looks for jobs that nothing wakes, every few minutes."""
-        if not self._has_work():
+        if self.scheduler.now_s > _REDRIVEN_BY * self.storm.over_s and not self._has_work():
             return
         self.scheduler.after(RECONCILE_S, self._reconcile)
         if self._workers:
