@@ -155,10 +155,13 @@ class StandInProcess(_PythonProcess):
 
     Args:
         options: its switches by their JSON keys, such as `{"durationSeconds": 5}`.
+        media_url: base URL of its upload URLs and image links, when something stands before them.
     """
 
-    def __init__(self, options: Mapping[str, Any]) -> None:
+    def __init__(self, options: Mapping[str, Any], *, media_url: str | None = None) -> None:
         arguments = ["sandbox.hautech", "--credentials-file", _CREDENTIALS]
+        if media_url is not None:
+            arguments += ["--media-url", media_url]
         super().__init__(
             "the stand-in of Hautech", [*arguments, "--options", json.dumps(dict(options))], {}
         )
@@ -177,6 +180,11 @@ class StandInProcess(_PythonProcess):
     def api_url(self) -> str:
         """Base URL of the API."""
         return self._told("apiUrl")
+
+    @property
+    def media_url(self) -> str:
+        """Where its upload URLs and image links are answered."""
+        return self._told("mediaUrl")
 
     @property
     def credentials(self) -> Credentials:

@@ -56,6 +56,8 @@ class LocalStack:
         standin_options: switches of the stand-in by their JSON keys.
         worker_env: further settings of the workers; they win over those of the stack. Unless it
             says how to sign in at Hautech, workers sign their own tokens with an application key.
+        media_url: base URL of the upload URLs and image links that the stand-in hands out, when
+            something (a proxy) stands in front of its media host.
 
     Attributes:
         aws: makes boto3 clients for the emulator.
@@ -63,6 +65,7 @@ class LocalStack:
         standin: steers the stand-in and tells what it was asked.
         credentials: what a client needs to get in at the stand-in.
         api_url: base URL of the stand-in.
+        media_url: where the stand-in's upload URLs and image links are answered.
         events_queue_url: a queue that receives every event of the topic, raw.
         workers: the worker processes, those that ended included.
     """
@@ -72,6 +75,7 @@ class LocalStack:
     standin: ControlClient
     credentials: Credentials
     api_url: str
+    media_url: str
     events_queue_url: str
 
     def __init__(
@@ -80,11 +84,13 @@ class LocalStack:
         workers: int = 1,
         standin_options: Mapping[str, Any] | None = None,
         worker_env: Mapping[str, str] | None = None,
+        media_url: str | None = None,
     ) -> None:
         self.workers: list[WorkerProcess] = []
         self._worker_count = workers
         self._standin_options = dict(standin_options or {})
         self._worker_env = dict(worker_env or {})
+        self._media_url = media_url
         self._open = ExitStack()
         self._standin_process: StandInProcess | None = None
 
@@ -230,7 +236,7 @@ class LocalStack:
 
     def _start(self) -> None:
         # The stand-in makes its key while MiniStack starts.
-        self._standin_process = StandInProcess(self._standin_options)
+        self._standin_process = StandInProcess(self._standin_options, media_url=self._media_url)
         self._open.callback(self._standin_process.stop)
         ministack = MiniStack()
         self._open.pop_all()
@@ -242,7 +248,8 @@ class LocalStack:
         self.events_queue_url = subscribe_queue(self.aws, self.outputs.result_topic_arn)
         self._jobs = DynamoJobStore(self.aws.client("dynamodb"), self.outputs.job_table_name)
         self.standin = self._open.enter_context(standin_process.wait_until_ready())
-        self.api_url, self.credentials = standin_process.api_url, standin_process.credentials
+        self.api_url, self.media_url = standin_process.api_url, standin_process.media_url
+        self.credentials = standin_process.credentials
         self._open.callback(self._stop_workers)
         for _ in range(self._worker_count):
             self.add_worker()

@@ -42,6 +42,10 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m sandbox.hautech", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="API port; 0: a free one")
     parser.add_argument("--media-port", type=int, default=0, help="media port; 0: a free one")
+    parser.add_argument(
+        "--media-url",
+        help="base URL of upload URLs and image links, if something stands before the media port",
+    )
     parser.add_argument("--options", default="{}", help="JSON, or the path of a JSON file")
     parser.add_argument(
         "--credentials-file",
@@ -76,12 +80,13 @@ async def _serve(arguments: argparse.Namespace, options: Options, credentials: C
         credentials=credentials,
         api_port=arguments.port,
         media_port=arguments.media_port,
+        media_url=arguments.media_url,
     )
     try:
         await listeners.start()
         announcement = {
             "apiUrl": listeners.api_url,
-            "mediaUrl": listeners.media_url,
+            "mediaUrl": listeners.media_listener_url,
             "controlUrl": listeners.control_url,
             "appId": credentials.app_id,
             "keyId": credentials.key_id,

@@ -32,6 +32,8 @@ class Listeners:
     Attributes:
         api_url: base URL of the API, without `/v1`.
         media_url: base URL of upload URLs and image links.
+        media_listener_url: where the media host itself listens; another one than `media_url` when
+            something stands in front of it.
         state: everything the stand-in remembers.
     """
 
@@ -43,6 +45,7 @@ class Listeners:
         clock: Callable[[], datetime] = utc_now,
         api_port: int = 0,
         media_port: int = 0,
+        media_url: str | None = None,
     ) -> None:
         # Bound before anything else: links carry the media port.
         self._sockets = [_bind(api_port)]
@@ -51,9 +54,10 @@ class Listeners:
         except OSError:
             self._sockets[0].close()
             raise
-        self.api_url, self.media_url = (
+        self.api_url, self.media_listener_url = (
             f"http://{_HOST}:{sock.getsockname()[1]}" for sock in self._sockets
         )
+        self.media_url = media_url or self.media_listener_url
         self.state = State(
             options=options,
             credentials=credentials,

@@ -68,6 +68,19 @@ def test_process_announces_itself_and_keeps_secrets_in_the_file(tmp_path: Path) 
     assert not path.exists()
 
 
+def test_links_name_what_stands_before_the_media_port(tmp_path: Path) -> None:
+    path = tmp_path / "c.json"
+    with process(path, "--media-url", "http://127.0.0.1:9") as (_, announced):
+        headers = {"Authorization": f"Bearer {Credentials.read(path).api_token}"}
+        url = announced["apiUrl"] + "/v1/images/upload/initialize"
+        with requests.post(url, headers=headers, timeout=10) as answer:
+            link = answer.json()["uploadUrl"]
+        assert link.startswith("http://127.0.0.1:9/uploads/")
+        direct = announced["mediaUrl"] + link.removeprefix("http://127.0.0.1:9")
+        with requests.put(direct, files={"file": ("a.png", b"bytes")}, timeout=10) as answer:
+            assert "fileToken" in answer.json()
+
+
 def test_process_ends_on_interrupt(tmp_path: Path) -> None:
     with process(tmp_path / "c.json") as (running, _):
         running.send_signal(signal.SIGINT)
