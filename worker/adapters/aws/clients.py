@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, NoRegionError
 
 from worker import __version__
+from worker.adapters.aws.whole_answers import refuse_cut_answers
 from worker.adapters.server_clock import ServerClock, parse_date
 from worker.errors import Problem, SettingsError
 
@@ -131,6 +132,7 @@ class AwsClients:
                 "AWS settings", "", rule, "check AWS_PROFILE, AWS_CONFIG_FILE, AWS_ENDPOINT_URL"
             )
             raise SettingsError([problem]) from error
+        refuse_cut_answers(client)
         if service == "s3":
             client.meta.events.register("request-created.s3.PutObject", _without_expect)
         if self._clock is not None and service in TELLS_TIME:

@@ -55,12 +55,15 @@ class S3ObjectStore:
                 if about_image is None:
                     raise
                 raise about_image from error
-        size_bytes = answer["ContentLength"]
+        size_bytes, etag = answer["ContentLength"], answer.get("ETag")
+        if etag is None:  # its header was cut off behind the length
+            answer["Body"].close()
+            raise UnavailableError(f"{_GET} on {uri}: the answer has no ETag")
         version_id = answer.get("VersionId")
         return StoredObject(
             body=_Body(answer["Body"], uri, size_bytes),
             size_bytes=size_bytes,
-            etag=answer["ETag"].strip('"'),
+            etag=etag.strip('"'),
             version_id=None if version_id == "null" else version_id,
         )
 
