@@ -172,6 +172,9 @@ def configure_logging(
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.WARNING)
+    # It shows a stack trace and the rest of the header when a header breaks off. Whoever asked says
+    # so, too, without either.
+    logging.getLogger("urllib3.connection").setLevel(logging.ERROR)
     logging.captureWarnings(capture=True)
 
 

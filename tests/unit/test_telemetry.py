@@ -84,6 +84,12 @@ def test_the_level_leaves_lines_out(sink: Sink) -> None:
     assert [event["event"] for event in sink.events()] == ["loud"]
 
 
+def test_a_header_that_breaks_off_is_told_once_and_by_us(sink: Sink) -> None:
+    configure_logging(log_format="json", stream=sink.stream)
+    logging.getLogger("urllib3.connection").warning("Failed to parse headers: %s", CANARY)
+    assert sink.text == ""
+
+
 def test_libraries_speak_from_warning_on_through_the_same_renderer(sink: Sink) -> None:
     configure_logging(log_format="json", stream=sink.stream)
     logging.getLogger("urllib3.connectionpool").info("quiet")
