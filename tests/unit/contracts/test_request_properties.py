@@ -103,7 +103,9 @@ REQUESTS = st.fixed_dictionaries(
                 "seed": st.integers(0, 2_147_483_647),
             },
         ),
-        "output": KEY.map("s3://catalog/{}/".format).filter(lambda text: "?" not in text),
+        "output": KEY.map("s3://catalog/{}/".format).filter(
+            lambda text: "?" not in text and "." not in text.split("/")
+        ),
     },
     optional={
         "metadata": st.dictionaries(SOUND_TEXT, st.integers() | SOUND_TEXT | st.none(), max_size=5),
