@@ -27,6 +27,7 @@ class ChaosResult:
         endings: how many requests ended in which way.
         runs: pipelines that Hautech was paid for.
         events: events that arrived, copies included.
+        given_up: requests whose paid call was lost twice before Hautech heard of it.
         adopted: lost runs that were found again.
         stop_s: for each SIGTERM, the seconds to the exit, where nothing froze the process.
         violations: sentences; empty when all promises held.
@@ -47,6 +48,7 @@ class ChaosResult:
     endings: Mapping[str, int]
     runs: int
     events: int
+    given_up: int
     adopted: int
     stop_s: Sequence[float]
     violations: Sequence[str]
@@ -60,7 +62,8 @@ class ChaosResult:
             "worker processes": f"{self.workers} at a time, {self.processes} in all",
             "signals": _counted(self.signals),
             "exchanges through the proxies": _counted(self.mischief),
-            "endings": _counted(self.endings),
+            "endings as foreseen": _counted(self.endings),
+            "of these given up, the paid call lost twice": str(self.given_up),
             "pipelines paid": str(self.runs),
             "lost runs found again": str(self.adopted),
             "events": f"{self.events}, copies included",

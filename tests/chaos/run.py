@@ -176,6 +176,7 @@ class _Scene:
             endings=Counter(str(order.ending) for order in evidence.orders),
             runs=len(evidence.runs),
             events=len(evidence.events),
+            given_up=len(checks.given_up(evidence)),
             adopted=checks.actions(evidence)["pipeline_adopted"],
             stop_s=[end.after_s for end in evidence.ends if end.code == 0 and not end.was_frozen],
             violations=found,

@@ -124,6 +124,10 @@ SPOILT: dict[str, tuple[str, Callable[[Evidence], Evidence]]] = {
         "every_request_has_one_ending",
         lambda e: replace(e, events=[*e.events, event("good", error="attempts.exhausted")]),
     ),
+    "a paid run that was given up": (
+        "every_request_has_one_ending",
+        lambda e: replace(e, events=[event("good", error="submission.unknown"), e.events[1]]),
+    ),
     "an event of nobody": (
         "every_request_has_one_ending",
         lambda e: replace(e, events=[*e.events, event("nobody", error="request.invalid")]),
@@ -210,6 +214,18 @@ def test_each_broken_promise_is_seen(sound: Evidence, name: str) -> None:
 
 def test_every_check_has_evidence_that_breaks_it() -> None:
     assert {check for check, _ in SPOILT.values()} == {check.__name__ for check in CHECKS}
+
+
+def test_a_call_that_was_lost_twice_and_cost_nothing_may_be_given_up(sound: Evidence) -> None:
+    failed = event("good", error="submission.unknown")
+    lost = replace(
+        sound,
+        runs=[],
+        events=[failed, sound.events[1]],
+        dead_letters=[*sound.dead_letters, dead_letter("good", "submission.unknown", failed["id"])],
+        documents={"s3://shop/chaos/good.json": json.dumps(failed["data"])},
+    )
+    assert violations(lost) == []
 
 
 def test_a_line_that_a_kill_cut_off_is_no_bug(sound: Evidence) -> None:
