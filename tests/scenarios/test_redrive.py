@@ -455,6 +455,29 @@ def test_a_request_that_sqs_moved_before_it_was_a_job_keeps_its_own_attributes()
     assert service.job.state is JobState.SUCCEEDED
 
 
+SEND_CALLS = ["store.load", "requests.send_batched", "dead_letters.delete"]
+
+
+@pytest.mark.parametrize("is_worked_on", [False, True], ids=["at once", "later"])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("number", range(1, len(SEND_CALLS) + 1))
+def test_a_kill_while_a_message_is_sent_again_makes_one_job_of_it(
+    number: int, when: When, is_worked_on: bool
+) -> None:
+    service = Service()
+    service.world.dead_letters.move_in(body(), {})
+    service.kill_at(number, when)
+    with pytest.raises(Killed, match=SEND_CALLS[number - 1]):
+        service.redrive()
+    if is_worked_on:
+        service.run()
+    service.redrive()
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+    assert len(service.world.dead_letters) == 0
+
+
 @pytest.mark.parametrize("kind", ["request", "poll"])
 def test_a_message_that_sqs_moved_while_its_job_was_open_wakes_the_job(kind: str) -> None:
     service = Service()

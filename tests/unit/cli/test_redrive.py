@@ -13,6 +13,7 @@ from worker.errors import UnavailableError
 from worker.jobs.job import JobState
 from worker.runtime.commands.advice import TO_DO, codes
 from worker.runtime.commands.letters import HIDDEN_S, Reading
+from worker.runtime.commands.redriving import one_of_each_job
 
 FULL_NAOMI = WORKFLOWS["full-naomi"].workflow_id
 
@@ -180,6 +181,19 @@ def test_two_dead_letters_of_one_job_do_not_race_each_other(invoke, mixed) -> No
     mixed.run()
     assert jobs(mixed)["sku-1"].state is JobState.SUCCEEDED
     assert len(mixed.world.hautech.runs) == 2
+
+
+def test_dead_letters_of_one_job_are_never_in_the_same_round(service) -> None:
+    for request_id in ("a", "b", "a", "a", None, None):
+        service.world.dead_letters.send(f'{{"requestId": "{request_id}"}}' if request_id else "?")
+    letters = service.world.dead_letters.receive(visibility_s=1)
+
+    rounds = list(one_of_each_job(letters))
+
+    assert [len(letters) for letters in rounds] == [4, 1, 1]  # those without an id are no job
+    assert sorted(one.message_id for letters in rounds for one in letters) == sorted(
+        one.message_id for one in letters
+    )
 
 
 def test_a_dead_letter_of_a_job_that_a_worker_has_in_hand_is_not_needed(invoke, mixed) -> None:

@@ -126,7 +126,7 @@ def _each(services: Services, choice: Choice, *, is_dry_run: bool) -> Iterator[_
         # A handful at a time, so that none waits for longer than it stays hidden.
         while handful := list(islice(letters, _AT_ONCE)):
             one = partial(_one, desk, is_dry_run=is_dry_run)
-            for messages in _one_of_each_job(handful):
+            for messages in one_of_each_job(handful):
                 for message, result in zip(messages, pool.map(one, messages), strict=True):
                     if result.is_good and not is_dry_run:
                         reading.forget(message)
@@ -145,7 +145,7 @@ def _each(services: Services, choice: Choice, *, is_dry_run: bool) -> Iterator[_
         yield told.result()
 
 
-def _one_of_each_job(messages: list[QueueMessage]) -> Iterator[list[QueueMessage]]:
+def one_of_each_job(messages: list[QueueMessage]) -> Iterator[list[QueueMessage]]:
     """The messages in rounds, so that two dead letters of one job do not race each other."""
     while messages:
         first: dict[str, QueueMessage] = {}

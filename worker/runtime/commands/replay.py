@@ -25,7 +25,7 @@ app = typer.Typer(add_completion=False)
 )
 def replay(
     ctx: typer.Context,
-    ids: Annotated[list[str], typer.Argument(metavar="ID...", help="requestIds.")],
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="requestIds.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
