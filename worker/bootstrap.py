@@ -167,6 +167,8 @@ class Application:
             poll_bounds=PollBounds(min_s=settings.poll_min_s, max_s=settings.poll_max_s),
             pipeline_timeout_s=settings.pipeline_timeout_s,
             max_attempts=settings.max_attempts,
+            hautech_requests_per_s=settings.hautech_requests_per_s,
+            in_flight_most=settings.in_flight_most,
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,
             lease_s=settings.visibility_s,

@@ -95,6 +95,9 @@ class WorkQueue(Protocol):
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
         """Put a request that failed on the dead-letter queue, the reason as attributes."""
 
+    def jobs_in_flight(self) -> int:
+        """Messages on the polls queue, visible or not: about so many jobs wait for Hautech."""
+
 
 class Reader(Protocol):
     """A stream of bytes that is read once."""
@@ -277,6 +280,10 @@ class HoldReason(StrEnum):
     """The account has no balance left."""
     MISCONFIGURED = "misconfigured"
     """No job can succeed with these settings: no such route, a host that is not allowed."""
+    PACE = "pace"
+    """As many requests per second are made as Hautech takes, or as are set. Passes by itself."""
+    IN_FLIGHT = "in_flight"
+    """As many jobs are in flight as Hautech takes, or as are set. Passes by itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -73,6 +73,17 @@ def test_delayed_poll_is_not_visible_yet(queues: Queues) -> None:
     assert received(queues.polls) == []
 
 
+def test_jobs_in_flight_are_counted_whether_their_messages_are_visible_or_not(
+    queues: Queues,
+) -> None:
+    assert queues.work.jobs_in_flight() == 0
+    queues.work.send_poll(POLL, delay_s=0)
+    queues.work.send_poll(POLL, delay_s=0)
+    assert len(queues.polls.receive(max_messages=1, wait_s=0, visibility_s=300)) == 1
+    queues.work.send_poll(POLL, delay_s=900)
+    assert queues.work.jobs_in_flight() == 3
+
+
 def test_polls_of_many_threads_all_arrive(queues: Queues) -> None:
     with ThreadPoolExecutor(12) as pool:
         messages = [PollMessage(request_id=f"sku-{n}", ticket=n) for n in range(25)]

@@ -206,6 +206,10 @@ class Service:
         message = ReceivedMessage(body=body, receive_count=receive_count)
         return self._engine.handle_request(message, self.world.budget)
 
+    def handle_poll(self, body: str) -> Outcome:
+        """What the worker answers to a poll message that comes now, outside of the queue."""
+        return self._engine.handle_poll(ReceivedMessage(body=body), self.world.budget)
+
     @property
     def job(self) -> Job:
         """The only job."""

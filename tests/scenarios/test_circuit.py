@@ -18,7 +18,14 @@ from worker.errors import (
 )
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, RetryLater
-from worker.ports import CircuitNotice, HoldReason, Reader, StoredObject
+from worker.ports import (
+    CircuitNotice,
+    HoldReason,
+    ImageUpload,
+    Reader,
+    StoredObject,
+    UploadedImage,
+)
 
 REFUSED = CredentialsRefusedError("401: who are you?")
 
@@ -230,36 +237,51 @@ def test_a_request_that_sqs_would_soon_take_away_is_given_a_reason_instead() -> 
     assert job_of(service, "often").state is JobState.FAILED
 
 
-class Cut:
-    """A body of S3 whose head can be read, and nothing after it."""
-
-    def __init__(self, body: Reader) -> None:
-        self._body = body
-        self._reads = iter([True])
-
-    def read(self, size: int = -1, /) -> bytes:
-        if next(self._reads, False):
-            return self._body.read(size)
-        raise CredentialsRefusedError("S3: the session has ended")
-
-    def close(self) -> None:
-        self._body.close()
-
-
 def test_trouble_of_s3_while_uploading_is_not_hautechs() -> None:
+    class Cut:
+        """A body of S3 that ends once Hautech reads it."""
+
+        def __init__(self, body: Reader) -> None:
+            self._body = body
+            self.close = body.close
+
+        def read(self, size: int = -1, /) -> bytes:
+            if uploading:
+                raise CredentialsRefusedError("S3: the session has ended")
+            return self._body.read(size)
+
+    uploading: list[bool] = []
     service = Service()
-    works = service.world.objects.open
+    opened, upload = service.world.objects.open, service.world.hautech.upload
 
     def open_cut(uri: S3Uri) -> StoredObject:
-        stored = works(uri)
+        uploading.clear()
+        stored = opened(uri)
         return replace(stored, body=Cut(stored.body))
 
+    def begin_upload(image: ImageUpload) -> UploadedImage:
+        uploading.append(True)
+        return upload(image)
+
     service.world.objects.open = open_cut  # type: ignore[method-assign]  # -- the fault to test
+    service.world.hautech.upload = begin_upload  # type: ignore[method-assign]  # -- the same
     service.send(body())
     for _ in range(FAILURES_MOST):
         service.step()
         assert service.intake.reason is None
+        assert uploading
     assert "S3: the session has ended" in service.job.history[-1].because
+
+
+def test_a_probe_that_never_came_to_hautech_leaves_the_try_to_the_next_request() -> None:
+    service, outage = held_service()
+    outage.end()
+    service.world.clock.advance(36)
+    missing = {"imageId": "s3://catalog/none.png", "label": "a jacket"}
+    service.handle_request(body("prepare-image", requestId="bad", input=missing))
+    assert service.intake.reason is HoldReason.TOKEN_REFUSED
+    service.handle_request(body(requestId="good"))
+    assert service.intake.reason is None
 
 
 def test_people_can_read_why_requests_are_held_and_since_when() -> None:

@@ -155,7 +155,7 @@ class SimWorker(Process):
                 again = partial(self._taker(kind), [])
                 self.scheduler.after(max(1.0, intake.for_s), again)
             else:
-                most = min(room, MAX_RECEIVED) if intake.reason is None else 1
+                most = min(room, MAX_RECEIVED, intake.most)
                 self.service.queues[kind].wait_for_messages(most, self, self._taker(kind))
 
     def _taker(self, kind: Kind) -> Callable[[list[QueueMessage] | Exception], None]:

@@ -61,6 +61,8 @@ def test_what_is_not_set_has_the_documented_default() -> None:
 def test_the_defaults_are_those_of_the_engine() -> None:
     settings, rules = load(), EngineRules(input_buckets=frozenset(), output_buckets=frozenset())
     assert settings.max_attempts == rules.max_attempts
+    assert settings.hautech_requests_per_s is rules.hautech_requests_per_s is None
+    assert settings.in_flight_most is rules.in_flight_most is None
     assert settings.image_max_bytes == rules.image_max_bytes
     assert settings.image_max_px == rules.image_max_px
     assert settings.pipeline_timeout_s == rules.pipeline_timeout_s
@@ -68,6 +70,11 @@ def test_the_defaults_are_those_of_the_engine() -> None:
         rules.poll_bounds.min_s,
         rules.poll_bounds.max_s,
     )
+
+
+def test_limits_towards_hautech_can_be_set() -> None:
+    settings = load(WORKER_HAUTECH_REQUESTS_PER_SECOND="2.5", WORKER_MAX_PIPELINES_IN_FLIGHT="300")
+    assert (settings.hautech_requests_per_s, settings.in_flight_most) == (2.5, 300)
 
 
 def test_every_problem_is_reported_at_once_with_its_source() -> None:
@@ -115,6 +122,8 @@ def test_every_problem_is_reported_at_once_with_its_source() -> None:
         ("WORKER_POLL_MAX_SECONDS", "0", "must be a number from 1 to 900"),
         ("WORKER_PIPELINE_TIMEOUT_SECONDS", "-5", "must be a number from 1 to 43,200"),
         ("WORKER_MAX_ATTEMPTS", "0", "must be a whole number from 1 to 1,000"),
+        ("WORKER_HAUTECH_REQUESTS_PER_SECOND", "0", "must be a number from 0.1 to 10,000"),
+        ("WORKER_MAX_PIPELINES_IN_FLIGHT", "0", "must be a whole number from 1 to 100,000"),
         ("WORKER_IMAGE_MAX_BYTES", "20 MB", "must be a whole number"),
         ("WORKER_IMAGE_MAX_PIXELS", "0", "must be a whole number"),
         ("WORKER_VISIBILITY_SECONDS", "4", "must be a whole number from 5 to 43,200"),

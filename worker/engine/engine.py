@@ -28,8 +28,10 @@ from worker.engine.accept import (
 from worker.engine.circuit import Circuit
 from worker.engine.classify import Decision, classify
 from worker.engine.guarded_hautech import GuardedHautech
+from worker.engine.in_flight import InFlight
 from worker.engine.intake import Intake, IntakeGate
 from worker.engine.notices import Notices
+from worker.engine.pace import Pace
 from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.rules import EngineRules
 from worker.engine.trouble import Carrier, Delivery
@@ -37,6 +39,7 @@ from worker.engine.wake import send_poll
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AttemptsExhaustedError,
+    HeldBackError,
     LostRaceError,
     PermanentError,
     PollMessageError,
@@ -105,18 +108,25 @@ class Engine:
     ) -> None:
         tell = Notices(board).post
         self._circuit = Circuit(clock=clock, random=random, tell=tell)
+        most_per_s = rules.hautech_requests_per_s
+        self._pace = Pace(clock=clock, random=random, most_per_s=most_per_s)
+        self._in_flight = InFlight(queue, clock=clock, random=random, most=rules.in_flight_most)
         self._world = World(
             store=store,
             queue=queue,
             objects=objects,
             topic=topic,
-            hautech=GuardedHautech(hautech, self._circuit),
+            hautech=GuardedHautech(
+                hautech, circuit=self._circuit, pace=self._pace, in_flight=self._in_flight
+            ),
             clock=clock,
             rules=rules,
             random=random,
             new_token=new_token,
         )
-        self._gate = IntakeGate(self._world, self._circuit)
+        self._gate = IntakeGate(
+            self._world, circuit=self._circuit, pace=self._pace, in_flight=self._in_flight
+        )
 
     def intake(self) -> Intake:
         """Whether new requests are taken now; polls always are."""
@@ -265,6 +275,9 @@ class Engine:
         try:
             reports = poll.look(self._world, job)
         except Exception as error:  # noqa: BLE001 -- classified by the table
+            is_early = delivery.count < delivery.most(self._world.rules)
+            if isinstance(error, HeldBackError) and is_early:
+                return trouble.retry(self._world, error, delivery, failures=1)
             held = HeldJob.take(self._world, job, budget)
             return self._recover(held, error, "poll", delivery)
         if not poll.is_over(self._world, job, reports):

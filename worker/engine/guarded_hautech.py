@@ -1,7 +1,9 @@
 """The ImageGeneration port with a watch on it: what each call comes to, the circuit hears.
 
 A call that failed while Hautech is down is not this job's misfortune: it raises HautechDownError
-instead, which spends no attempt. Everything else passes unchanged.
+instead, which spends no attempt. A call whose turn has not come raises HeldBackError before it is
+made; a paid call asks for its turn in `sign_in`, before the intent is recorded. Everything else passes
+unchanged.
 """
 
 from __future__ import annotations
@@ -12,8 +14,16 @@ from datetime import datetime
 from typing import BinaryIO, TypeVar
 
 from worker.engine.circuit import Circuit, HautechCall
+from worker.engine.in_flight import InFlight
+from worker.engine.pace import Pace
 from worker.engine.trouble import text_of
-from worker.errors import HautechDownError, NotThereError, UnavailableError
+from worker.errors import (
+    HautechDownError,
+    HeldBackError,
+    NotThereError,
+    ThrottledError,
+    UnavailableError,
+)
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import JsonObject
 from worker.ports import (
@@ -31,65 +41,96 @@ T = TypeVar("T")
 
 
 class GuardedHautech:
-    """Passes every call on, and tells the circuit how it ended."""
+    """Passes every call on when its turn has come, and tells the watchers how it ended."""
 
-    def __init__(self, hautech: ImageGeneration, circuit: Circuit) -> None:
+    def __init__(
+        self, hautech: ImageGeneration, *, circuit: Circuit, pace: Pace, in_flight: InFlight
+    ) -> None:
         self._hautech = hautech
         self._circuit = circuit
+        self._pace = pace
+        self._in_flight = in_flight
 
     def upload(self, image: ImageUpload) -> UploadedImage:
         """See `ImageGeneration.upload`. Trouble of the reader is not Hautech's."""
+        self._take("upload")
         source = _Source(image.open)
         watched = replace(image, open=source.open)
         return self._watched("upload", lambda: self._hautech.upload(watched), source)
 
     def sign_in(self) -> None:
-        """See `ImageGeneration.sign_in`."""
+        """See `ImageGeneration.sign_in`. The turn of the run that follows is taken here."""
+        self._take("run")
         self._watched("sign_in", self._hautech.sign_in)
 
     def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
-        """See `ImageGeneration.run`."""
-        return self._watched(
-            "run", lambda: self._hautech.run(workflow_id, workflow_input, metadata)
-        )
+        """See `ImageGeneration.run`. Never held back: the intent is recorded."""
+        try:
+            pipeline_id = self._watched(
+                "run", lambda: self._hautech.run(workflow_id, workflow_input, metadata)
+            )
+        except ThrottledError:
+            if self._pace.is_quiet():
+                self._in_flight.refused()
+            raise
+        self._in_flight.started()
+        return pipeline_id
 
     def look(self, pipeline_id: str) -> PipelineReport:
         """See `ImageGeneration.look`."""
+        self._take("look")
         return self._watched("look", lambda: self._hautech.look(pipeline_id))
 
     def read_pipeline(self, pipeline_id: str) -> PipelineReport:
         """See `ImageGeneration.read_pipeline`."""
+        self._take("read")
         return self._watched("read", lambda: self._hautech.read_pipeline(pipeline_id))
 
     def runs_since(self, since: datetime) -> Iterator[RunSummary]:
         """See `ImageGeneration.runs_since`. Each page is part of the one call."""
-        begun = self._circuit.term
+        self._take("list")
+        begun = self._terms()
         try:
             yield from self._hautech.runs_since(since)
         except Exception as error:
             self._failed("list", error, begun)
             raise
-        self._circuit.answered("list", begun=begun)
+        self._answered("list", begun)
 
     def download(self, picture: ImageRef, sink: BinaryIO) -> DownloadedPicture:
         """See `ImageGeneration.download`."""
+        self._take("download")
         return self._watched("download", lambda: self._hautech.download(picture, sink))
 
     def _watched(
         self, call: HautechCall, make: Callable[[], T], source: _Source | None = None
     ) -> T:
-        begun = self._circuit.term
+        begun = self._terms()
         try:
             answer = make()
         except Exception as error:
             if source is None or source.error is not error:
                 self._failed(call, error, begun)
             raise
-        self._circuit.answered(call, begun=begun)
+        self._answered(call, begun)
         return answer
 
-    def _failed(self, call: HautechCall, error: Exception, begun: int) -> None:
-        self._circuit.failed(call, error, begun=begun)
+    def _take(self, call: HautechCall) -> None:
+        after_s = self._pace.take(call)
+        if after_s > 0:
+            raise HeldBackError(f"{call}: no turn at Hautech's pace yet", retry_after_s=after_s)
+
+    def _terms(self) -> tuple[int, int]:
+        return self._circuit.term, self._pace.term
+
+    def _answered(self, call: HautechCall, begun: tuple[int, int]) -> None:
+        self._circuit.answered(call, begun=begun[0])
+        self._pace.answered(begun=begun[1])
+
+    def _failed(self, call: HautechCall, error: Exception, begun: tuple[int, int]) -> None:
+        self._circuit.failed(call, error, begun=begun[0])
+        if isinstance(error, ThrottledError):
+            self._pace.throttled(call, error.retry_after_s, begun=begun[1])
         is_outage = isinstance(error, UnavailableError) and not isinstance(error, NotThereError)
         if is_outage and self._circuit.state.reason is HoldReason.HAUTECH_DOWN:
             raise HautechDownError(text_of(error)) from error

@@ -13,7 +13,9 @@ import structlog
 from worker.contracts.request import Request, content_digest
 from worker.engine.accept import is_past
 from worker.engine.circuit import CLOSED, Circuit, CircuitState
-from worker.engine.trouble import Delivery
+from worker.engine.in_flight import InFlight
+from worker.engine.pace import Pace
+from worker.engine.trouble import Delivery, retry
 from worker.engine.world import World
 from worker.errors import HeldBackError
 from worker.jobs.job import Job
@@ -26,6 +28,9 @@ log = structlog.get_logger(__name__)
 _LOOK_AGAIN_S = 1.0
 """How soon a driver asks again while a probe is under way."""
 
+_USUAL_REQUESTS = 7
+"""HTTP requests of a new job until it is in flight: two uploads and a run."""
+
 _SPREAD = 1.5
 """Held requests come back within half as long again, not all at the next try."""
 
@@ -35,27 +40,38 @@ class Intake:
     """What a driver should do about new requests now."""
 
     reason: HoldReason | None = None
-    """Why they are held; None: take as many as there is room for."""
+    """Why they are held; None: they are not."""
     until: datetime | None = None
     """When the next try is due (aware UTC)."""
     for_s: float = 0.0
-    """Take none for so long. 0 with a reason: take one, and see."""
+    """Take none for so long; 0: take some now."""
+    most: int = 1_000_000
+    """So many make sense at once. 1 with a reason: the one that finds out."""
 
 
 class IntakeGate:
     """Lets requests in, or sends them to rest."""
 
-    def __init__(self, world: World, circuit: Circuit) -> None:
+    def __init__(self, world: World, *, circuit: Circuit, pace: Pace, in_flight: InFlight) -> None:
         self._world = world
         self._circuit = circuit
+        self._pace = pace
+        self._in_flight = in_flight
 
     def intake(self) -> Intake:
-        """What a driver should do about new requests now. Changes nothing."""
+        """What a driver should do about new requests now. May ask the queue how many are in flight."""
         state = self._circuit.state
-        if state.reason is None:
-            return Intake()
-        for_s = _LOOK_AGAIN_S if state.is_probing else self._left_s(state)
-        return Intake(reason=state.reason, until=state.next_try_at, for_s=for_s)
+        if state.reason is not None:
+            for_s = _LOOK_AGAIN_S if state.is_probing else self._left_s(state)
+            return Intake(reason=state.reason, until=state.next_try_at, for_s=for_s, most=1)
+        room = self._in_flight.room()
+        if room == 0:
+            return Intake(reason=HoldReason.IN_FLIGHT, for_s=_LOOK_AGAIN_S)
+        wait_s = self._pace.wait_s("upload")
+        if wait_s > 0:
+            return Intake(reason=HoldReason.PACE, for_s=wait_s)
+        most = self._pace.room(_USUAL_REQUESTS)
+        return Intake(most=most if room is None else min(most, room))
 
     def enter(self, request: Request, delivery: Delivery) -> Delivery | RetryLater:
         """The delivery to go on with, as the probe if it is one; or the rest of a held request.
@@ -63,15 +79,19 @@ class IntakeGate:
         `leave` must follow a delivery. What is paid for passes, as does what is over or about to
         be refused, and a message that SQS would soon move away: that one gets a reason.
         """
-        if self._circuit.state is CLOSED or self._is_last_chance(delivery):
+        is_held = self._circuit.state is not CLOSED or self._is_at_a_limit()
+        if not is_held or self._is_last_chance(delivery):
             return delivery
         if not self._would_begin(request, self._world.store.load(request.request_id)):
             return delivery
         if self._circuit.take_probe():
             return replace(delivery, is_probe=True)
-        rest = self._rest(self._circuit.state, delivery)
-        log.info(f"again in {rest.after_s:.0f} s: {rest.because}", action="request_held")
-        return rest
+        error = self._held_back(delivery)
+        if error is None:
+            return delivery
+        later = retry(self._world, error, delivery, failures=0)
+        log.info(f"again in {later.after_s:.0f} s: {later.because}", action="request_held")
+        return later
 
     def leave(self, delivery: Delivery) -> None:
         """The request that entered has been dealt with."""
@@ -79,13 +99,15 @@ class IntakeGate:
             self._circuit.end_probe()
 
     def check(self, job: Job, delivery: Delivery) -> None:
-        """Raise HeldBackError when a job may not get on with what nobody has paid for yet."""
-        state = self._circuit.state
-        if state is CLOSED or delivery.is_probe or job.may_have_cost:
+        """Raise HeldBackError when a job may not get on with what nobody has paid for yet.
+
+        What is in flight already is not held back: it would wait for itself.
+        """
+        if delivery.is_probe or job.may_have_cost or self._is_last_chance(delivery):
             return
-        if not self._is_last_chance(delivery):
-            rest = self._rest(state, delivery)
-            raise HeldBackError(rest.because, retry_after_s=rest.after_s)
+        error = self._held_back(delivery)
+        if error is not None:
+            raise error
 
     def _would_begin(self, request: Request, job: Job | None) -> bool:
         """Whether this request would lead to new calls that nobody has paid for."""
@@ -104,7 +126,24 @@ class IntakeGate:
             return 0.0
         return max(0.0, (state.next_try_at - self._world.now()).total_seconds())
 
-    def _rest(self, state: CircuitState, delivery: Delivery) -> RetryLater:
+    def _is_at_a_limit(self) -> bool:
+        return self._pace.wait_s("upload") > 0 or self._in_flight.room() == 0
+
+    def _held_back(self, delivery: Delivery) -> HeldBackError | None:
+        """Why nothing new is begun now, and when it makes sense to try; None when it may begin."""
+        state = self._circuit.state
+        if state is not CLOSED:
+            after_s = self._rest_s(state, delivery)
+            return HeldBackError(f"intake is held: {state.said}", retry_after_s=after_s)
+        if self._in_flight.room() == 0:
+            after_s = self._in_flight.wait_s()
+            return HeldBackError("as many jobs are in flight as may be", retry_after_s=after_s)
+        turn_s = self._pace.turn_s("upload")
+        if turn_s > 0:
+            return HeldBackError("no turn at Hautech's pace yet", retry_after_s=turn_s)
+        return None
+
+    def _rest_s(self, state: CircuitState, delivery: Delivery) -> float:
         """Until the next try, spread; longer for a message that has been delivered often, so that
         a driver that cannot stop receiving does not wear it out.
         """
@@ -116,4 +155,4 @@ class IntakeGate:
             most_s=rules.systemic_wait_max_s,
             random=random,
         )
-        return RetryLater(max(spread_s, patience_s), f"intake is held: {state.said}")
+        return max(spread_s, patience_s)

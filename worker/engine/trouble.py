@@ -31,6 +31,9 @@ _POLL_RESTS = 3
 
 _POISON_DELIVERIES = 5
 
+_HELD_OFTEN = 10
+"""Deliveries after which a request that is held back rests longer each time."""
+
 _ADVICE_MAX_S = 900.0
 """The longest that anybody's advice makes a message wait."""
 
@@ -78,21 +81,21 @@ def is_exhausted(
 ) -> bool:
     """Whether trouble that should pass has lasted too long for this job.
 
-    A stop never exhausts, nor does what we hold back ourselves: a message that has come too often
-    is not held back any more. Somebody else's trouble does only when the queue is about to move
-    the message away without a reason, or when it has lasted as long as what may have been paid for
-    is followed: through outages of a day, for there is nothing better to do with it.
+    A stop never exhausts. Somebody else's trouble does only when the queue is about to move the
+    message away without a reason, or when it has lasted as long as what may have been paid for is
+    followed: through outages of a day, for there is nothing better to do with it. What we hold back
+    ourselves has its turn in the end, unless the queue moves it away before.
     """
     rules = world.rules
-    if decision in {Decision.STOP, Decision.HOLD_BACK}:
+    if decision is Decision.STOP:
         return False
     if delivery.count >= delivery.most(rules):
         return True
     age_s = (world.now() - job.open_since).total_seconds()
     is_old = job.may_have_cost and age_s > rules.paid_patience_s
-    if decision is Decision.HOLD:
+    if decision in {Decision.HOLD, Decision.HOLD_BACK}:
         # Not by deliveries alone: whoever wakes a silent job sends a new message, counted anew.
-        return is_old
+        return is_old and decision is Decision.HOLD
     if stage == "poll":
         return poll.has_late_step(world, job)
     if job.may_have_cost:
@@ -142,7 +145,7 @@ def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) 
             assert isinstance(error, LostRaceError)  # noqa: S101 -- the table says so
             after_s = wait_for_lease_s(error, now_s=world.now().timestamp())
         case Decision.HOLD_BACK:
-            after_s = advice.retry_after_s or 1.0
+            after_s = max(advice.retry_after_s or 1.0, _patience_s(world, delivery))
         case _:
             after_s = backoff_s(failures, random=world.random)
             # "0" or a time in the past is no advice, and would burn the attempts at once.
@@ -156,6 +159,19 @@ def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) 
     else:
         log.info(f"again in {after_s:.0f} s: {because}", action="retry")
     return RetryLater(after_s, because)
+
+
+def _patience_s(world: World, delivery: Delivery) -> float:
+    """How long a request rests at least that was held back often, so that it is not worn out."""
+    if delivery.carrier is Carrier.POLL or delivery.count <= _HELD_OFTEN:
+        return 0.0
+    rules = world.rules
+    return rest_s(
+        delivery.count - _HELD_OFTEN,
+        least_s=rules.systemic_wait_s,
+        most_s=rules.systemic_wait_max_s,
+        random=world.random,
+    )
 
 
 def text_of(error: Exception) -> str:

@@ -135,8 +135,7 @@ class Receiver:
         intake = self._intake()
         if intake.for_s > 0:
             return min(intake.for_s, HELD_PAUSE_S)
-        most = MAX_RECEIVED if intake.reason is None else 1
-        taken = self._slots.take(self._kind, most=most)
+        taken = self._slots.take(self._kind, most=min(intake.most, MAX_RECEIVED))
         if not taken:
             return 0.0
         messages: Sequence[QueueMessage] = ()

@@ -47,6 +47,10 @@ class Settings:
     poll_max_s: float
     pipeline_timeout_s: float
     max_attempts: int
+    hautech_requests_per_s: float | None
+    """Per process; None: no limit but Hautech's own."""
+    in_flight_most: int | None
+    """Jobs, of all workers; None: no limit but Hautech's own."""
     image_max_bytes: int
     image_max_px: int
     visibility_s: int
@@ -112,6 +116,16 @@ def _read(reader: EnvironmentReader) -> Settings:
         poll_max_s=poll_max_s,
         pipeline_timeout_s=pipeline_timeout_s,
         max_attempts=reader.whole("WORKER_MAX_ATTEMPTS", 1, 1000),
+        hautech_requests_per_s=(
+            reader.number("WORKER_HAUTECH_REQUESTS_PER_SECOND", 0.1, 10_000)
+            if reader.text("WORKER_HAUTECH_REQUESTS_PER_SECOND")
+            else None
+        ),
+        in_flight_most=(
+            reader.whole("WORKER_MAX_PIPELINES_IN_FLIGHT", 1, 100_000)
+            if reader.text("WORKER_MAX_PIPELINES_IN_FLIGHT")
+            else None
+        ),
         image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),
         image_max_px=reader.whole("WORKER_IMAGE_MAX_PIXELS", 1, 65_535),
         visibility_s=reader.whole("WORKER_VISIBILITY_SECONDS", 5, 43_200),

@@ -197,7 +197,7 @@ class EnvironmentReader:
         ]
 
     def _usual(self, name: str) -> str:
-        return f"unset, it is {SPECS[name].default}"
+        return f"unset, it is {SPECS[name].default or 'off'}"
 
 
 def _split(url: str) -> tuple[str, str] | None:

@@ -174,6 +174,20 @@ SETTINGS: Final = (
         default="10",
     ),
     SettingSpec(
+        name="WORKER_HAUTECH_REQUESTS_PER_SECOND",
+        meaning=(
+            "HTTP requests to Hautech that one process never exceeds, per second: 0.1 to 10,000. "
+            "Not set: as many as Hautech takes."
+        ),
+    ),
+    SettingSpec(
+        name="WORKER_MAX_PIPELINES_IN_FLIGHT",
+        meaning=(
+            "Jobs in flight, of all workers together, beyond which none is started: 1 to 100,000; "
+            "approximate. Not set: as many as Hautech takes."
+        ),
+    ),
+    SettingSpec(
         name="WORKER_IMAGE_MAX_BYTES",
         meaning="Largest input image, in bytes.",
         default="20971520",

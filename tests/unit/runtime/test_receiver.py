@@ -172,7 +172,7 @@ def test_while_intake_is_held_nothing_is_received_and_so_nothing_counts_as_deliv
 def test_when_a_try_is_due_one_message_is_received_and_has_time_to_find_out() -> None:
     rig = Rig()
     rig.queue.put(message("a"), message("b"), message("c"))
-    rig.intake = Intake(reason=HoldReason.OUT_OF_FUNDS)
+    rig.intake = Intake(reason=HoldReason.OUT_OF_FUNDS, most=1)
     assert rig.receiver.receive_once() == HELD_PAUSE_S
     assert ([asked[0] for asked in rig.queue.asked], rig.delivered) == ([1], ["a"])
     assert rig.free() == 19

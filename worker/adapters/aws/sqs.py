@@ -24,6 +24,7 @@ from worker.jobs.pacing import MAX_DELAY_S, MAX_VISIBILITY_S
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.literals import QueueAttributeNameType
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """A message with its attributes, and a whole batch (Source: SQS quotas)."""
@@ -34,6 +35,12 @@ _RECEIVE = AwsCall("SQS", "ReceiveMessage", "sqs:ReceiveMessage")
 _DELETE_BATCH = AwsCall("SQS", "DeleteMessageBatch", "sqs:DeleteMessage")
 _VISIBILITY_BATCH = AwsCall("SQS", "ChangeMessageVisibilityBatch", "sqs:ChangeMessageVisibility")
 _ATTRIBUTES = AwsCall("SQS", "GetQueueAttributes", "sqs:GetQueueAttributes")
+
+_SIZES: tuple[QueueAttributeNameType, ...] = (
+    "ApproximateNumberOfMessages",
+    "ApproximateNumberOfMessagesNotVisible",
+    "ApproximateNumberOfMessagesDelayed",
+)
 
 _OUTDATED_CODES = ("MessageNotInflight", "ReceiptHandleIsInvalid")
 _OUTDATED_REASONS = (
@@ -156,6 +163,17 @@ class SqsQueue:
             )
         return {str(name): value for name, value in answer.get("Attributes", {}).items()}
 
+    def size(self) -> int:
+        """Messages in the queue, visible, received or delayed: about so many (Source: SQS,
+        approximate metrics lag by up to a minute under change).
+        """
+        with aws_errors(_ATTRIBUTES, self.queue_url):
+            answer = self._client.get_queue_attributes(
+                QueueUrl=self.queue_url, AttributeNames=[*_SIZES]
+            )
+        found = answer.get("Attributes", {})
+        return sum(int(found.get(name, "0")) for name in _SIZES)
+
     def close(self) -> None:
         """Sends what still waits in a batch and returns when it is done."""
         for batcher in (self._sends, self._deletes, self._visibilities):
@@ -253,6 +271,10 @@ class SqsWorkQueue:
         dead letter without its reason than none.
         """
         self._dead_letters.send(body, attributes=fitting(body, reason.to_attributes()))
+
+    def jobs_in_flight(self) -> int:
+        """See `WorkQueue.jobs_in_flight`."""
+        return self._polls.size()
 
 
 def whole_seconds(seconds: float) -> int:

@@ -195,6 +195,10 @@ class MemoryWorkQueue:
         self._dead_letters.send(body, attributes=reason.to_attributes())
         self.sent_dead_letters.append((body, reason))
 
+    def jobs_in_flight(self) -> int:
+        """See `WorkQueue.jobs_in_flight`. Exact here."""
+        return len(self._polls)
+
 
 def _delivered(stored: StoredMessage, handle: str) -> QueueMessage:
     return QueueMessage(
