@@ -22,6 +22,7 @@ from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
 from worker.adapters.reloading_token import ReloadingToken
 from worker.adapters.server_clock import ServerClock
 from worker.adapters.system_clock import SystemClock
+from worker.adapters.tally import Tally
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
 from worker.engine.world import RecordWorld
@@ -188,6 +189,11 @@ class Application:
         )
 
     @cached_property
+    def tally(self) -> Tally:
+        """What the engine did, in figures."""
+        return Tally()
+
+    @cached_property
     def engine(self) -> Engine:
         """The story of a job, with all of the above."""
         return Engine(
@@ -201,6 +207,7 @@ class Application:
             random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
             new_token=_new_token,
             board=self.board,
+            observer=self.tally,
         )
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from worker.contracts.poll import PollMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import Job, JobState, JsonObject, Lease
+from worker.jobs.outcomes import Outcome
 
 
 class Clock(Protocol):
@@ -297,6 +298,26 @@ class CircuitNotice:
     """From then on one request is let through, to find out."""
     said: str = ""
     """The error that it began with, or went on with."""
+
+
+MessageKind = Literal["requests", "polls"]
+"""Which queue a message came from."""
+
+
+class Observer(Protocol):
+    """Hears what happened, to count it. Called in the middle of the work: must be quick, and not fail."""
+
+    def called(self, call: str, error: Exception | None) -> None:
+        """A call to Hautech ended, with this error if it failed."""
+
+    def handled(self, kind: MessageKind, outcome: Outcome) -> None:
+        """The engine answered a message."""
+
+    def job_over(self, status: str, error_code: str | None) -> None:
+        """A job's event is out and its record final: `succeeded`, or `failed` with a code."""
+
+    def refused(self, error_code: str) -> None:
+        """A request was refused before it became a job; that is announced."""
 
 
 class NoticeBoard(Protocol):

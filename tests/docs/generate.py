@@ -1,7 +1,8 @@
 """Writes the parts of docs/reference that come from the code: `make docs`.
 
     settings.md   the table of worker.settings.SETTINGS, between two marks
-    errors.md     the tree of worker.errors, between two marks
+    errors.md     the tree of worker.errors, and what is decided about it, between marks
+    metrics.md    the figures of worker.runtime.metrics, between two marks
     schemas/      worker.contracts.schemas, whole files
 
 What stands outside of the marks is written by hand and left alone. A test compares all of it.
@@ -13,8 +14,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
+from tests.docs.figures import figures, label_names
 from worker import errors
 from worker.contracts.schemas import json_schemas, render_schema
+from worker.engine.circuit import Finding, finding_about
+from worker.engine.classify import Decision, decision_about
 from worker.settings import SETTINGS, SettingSpec
 
 REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -51,22 +55,66 @@ def error_codes_markdown() -> str:
     return "\n".join(rows)
 
 
-def passing_errors_markdown() -> str:
-    """Errors that reach nobody but the log and the job's history: they are tried again."""
-    rows = ["| class | means | decision |", "| --- | --- | --- |"]
-    decisions: Mapping[type[errors.WorkerError], str] = {
-        errors.TransientError: "tried again after a while; counts as an attempt",
-        errors.SystemicError: "waits until it is over; counts as no attempt",
-        errors.AnswerUnknownError: "looked for in Hautech's list; never sent blindly again",
-        errors.LostRaceError: "left to the other worker; counts as no attempt",
-        errors.InterruptedWorkError: "goes on in another process; counts as no attempt",
-    }
-    for root, decision in decisions.items():
-        rows += [
-            f"| `{kind.__name__}` | {_first_line(kind)} | {decision} |"
-            for kind in (root, *_leaves(root))
-        ]
+_DECISIONS: Final[Mapping[Decision, tuple[str, str, str]]] = {
+    Decision.FAIL: ("permanent", "fails the job: one event, one dead letter", "–"),
+    Decision.RETRY: ("transient", "tries again after a while; advice of theirs wins", "yes"),
+    Decision.HOLD: ("systemic", "rests until it may be over", "no"),
+    Decision.HOLD_BACK: ("held back", "begins when there is a chance; writes nothing down", "no"),
+    Decision.YIELD: ("lost race", "leaves the job to the other worker", "no"),
+    Decision.STOP: ("interrupted", "goes on in another process, at once", "no"),
+    Decision.RETRY_LOUDLY: ("unforeseen", "as transient, with the traceback in the log", "yes"),
+}
+"""Each decision of `worker.engine.classify`: its class, what the worker does, whether an attempt is
+spent."""
+
+_ELSEWHERE: Final[Mapping[type[errors.WorkerError], tuple[str, str, str]]] = {
+    errors.AnswerUnknownError: (
+        "unknown",
+        "looks for the run in Hautech's list; never sends it blindly again",
+        "no",
+    ),
+    errors.SettingsError: ("set-up", "does not start (exit code 2)", "–"),
+}
+"""What never comes to the table of decisions."""
+
+_INTAKE: Final[Mapping[Finding, str]] = {
+    Finding.SYSTEMIC: "at once",
+    Finding.TROUBLE: "after 5 in a row",
+}
+
+
+def decisions_markdown() -> str:
+    """Every error of the tree in its order: what it is and what the worker does about it."""
+    rows = [
+        "| error | means | class | the worker | attempt | from Hautech, holds intake |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for kind in _tree(errors.WorkerError):
+        found = _DECISIONS[decision_about(kind)]
+        family, does, attempt = _ELSEWHERE.get(kind, found)
+        intake = _INTAKE.get(finding_about(kind), "no")
+        rows.append(
+            f"| `{kind.__name__}` | {_first_line(kind)} | {family} | {does} | {attempt} | {intake} |"
+        )
     return "\n".join(rows)
+
+
+def metrics_markdown() -> str:
+    """Every figure: name, type, labels, meaning."""
+    rows = ["| figure | type | labels | meaning |", "| --- | --- | --- | --- |"]
+    for family in figures():
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        labels = ", ".join(f"`{label}`" for label in label_names(family)) or "–"
+        rows.append(f"| `{name}` | {family.type} | {labels} | {family.documentation} |")
+    return "\n".join(rows)
+
+
+def _tree(root: type[errors.WorkerError]) -> Iterable[type[errors.WorkerError]]:
+    """All classes below, parents first, in the order in which `worker.errors` has them."""
+    for kind in root.__subclasses__():
+        if kind.__module__ == errors.__name__:
+            yield kind
+            yield from _tree(kind)
 
 
 def _coded(root: type[errors.PermanentError]) -> list[type[errors.PermanentError]]:
@@ -95,8 +143,10 @@ def generated_pages() -> dict[Path, str]:
     settings, codes = REFERENCE / "settings.md", REFERENCE / "errors.md"
     pages[settings] = _filled(settings.read_text(encoding="utf-8"), settings_table_markdown())
     pages[codes] = _filled(
-        codes.read_text(encoding="utf-8"), error_codes_markdown(), passing_errors_markdown()
+        codes.read_text(encoding="utf-8"), error_codes_markdown(), decisions_markdown()
     )
+    metrics = REFERENCE / "metrics.md"
+    pages[metrics] = _filled(metrics.read_text(encoding="utf-8"), metrics_markdown())
     return pages
 
 

@@ -18,6 +18,7 @@ from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
 from tests.scenarios.crash import Camera, Killed, Killer, Watch, Watched, When, freeze, thaw
 from worker.adapters.memory import MemoryQueue, MemoryWorld
 from worker.adapters.memory.pictures import draw_png
+from worker.adapters.tally import Tally
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
@@ -68,6 +69,7 @@ class Service:
         self._watch: Watch = self.killer
         self.deaths: list[str] = []
         self.outcomes: list[Outcome] = []
+        self.tally = Tally()
         self.driver_log: list[str] = []
         """Errors of the driver's own calls: receive, delete, change visibility."""
         self._rules = EngineRules(
@@ -251,6 +253,7 @@ class Service:
             random=random.Random(7),
             new_token=self._new_token,
             board=Watched(world.board, "board", watch),
+            observer=self.tally,
         )
 
     def _new_token(self) -> str:

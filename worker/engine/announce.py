@@ -87,6 +87,7 @@ def announce(world: World, held: HeldJob) -> None:
         world.queue.send_dead_letter(json.dumps(job.request), reason)
     held.job = finish(held.job, at=world.now())
     held.release()
+    world.observer.job_over(event.data.status, job.failure.code if job.failure else None)
     log.info(
         f"{event.data.status}; the event is published and the job is over",
         action=f"job_{event.data.status}",
@@ -123,6 +124,7 @@ def reject(world: World, body: str, error: PermanentError) -> None:
     )
     publish(world.topic, event)
     world.queue.send_dead_letter(body, _reason(event, failure))
+    world.observer.refused(error.code)
     log.warning(
         f"the message was refused, announced and dead-lettered: {error.message}",
         action="request_rejected",

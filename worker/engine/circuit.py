@@ -54,7 +54,7 @@ OPEN_MAX_S = 300.0
 """How long nothing new is tried at first; it doubles up to the maximum, give or take a fifth."""
 
 
-class _Found(Enum):
+class Finding(Enum):
     """What the end of a call says about Hautech."""
 
     WORKS = "it did what was asked"
@@ -65,11 +65,18 @@ class _Found(Enum):
     NOTHING = "this was about something else"
 
 
+_FINDINGS: tuple[tuple[tuple[type[Exception], ...], Finding], ...] = (
+    ((SystemicError,), Finding.SYSTEMIC),
+    ((NotThereError, HautechRefusedError, PipelineLostError), Finding.KNOWS_US),
+    ((ThrottledError, OutputDamagedError, OutputUnusableError), Finding.ANSWERS),
+    ((UnavailableError, AnswerUnknownError), Finding.TROUBLE),
+)
+
 _CURES = {
-    HoldReason.HAUTECH_DOWN: {_Found.WORKS, _Found.KNOWS_US, _Found.ANSWERS},
-    HoldReason.TOKEN_REFUSED: {_Found.WORKS, _Found.KNOWS_US},
-    HoldReason.MISCONFIGURED: {_Found.WORKS, _Found.KNOWS_US},
-    HoldReason.OUT_OF_FUNDS: {_Found.WORKS},
+    HoldReason.HAUTECH_DOWN: {Finding.WORKS, Finding.KNOWS_US, Finding.ANSWERS},
+    HoldReason.TOKEN_REFUSED: {Finding.WORKS, Finding.KNOWS_US},
+    HoldReason.MISCONFIGURED: {Finding.WORKS, Finding.KNOWS_US},
+    HoldReason.OUT_OF_FUNDS: {Finding.WORKS},
 }
 """What proves that such trouble is over, if the call is the one that met it, or the paid call."""
 
@@ -154,14 +161,14 @@ class Circuit:
         with self._lock:
             if self._state is CLOSED and call not in self._failed:
                 return
-            is_changed = self._note(call, _Found.WORKS, begun)
+            is_changed = self._note(call, Finding.WORKS, begun)
         if is_changed:
             self._publish()
 
     def failed(self, call: HautechCall, error: Exception, *, begun: int | None = None) -> None:
         """A call that began in term `begun` (the present one if None) ended with this error."""
-        found = _found(error)
-        if found is _Found.NOTHING:
+        found = finding_about(type(error))
+        if found is Finding.NOTHING:
             return
         with self._lock:
             is_changed = self._note(call, found, begun, error)
@@ -169,12 +176,12 @@ class Circuit:
             self._publish()
 
     def _note(
-        self, call: HautechCall, found: _Found, begun: int | None, error: Exception | None = None
+        self, call: HautechCall, found: Finding, begun: int | None, error: Exception | None = None
     ) -> bool:
         """Counts, and changes the state if this says so. Whether it did."""
-        if found is _Found.SYSTEMIC:
+        if found is Finding.SYSTEMIC:
             return self._trip(call, _reason(error), error)
-        if found is _Found.TROUBLE:
+        if found is Finding.TROUBLE:
             self._failed[call] = failures = self._failed.get(call, 0) + 1
             if self._state.is_probing or (self._state is CLOSED and failures >= FAILURES_MOST):
                 return self._trip(call, self._state.reason or HoldReason.HAUTECH_DOWN, error)
@@ -250,18 +257,12 @@ class Circuit:
             self._tell(notice)
 
 
-def _found(error: Exception) -> _Found:
-    match error:
-        case SystemicError():
-            return _Found.SYSTEMIC
-        case NotThereError() | HautechRefusedError() | PipelineLostError():
-            return _Found.KNOWS_US
-        case ThrottledError() | OutputDamagedError() | OutputUnusableError():
-            return _Found.ANSWERS
-        case UnavailableError() | AnswerUnknownError():
-            return _Found.TROUBLE
-        case _:
-            return _Found.NOTHING
+def finding_about(kind: type[Exception]) -> Finding:
+    """What errors of a class say about Hautech, when one of its calls ended with them."""
+    for known, finding in _FINDINGS:
+        if issubclass(kind, known):
+            return finding
+    return Finding.NOTHING
 
 
 def _reason(error: Exception | None) -> HoldReason:

@@ -53,14 +53,20 @@ class Advice:
     retry_after_s: float | None = None
 
 
+def decision_about(kind: type[BaseException]) -> Decision:
+    """The decision about all errors of a class. What nobody classified is retried, loudly."""
+    for known, decision in _TABLE:
+        if issubclass(kind, known):
+            return decision
+    return Decision.RETRY_LOUDLY
+
+
 def classify(error: Exception) -> Advice:
-    """The decision about an error. What nobody classified is retried, loudly."""
-    for kind, decision in _TABLE:
-        if isinstance(error, kind):
-            if isinstance(error, TransientError | HeldBackError):
-                return Advice(decision, error.retry_after_s)
-            return Advice(decision)
-    return Advice(Decision.RETRY_LOUDLY)
+    """The decision about an error, and its advice."""
+    decision = decision_about(type(error))
+    if isinstance(error, TransientError | HeldBackError):
+        return Advice(decision, error.retry_after_s)
+    return Advice(decision)
 
 
 def wait_for_lease_s(error: LostRaceError, *, now_s: float) -> float:

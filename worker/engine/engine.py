@@ -30,7 +30,9 @@ from worker.engine.classify import Decision, classify
 from worker.engine.guarded_hautech import GuardedHautech
 from worker.engine.in_flight import InFlight
 from worker.engine.intake import Intake, IntakeGate
+from worker.engine.limits import Limits
 from worker.engine.notices import Notices
+from worker.engine.observing import NoObserver
 from worker.engine.pace import Pace
 from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.rules import EngineRules
@@ -63,6 +65,7 @@ from worker.ports import (
     JobStore,
     NoticeBoard,
     ObjectStore,
+    Observer,
     ReceivedMessage,
     ResultTopic,
     WorkBudget,
@@ -105,7 +108,9 @@ class Engine:
         random: random.Random,
         new_token: Callable[[], str],
         board: NoticeBoard | None = None,
+        observer: Observer | None = None,
     ) -> None:
+        self._observer = observer or NoObserver()
         tell = Notices(board).post
         self._circuit = Circuit(clock=clock, random=random, tell=tell)
         most_per_s = rules.hautech_requests_per_s
@@ -117,8 +122,13 @@ class Engine:
             objects=objects,
             topic=topic,
             hautech=GuardedHautech(
-                hautech, circuit=self._circuit, pace=self._pace, in_flight=self._in_flight
+                hautech,
+                circuit=self._circuit,
+                pace=self._pace,
+                in_flight=self._in_flight,
+                observer=self._observer,
             ),
+            observer=self._observer,
             clock=clock,
             rules=rules,
             random=random,
@@ -132,15 +142,27 @@ class Engine:
         """Whether new requests are taken now; polls always are."""
         return self._gate.intake()
 
+    def limits(self) -> Limits:
+        """What limits new work now. Asks nobody."""
+        return Limits(
+            circuit=self._circuit.state,
+            pace=self._pace.state(),
+            in_flight=self._in_flight.state(),
+        )
+
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
         delivery = Delivery(Carrier.REQUEST, message.receive_count)
-        return self._answer(self._request, message.body, delivery, budget)
+        outcome = self._answer(self._request, message.body, delivery, budget)
+        self._observer.handled("requests", outcome)
+        return outcome
 
     def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
         delivery = Delivery(Carrier.POLL, message.receive_count)
-        return self._answer(self._poll, message.body, delivery, budget)
+        outcome = self._answer(self._poll, message.body, delivery, budget)
+        self._observer.handled("polls", outcome)
+        return outcome
 
     def reconcile(self, budget: WorkBudget) -> ReconcileReport:
         """Wake open jobs that nothing may wake any more. To be called every few minutes.

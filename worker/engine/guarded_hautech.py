@@ -31,6 +31,7 @@ from worker.ports import (
     HoldReason,
     ImageGeneration,
     ImageUpload,
+    Observer,
     PipelineReport,
     Reader,
     RunSummary,
@@ -44,9 +45,16 @@ class GuardedHautech:
     """Passes every call on when its turn has come, and tells the watchers how it ended."""
 
     def __init__(
-        self, hautech: ImageGeneration, *, circuit: Circuit, pace: Pace, in_flight: InFlight
+        self,
+        hautech: ImageGeneration,
+        *,
+        circuit: Circuit,
+        pace: Pace,
+        in_flight: InFlight,
+        observer: Observer,
     ) -> None:
         self._hautech = hautech
+        self._observer = observer
         self._circuit = circuit
         self._pace = pace
         self._in_flight = in_flight
@@ -124,10 +132,12 @@ class GuardedHautech:
         return self._circuit.term, self._pace.term
 
     def _answered(self, call: HautechCall, begun: tuple[int, int]) -> None:
+        self._observer.called(call, None)
         self._circuit.answered(call, begun=begun[0])
         self._pace.answered(begun=begun[1])
 
     def _failed(self, call: HautechCall, error: Exception, begun: tuple[int, int]) -> None:
+        self._observer.called(call, error)
         self._circuit.failed(call, error, begun=begun[0])
         if isinstance(error, ThrottledError):
             self._pace.throttled(call, error.retry_after_s, begun=begun[1])

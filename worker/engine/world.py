@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from worker.engine.durations import Durations
+from worker.engine.observing import NoObserver
 from worker.engine.rules import EngineRules
 from worker.errors import InterruptedWorkError, StaleJobError
 from worker.jobs.job import Job, Lease
@@ -16,6 +17,7 @@ from worker.ports import (
     ImageGeneration,
     JobStore,
     ObjectStore,
+    Observer,
     ResultTopic,
     WorkBudget,
     WorkQueue,
@@ -46,6 +48,7 @@ class World(RecordWorld):
     objects: ObjectStore
     topic: ResultTopic
     hautech: ImageGeneration
+    observer: Observer = field(default_factory=NoObserver)
     durations: Durations = field(default_factory=Durations)
 
 

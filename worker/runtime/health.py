@@ -1,4 +1,4 @@
-"""`/healthz` (the process does its work) and `/readyz` (it can do it now), for whoever probes.
+"""`/healthz` (the process does its work), `/readyz` (it can do it now) and `/metrics`, for probers.
 
     /healthz  200 while both receivers run and no call of theirs hangs. Otherwise restart it.
     /readyz   200 while the last receive of both queues succeeded and no stop has begun.
@@ -7,7 +7,8 @@
 Held intake is in the answer and does not make it 503: the process follows what is paid for, and a
 new one in its place would know less (decision 13).
 
-Both answer JSON: reasons, if any, and counts. Nothing secret is in it.
+Both answer JSON: reasons, if any, and counts. `/metrics` has the figures (`metrics.py`). Nothing secret
+is in any of them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,9 @@ from worker.runtime.container import ContainerState
 from worker.runtime.receiver import ReceiverState
 
 _log = structlog.get_logger(__name__)
+
+METRICS_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+"""Source: Prometheus, exposition formats."""
 
 STUCK_CALL_S: Final = 120.0
 """A receive takes 20 s by itself and about 80 s with all timeouts and repetitions of the SDK."""
@@ -67,12 +71,19 @@ class HealthServer:
         host: Address to listen on.
         port: TCP port; 0 takes any free one.
         state: Gives the present state.
+        metrics: Gives the figures as text.
 
     Raises:
         SettingsError: The port cannot be opened; the message names the setting.
     """
 
-    def __init__(self, host: str, port: int, state: Callable[[], ContainerState]) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        state: Callable[[], ContainerState],
+        metrics: Callable[[], bytes],
+    ) -> None:
         try:
             self._server = _Server((host, port), _Handler)
         except (OSError, OverflowError) as error:
@@ -81,6 +92,7 @@ class HealthServer:
             fix = "another port, 0 for any free one, or empty to turn them off"
             raise SettingsError([Problem("WORKER_HEALTH_PORT", str(port), rule, fix)]) from error
         self._server.state = state
+        self._server.metrics = metrics
         self._is_closing = False
         self._thread = threading.Thread(target=self._run, name="health", daemon=True)
 
@@ -117,6 +129,7 @@ class HealthServer:
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
     state: Callable[[], ContainerState]
+    metrics: Callable[[], bytes]
 
     def server_bind(self) -> None:
         """Opens the port, without asking DNS for our own name as the base class does."""
@@ -136,9 +149,12 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answers a probe."""
         route = self.path.partition("?")[0]
+        if route == "/metrics":
+            self._send(200, METRICS_TYPE, self.server.metrics())
+            return
         reasons_of = {"/healthz": liveness_reasons, "/readyz": readiness_reasons}.get(route)
         if reasons_of is None:
-            self._answer(404, {"error": "there are /healthz and /readyz"})
+            self._answer(404, {"error": "there are /healthz, /readyz and /metrics"})
             return
         state = self.server.state()
         reasons = reasons_of(state)
@@ -147,9 +163,11 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815 - the base class looks for this name
 
     def _answer(self, status: int, document: dict[str, object]) -> None:
-        body = json.dumps(document).encode() + b"\n"
+        self._send(status, "application/json", json.dumps(document).encode() + b"\n")
+
+    def _send(self, status: int, content_type: str, body: bytes) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.end_headers()

@@ -21,6 +21,7 @@ from worker.adapters.aws.sqs import SqsQueue
 from worker.bootstrap import Application, build_application
 from worker.runtime.container import Container, ContainerConfig
 from worker.runtime.health import HealthServer
+from worker.runtime.metrics import Metrics
 from worker.runtime.queues import MessageQueue, PatientDeletes
 from worker.runtime.reconciling import Reconciling
 from worker.runtime.slots import Kind
@@ -53,7 +54,7 @@ def run_worker(settings: Settings) -> int:
     application = build_application(settings)
     container = build_container(application)
     reconciling = Reconciling(application.engine.reconcile)
-    with _signals() as arrived, _health(settings, container):
+    with _signals() as arrived, _health(application, container):
         container.start()
         reconciling.start()
         name = arrived.next_name()
@@ -87,12 +88,16 @@ def _with_patient_deletes(application: Application, queue: SqsQueue) -> MessageQ
 
 
 @contextlib.contextmanager
-def _health(settings: Settings, container: Container) -> Iterator[None]:
+def _health(application: Application, container: Container) -> Iterator[None]:
     """The health endpoints, if they are on."""
+    settings = application.settings
     if settings.health_port is None:
         yield
         return
-    server = HealthServer(settings.health_host, settings.health_port, container.state)
+    metrics = Metrics(engine=application.engine, container=container.state, tally=application.tally)
+    server = HealthServer(
+        settings.health_host, settings.health_port, container.state, metrics.render
+    )
     server.start()
     try:
         yield

@@ -207,7 +207,7 @@ SETTINGS: Final = (
     ),
     SettingSpec(
         name="WORKER_HEALTH_PORT",
-        meaning="TCP port of `/healthz` and `/readyz`; 0 takes any free port, empty turns it off.",
+        meaning="TCP port of `/healthz`, `/readyz` and `/metrics`; 0 takes any free port, empty turns it off.",
         default="8080",
     ),
     SettingSpec(

@@ -73,7 +73,7 @@ def test_a_receiver_that_ended_because_of_a_stop_is_no_reason_to_restart() -> No
 class Rig:
     def __init__(self) -> None:
         self.state = state()
-        self.server = HealthServer("127.0.0.1", 0, lambda: self.state)
+        self.server = HealthServer("127.0.0.1", 0, lambda: self.state, lambda: b"figures 1\n")
         self.server.start()
 
     def get(self, path: str, method: str = "GET") -> tuple[int, Any]:
@@ -129,6 +129,15 @@ def test_held_intake_is_shown_and_leaves_the_worker_ready(rig: Rig) -> None:
     }
 
 
+def test_the_figures_are_served_as_text(rig: Rig) -> None:
+    connection = HTTPConnection("127.0.0.1", rig.server.port, timeout=20)
+    connection.request("GET", "/metrics")
+    answer = connection.getresponse()
+    assert (answer.status, answer.read()) == (200, b"figures 1\n")
+    assert answer.getheader("Content-Type") == "text/plain; version=0.0.4; charset=utf-8"
+    connection.close()
+
+
 def test_liveness_flips_with_the_state(rig: Rig) -> None:
     assert rig.get("/healthz")[0] == 200
     rig.state = state(is_alive=False)
@@ -140,7 +149,7 @@ def test_a_head_request_has_a_status_and_no_body(rig: Rig) -> None:
 
 
 def test_other_paths_say_which_there_are(rig: Rig) -> None:
-    status, document = rig.get("/metrics")
+    status, document = rig.get("/metric")
     assert status == 404
     assert "/healthz" in document["error"]
 
@@ -151,7 +160,7 @@ def test_a_port_that_is_taken_names_the_setting() -> None:
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(SettingsError, match=f"WORKER_HEALTH_PORT: {port}: .*127.0.0.1"):
-            HealthServer("127.0.0.1", port, state)
+            HealthServer("127.0.0.1", port, state, bytes)
 
 
 def test_closing_ends_the_thread_and_frees_the_port(rig: Rig) -> None:

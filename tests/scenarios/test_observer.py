@@ -1,0 +1,37 @@
+"""What the observer hears of whole stories."""
+
+from tests.builders import body
+from tests.scenarios.harness import Service
+from tests.scenarios.test_trouble import failing
+from worker.errors import ThrottledError
+
+
+def test_a_job_is_counted_once_with_its_calls_and_messages() -> None:
+    service = Service()
+    failing(service.world.hautech, "upload", iter([ThrottledError("429")]))
+    service.send(body())
+    service.run()
+    service.send(body())
+    service.run()
+    calls = service.tally.calls()
+    assert calls["upload", "ThrottledError"] == 1
+    assert {call: calls[call, "ok"] for call in ("upload", "run", "download")} == {
+        "upload": 2,
+        "run": 1,
+        "download": 1,
+    }
+    assert service.tally.jobs() == {("succeeded", ""): 1}
+    messages = service.tally.messages()
+    assert messages["requests", "retry_later"] >= 1
+    assert messages["requests", "done"] == 2
+    assert messages["polls", "done"] == 1
+
+
+def test_a_failed_job_and_a_refused_request_are_counted_by_their_codes() -> None:
+    service = Service()
+    missing = {"imageId": "s3://catalog/none.png", "label": "a jacket"}
+    service.send(body("prepare-image", input=missing))
+    service.send(body(requestId="bad", workflow="nonsense"))
+    service.run()
+    assert service.tally.jobs() == {("failed", "image.missing"): 1}
+    assert service.tally.refusals() == {("request.invalid",): 1}
