@@ -102,7 +102,7 @@ def _welcome(
         "",
         f"  AWS     {stack.aws.endpoint_url}",
         f"  Hautech {stack.api_url}",
-        f"  worker  http://127.0.0.1:{health_port}/healthz and /readyz",
+        f"  worker  http://127.0.0.1:{health_port}/healthz, /readyz and /metrics",
         "",
         f"The keys are in {env_path} and nowhere else. Ctrl-C stops everything and removes it.",
     ]
