@@ -7,10 +7,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 VENV := .venv
 EMULATOR := .venv-emulator
+AUDIT := .venv-audit
+RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test lint format bench docs lock clean
+.PHONY: help setup demo sandbox test lint format bench docs lock clean fuzz audit
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -24,6 +26,10 @@ $(VENV)/.ready: requirements/installer.txt requirements/dev.txt pyproject.toml
 
 $(EMULATOR)/.ready: requirements/installer.txt requirements/emulator.txt
 	@$(call make_venv,$(EMULATOR),requirements/emulator.txt)
+	@touch $@
+
+$(AUDIT)/.ready: requirements/installer.txt requirements/audit.txt
+	@$(call make_venv,$(AUDIT),requirements/audit.txt)
 	@touch $@
 
 define make_venv
@@ -65,12 +71,19 @@ bench: setup ## speed, calls and memory of a worker against the sandbox
 docs: setup ## write the generated parts of docs/reference
 	$(BIN)/python -m tests.docs.generate
 
+fuzz: setup ## a million odd inputs for everything that reads what others wrote: make fuzz [RUNS=…]
+	@$(BIN)/python -m tests.fuzz --runs $(RUNS)
+
+audit: setup $(AUDIT)/.ready ## known weaknesses of the pinned dependencies; needs a database of them
+	@$(BIN)/python -m tests.audit $(AUDIT)/bin/pip-audit
+
 lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
 	$(LOCK) $(UPGRADE) --group emulator -o requirements/emulator.txt
+	$(LOCK) $(UPGRADE) --group audit -o requirements/audit.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(EMULATOR) build dist demo-output .demo-output.unfinished-* .sandbox \
+	rm -rf $(VENV) $(EMULATOR) $(AUDIT) build dist demo-output .demo-output.unfinished-* .sandbox \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

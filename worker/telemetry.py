@@ -27,15 +27,17 @@ from structlog.stdlib import ProcessorFormatter
 
 LogFormat = Literal["json", "console"]
 
+# No pattern asks for the beginning of a word: a secret may stand right behind another letter.
 _URL: Final = re.compile(
-    r"""\b([a-z][a-z0-9+.-]*)://(?:[^\s/?#"'<>@\\]*@)?([^\s?#"'<>\\]*)(\?[^\s"'<>\\]*)?""",
+    # No open-ended scheme: it would take quadratic time on a long text without spaces.
+    r"""([a-z][a-z0-9+.-]{0,15})://(?:[^\s/?#"'<>@\\]*@)?([^\s?#"'<>\\]*)(\?[^\s"'<>\\]*)?""",
     re.IGNORECASE,
 )
-_JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*){0,2}")
-_BEARER: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_JWT: Final = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){0,2}")
+_BEARER: Final = re.compile(r"(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 _PEM: Final = re.compile(r"-----BEGIN [A-Z0-9 ]+-----.*?(?:-----END [A-Z0-9 ]+-----|\Z)", re.DOTALL)
-_KEY_BODY: Final = re.compile(r"\bMI[IG][\w+/]{64,}={0,2}")
-_AWS_KEY_ID: Final = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}")
+_KEY_BODY: Final = re.compile(r"MI[IG][\w+/]{64,}={0,2}")
+_AWS_KEY_ID: Final = re.compile(r"(?:AKIA|ASIA)[A-Z0-9]{12,}")
 _NAMES: Final = (
     r"(?<![\w-])[\w-]*?(?:signature|credentials?|token|secret|password|passwd|authorization|cookie"
     r"|api[-_]?key|access[-_]?key|private[-_]?key|key[-_]?secret)|\bsig"

@@ -1,5 +1,6 @@
 """All log lines of a block, whatever level the test run is quiet at."""
 
+import logging
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from typing import Any
@@ -17,3 +18,18 @@ def all_logs() -> Iterator[list[MutableMapping[str, Any]]]:
             yield lines
     finally:
         structlog.configure(**before)
+
+
+@contextmanager
+def logging_put_back() -> Iterator[None]:
+    """Whatever a test does to logging, afterwards it is as it was before."""
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+        structlog.contextvars.clear_contextvars()
+        root.handlers[:] = handlers
+        root.setLevel(level)
+        logging.captureWarnings(capture=False)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import structlog
 
+from tests.support.logs import logging_put_back
 from worker.telemetry import (
     configure_logging,
     is_secret_name,
@@ -36,15 +37,8 @@ class Sink:
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     """Logging as a process has it; what was before is put back."""
-    before = structlog.get_config()
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield Sink()
-    structlog.configure(**before)
-    structlog.contextvars.clear_contextvars()
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(capture=False)
+    with logging_put_back():
+        yield Sink()
 
 
 def test_a_line_is_one_json_object_with_time_level_and_context(sink: Sink) -> None:
@@ -224,3 +218,27 @@ def test_what_is_no_text_keeps_its_kind() -> None:
 @pytest.mark.parametrize("name", ["request_id", "poll_ticket", "secret_arn", "key", "pipeline_id"])
 def test_other_names_are_no_secrets(name: str) -> None:
     assert not is_secret_name(name)
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["a-", "a.", "x://", "x:/", "bearer ", "eyJ", "-----BEGIN A-----", "token ", "MIIa", "sig"],
+)
+def test_a_hostile_text_of_a_quarter_megabyte_is_passed_over_once(unit: str) -> None:
+    # Where a pattern begins again at every character, this takes minutes and the test times out.
+    redact_text(unit * (250_000 // len(unit)))
+
+
+@pytest.mark.parametrize("before", ["x", "é", "_", "1", "error:", "-"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        f"https://h/a?x={CANARY}",
+        f"https://u:{CANARY}@h/a",
+        f"Bearer {CANARY}",
+        JWT,
+        f"MIIEvQIBADANBgkqhkiG9w0BAQEFAASC{CANARY}{CANARY}{CANARY}",
+    ],
+)
+def test_a_secret_right_behind_other_letters_is_one_too(before: str, secret: str) -> None:
+    assert CANARY not in redact_text(f"{before}{secret}")

@@ -196,7 +196,8 @@ def json_of(answer: Answer, *, method: str, target: str, **loads_options: Any) -
         document = json.loads(answer.body, **loads_options)
         # JSON can spell half a character, which no store and no queue takes.
         return _whole(document) if b"\\ud" in answer.body.lower() else document
-    except (ValueError, RecursionError):
+    except (ValueError, RecursionError, ArithmeticError):
+        # ArithmeticError: an exponent that even a Decimal cannot hold.
         looks_like = redact(read_error_body(answer.body).message)[:80]
         raise InvalidAnswerError(
             f"the answer is not JSON: {looks_like or 'it is empty'}",

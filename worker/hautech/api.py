@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
@@ -28,6 +29,14 @@ def path_id(value: str, name: str) -> str:
     if value in _NO_ID:
         raise ValueError(f"{name}: must be an id, got {value!r}")
     return quote(value, safe="")
+
+
+def _without_token(answer: Answer, token: str) -> Answer:
+    """An answer that does not repeat our token: an opaque one has no form to know it by."""
+    secret = token.encode()
+    if secret not in answer.body:
+        return answer
+    return replace(answer, body=answer.body.replace(secret, b"[token]"))
 
 
 class ApiCaller:
@@ -116,18 +125,19 @@ class ApiCaller:
                 target=request.target,
             )
         request.headers["Authorization"] = f"Bearer {token}"
-        answer = self.transport.exchange(request)
+        answer = _without_token(self.transport.exchange(request), token)
         if answer.status != 401:
             return answer
         # Refused means that nothing was done, so even a paid call may go out again.
         self._tokens.reject(token)
         if deadline is not None and not deadline.has_room():
             return answer
-        request.headers["Authorization"] = f"Bearer {self._tokens.token()}"
+        token = self._tokens.token()
+        request.headers["Authorization"] = f"Bearer {token}"
         # A new token may have taken its time.
         if deadline is not None and not deadline.has_room():
             return answer
-        return self.transport.exchange(request)
+        return _without_token(self.transport.exchange(request), token)
 
     def read(
         self,

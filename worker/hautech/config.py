@@ -1,7 +1,7 @@
 """How to reach Hautech, checked when it is made: URL, pool, timeouts by phase, allowed hosts."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Final, Literal
 from urllib.parse import urlsplit
@@ -59,7 +59,7 @@ class ClientConfig:
     allowed_hosts_setting: str = "HAUTECH_DOWNLOAD_HOSTS"
     private_hosts: tuple[str, ...] = ()
     private_hosts_setting: str = "HAUTECH_PRIVATE_HOSTS"
-    proxy_url: str | None = None
+    proxy_url: str | None = field(default=None, repr=False)  # may hold a password
     ca_bundle: str | None = None
     user_agent: str = "hautech-worker"
     max_json_bytes: int = 4 * 1024 * 1024

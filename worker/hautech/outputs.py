@@ -5,6 +5,7 @@ Two passes, ids first, because an id can always be turned into a fresh link and 
 be refreshed. An id that was sent as input is never a result: outputs may echo their inputs.
 """
 
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -23,6 +24,7 @@ _ID_LIST_KEYS: Final = ("imageIds", "images")
 _WRAPPERS: Final = ("output", "result", "data", "image")
 _URL_KEYS: Final = ("imageUrl", "url", "resultUrl")
 _URL_LIST_KEYS: Final = ("imageUrls", "urls", "images")
+_ID: Final = re.compile(r"[^\s/?#]{1,200}")
 _INPUT_ECHOES: Final = frozenset(
     {"poseImageId", "garmentImageId", "preparedImageId", "maskImageId", "sourceImageId"}
 )
@@ -128,11 +130,15 @@ def _urls(value: Any, depth: int) -> list[str]:
 
 
 def _new_ids(values: list[Any], sent: frozenset[str]) -> list[str]:
-    """The values that are ids and were not sent by us. Under a known key any text is an id."""
+    """The values that are ids and were not sent by us. Under a known key any short word is an id.
+
+    A text with a slash, a question mark or a space is none: it may be a link in a form that we do
+    not follow, and ids are shown and stored where links must not be.
+    """
     return [
         value
         for value in values
-        if isinstance(value, str) and value and not _is_url(value) and value.lower() not in sent
+        if isinstance(value, str) and _ID.fullmatch(value) and value.lower() not in sent
     ]
 
 

@@ -5,10 +5,10 @@ from typing import Final
 
 # A signed link is a credential: its path and query let anyone fetch the picture.
 _URL: Final = re.compile(
-    r"""\b(https?|wss?)://(?:[^\s/?#"'<>@]*@)?([^\s/?#"'<>\\]*)[^\s"'<>]*""", re.IGNORECASE
+    r"""(https?|wss?)://(?:[^\s/?#"'<>@]*@)?([^\s/?#"'<>\\]*)[^\s"'<>]*""", re.IGNORECASE
 )
-_JWT: Final = re.compile(r"\beyJ[\w-]{5,}(?:\.[\w-]*){0,2}")
-_BEARER: Final = re.compile(r"\b(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
+_JWT: Final = re.compile(r"eyJ[\w-]{5,}(?:\.[\w-]*){0,2}")
+_BEARER: Final = re.compile(r"(bearer|basic)\s+[\w.~+/=-]{6,}", re.IGNORECASE)
 _PEM: Final = re.compile(r"-----BEGIN [A-Z ]+-----.*?(?:-----END [A-Z ]+-----|\Z)", re.DOTALL)
 _ASSIGNED: Final = re.compile(
     # No open-ended prefix: it would take quadratic time on a long word.

@@ -121,7 +121,8 @@ def _pillow_size(data: bytes) -> Size:
                 return image.size
     except Image.DecompressionBombError as error:
         raise NoSizeError(f"absurd size: {error}") from error
-    except (OSError, SyntaxError, ValueError, EOFError, KeyError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, KeyError, RuntimeError) as error:
+        # RuntimeError is what Pillow makes of most of libavif's own errors.
         raise NoSizeError("the boxes end early or are damaged") from error
 
 

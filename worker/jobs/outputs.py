@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from worker.contracts.text import redact
+
 MAX_DEPTH = 32
 """Deeper parts are left out: nobody reads them, and no recursion of ours may end in a crash."""
 
@@ -38,7 +40,8 @@ def whole_text(text: str, limit: int | None = None) -> str:
 
 def _bare_link(text: str) -> str:
     if not text.lower().startswith(("https://", "http://")):
-        return text
+        # A link within a text, or in a form that nobody follows, is a link all the same.
+        return redact(text) if "://" in text else text
     try:
         parts = urlsplit(text)
     except ValueError:

@@ -9,6 +9,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from worker.contracts.s3_uri import S3Uri
+from worker.contracts.text import redact
 from worker.errors import Problem
 from worker.hautech.config import ClientConfig
 from worker.settings.secret import Secret
@@ -60,7 +61,7 @@ class EnvironmentReader:
 
     def refuse(self, name: str, rule: str, fix: str = "") -> None:
         """Reports the value of a variable that is not secret."""
-        shown = self.text(name)
+        shown = redact(self.text(name))  # no secret is meant to be here, and yet one may
         shown = shown if len(shown) <= 120 else shown[:119] + "…"
         self.report(Problem(name, repr(shown), rule, fix or SPECS[name].source))
 
@@ -123,9 +124,8 @@ class EnvironmentReader:
         try:
             return ClientConfig(api_url=url).api_url
         except ValueError as error:
-            parts = urlsplit(url) if "@" not in url else None
-            # A user name or password in the URL must not be repeated.
-            shown = repr(url[:120]) if parts else ""
+            # A user name, password or signature in the URL must not be repeated.
+            shown = "" if set("@?#") & set(url) else repr(url[:120])
             rule = str(error).removeprefix("api_url: ")
             self.report(Problem(name, shown, rule, f"usually {SPECS[name].default}"))
             return SPECS[name].default or ""

@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from worker.contracts.plain_words import did_you_mean, path_of
-from worker.contracts.text import SHOWN_CHARACTERS, is_attribute_text, one_line, shorten, shown
+from worker.contracts.text import (
+    SHOWN_CHARACTERS,
+    is_attribute_text,
+    one_line,
+    redact,
+    shorten,
+    shown,
+    shown_key,
+)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +66,27 @@ def test_suggestion_comes_only_for_close_words() -> None:
         did_you_mean("pose_image_id", ["poseImageId", "imageId"]) == 'did you mean "poseImageId"?'
     )
     assert did_you_mean("colour", ["poseImageId", "imageId"]) == ""
+
+
+@pytest.mark.parametrize("unit", ["?", "?a", "://", "eyJ", "?versionId=", "?=", "a?b ", "@"])
+def test_a_hostile_text_of_a_quarter_megabyte_is_passed_over_once(unit: str) -> None:
+    # Where a pattern begins again at every character, this takes minutes and the test times out.
+    text = unit * (250_000 // len(unit))
+    redact(text)
+    assert len(shown_key(text)) <= SHOWN_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("text", "safe"),
+    [
+        ("s3://catalog/a.png?versionId=1", "s3://catalog/a.png?versionId=1"),
+        ("s3://catalog/a.png?versionId=1&sig=hush", "s3://catalog/a.png?…"),
+        ("s3://catalog/a.png?versionId=1?sig=hush", "s3://catalog/a.png?…"),
+        ("s3://catalog/a.png?versionId=hush is gone", "s3://catalog/a.png?… is gone"),
+        ("what? and why?", "what? and why?"),
+        ("https://h/a?x=hush https://h/b?y=hush", "https://h/a?… https://h/b?…"),
+        ("a?b?c=hush", "a?…"),
+    ],
+)
+def test_queries_are_taken_out_but_a_version_at_the_end(text: str, safe: str) -> None:
+    assert redact(text) == safe

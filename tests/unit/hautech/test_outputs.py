@@ -189,3 +189,22 @@ def test_deep_nesting_ends() -> None:
 )
 def test_only_the_usual_form_is_a_uuid(text: Any, expected: Any) -> None:
     assert is_uuid(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        " https://cdn.hautech.ai/a.png?sig=hush",
+        "gs://pictures/a.png?sig=hush",
+        "//cdn.hautech.ai/a.png?sig=hush",
+        "h<ttps://user:hush@cdn.hautech.ai/a.png",
+        "see https://cdn.hautech.ai/a.png?sig=hush",
+        "x" * 201,
+        "",
+    ],
+)
+def test_a_link_in_a_form_that_is_not_followed_is_no_id(text: Any) -> None:
+    # Ids are stored and shown; links are secrets.
+    for output in ({"imageId": text}, {"image": {"id": text}}, {"images": [text]}):
+        assert find_images(output) == ()
+    assert read_pose_id({"poseId": text}) is None

@@ -132,3 +132,10 @@ def test_an_account_says_whether_it_may_when_it_lists_permissions(
 ) -> None:
     account = Account.from_json({"id": "a-1", "permissions": permissions})
     assert account.allows("images:create") is expected
+
+
+def test_a_balance_beyond_all_numbers_is_no_answer() -> None:
+    # Found by fuzzing: a Decimal refuses such an exponent with an error that is no ValueError.
+    network = FakeNetwork(Reply(200, b'{"balance": 1e+39999999999999999999999}'))
+    with pytest.raises(InvalidAnswerError, match="not JSON"):
+        client_of(network).get_balance()

@@ -177,3 +177,11 @@ def test_any_bytes_are_an_image_or_refused(tail: bytes, begin: bytes) -> None:
     except NotAnImageError:
         return
     assert header.width_px >= 0
+
+
+def test_an_avif_that_the_library_cannot_read_is_no_image() -> None:
+    # Found by fuzzing: Pillow raises RuntimeError for most of what libavif says.
+    plain = picture("AVIF")
+    at = plain.index(b"ipco")
+    with pytest.raises(NotAnImageError):
+        read_head(reader(plain[:at] + b"ipcx" + plain[at + 4 :]))

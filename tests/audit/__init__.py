@@ -1,0 +1,1 @@
+"""Whether known weaknesses are among the pinned dependencies; `make audit`."""
