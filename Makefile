@@ -12,7 +12,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test lint format bench docs lock clean fuzz audit
+.PHONY: help setup demo sandbox test mutants lint format bench docs lock clean fuzz audit
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ sandbox: setup ## the service on this machine until Ctrl-C, to play with: submit
 
 test: setup ## all tests but the ones that spend credits
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+
+mutants: setup ## take each guard out, in a copy, and see that a test notices
+	$(BIN)/python -m tests.mutants
 
 lint: setup ## style, types, import directions, templates
 	$(BIN)/ruff check .

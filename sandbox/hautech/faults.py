@@ -14,7 +14,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 KINDS = (
     "delay", "status", "html", "body", "drop_before", "drop_after", "reset", "truncate",
-    "slow_drip", "stuck", "fail_run",
+    "slow_drip", "silence", "stuck", "fail_run",
 )  # fmt: skip
 _MOMENTS = ("before", "after")
 _TRUNCATIONS = ("content-length", "chunked", "close")
@@ -31,7 +31,8 @@ class FaultRule:
             `html`: the same with an HTML page, as a proxy would. `body`: answer with `body`
             as it stands. `drop_before`, `drop_after`: close the connection without an answer,
             before or after the side effect. `reset`: the same with a TCP reset. `truncate`:
-            half of the real answer. `slow_drip`: the real answer in small pieces. `stuck`,
+            half of the real answer. `slow_drip`: the real answer in small pieces. `silence`: after the
+            side effect nothing for `delay_s`, then the connection is closed. `stuck`,
             `fail_run` (run routes): the pipeline never ends, or ends as failed.
         when: `before` or `after` the side effect, for `status`, `html`, `body` and `reset`.
         times: how many calls it hits; -1: all.
@@ -43,7 +44,7 @@ class FaultRule:
         headers: further headers of the answer.
         body: text of the answer for `body`.
         content_type: its type.
-        delay_s: for `delay`.
+        delay_s: for `delay` and `silence`.
         truncation: `content-length`: the header announces more than comes; `chunked`: the
             last chunk is missing; `close`: neither, so the cut cannot be seen.
         piece_bytes: size of a piece for `slow_drip`.

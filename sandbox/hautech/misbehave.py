@@ -60,9 +60,10 @@ async def play(
             never dies of a broken pipe when the rule says that it dies of a lost answer.
         handle: does the real work and gives the real answer.
     """
-    if rule.kind in {"drop_after", "truncate", "slow_drip"} or rule.when == "after":
+    if rule.kind in {"drop_after", "silence", "truncate", "slow_drip"} or rule.when == "after":
         answer = await handle()
-        if rule.kind == "drop_after":
+        if rule.kind in {"drop_after", "silence"}:
+            await asyncio.sleep(rule.delay_s if rule.kind == "silence" else 0)
             return Dropped()
         if rule.kind == "truncate":
             return Dropped(_truncated(answer, rule.truncation))

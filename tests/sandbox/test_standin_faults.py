@@ -109,6 +109,13 @@ def test_html_page_of_a_proxy(lab: Lab) -> None:
     assert "502 Bad Gateway" in answer.text
 
 
+def test_silence_comes_after_the_side_effect(lab: Lab) -> None:
+    lab.stand_in.add_fault({"route": "workflows.run", "kind": "silence", "delaySeconds": 0})
+    with pytest.raises(requests.ConnectionError):
+        lab.call("POST", RUN, json={"input": {}})
+    assert len(lab.stand_in.runs()) == 1
+
+
 def test_any_body_and_header_can_be_answered(lab: Lab) -> None:
     lab.stand_in.add_fault(
         {"route": "workflows.run", "kind": "body", "status": 201, "body": "{}", "when": "after"}

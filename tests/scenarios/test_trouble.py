@@ -1,12 +1,14 @@
 """Passing, systemic and final trouble on the way: what is retried, held, given up."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.builders import body
 from tests.scenarios.harness import Service
+from worker.adapters.memory.pictures import draw_png
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import (
     AnswerUnknownError,
@@ -19,6 +21,7 @@ from worker.errors import (
 from worker.jobs.document import to_document
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import RetryLater
+from worker.ports import ObjectInfo
 
 FULL_NAOMI = WORKFLOWS["full-naomi"].workflow_id
 
@@ -176,6 +179,20 @@ def test_another_jobs_run_is_not_adopted() -> None:
     assert marks == ["first", "second"]
 
 
+def test_a_run_without_a_key_is_nobodys_to_a_step_that_sent_no_id_of_its_own() -> None:
+    service = Service()
+    hautech = service.world.hautech
+    hautech.keeps_metadata = False
+    ready = {"poseId": hautech.add_pose(), "imageId": hautech.add_image(draw_png("ready"))}
+    strangers = hautech.run(WORKFLOWS["naomi"].workflow_id, {**ready, "prompt": "theirs"}, {})
+    failing(hautech, "run", iter([AnswerUnknownError("reset")]))
+    service.send(body("naomi", input={**ready, "prompt": "ours"}))
+    service.run()
+    run = service.job.step("naomi").pipeline
+    assert run is not None
+    assert run.pipeline_id != strangers
+
+
 def test_a_failed_pipeline_fails_the_job_with_hautechs_words_and_its_cost() -> None:
     service = Service()
     service.world.hautech.failures[FULL_NAOMI] = ("LABEL_NOT_FOUND", "nothing matches the label")
@@ -231,18 +248,25 @@ def test_a_cut_download_is_repeated_and_never_stored() -> None:
     ) == 1
 
 
-def test_a_damaged_object_in_s3_is_noticed_before_anything_is_announced() -> None:
+def as_it_is_not(info: ObjectInfo) -> ObjectInfo:
+    return replace(info, sha256="0" * 64)
+
+
+@pytest.mark.parametrize("damage", [lambda _info: None, as_it_is_not], ids=["gone", "other bytes"])
+def test_a_damaged_object_in_s3_is_noticed_before_anything_is_announced(
+    damage: Callable[[ObjectInfo], ObjectInfo | None],
+) -> None:
     service = Service()
     works = service.world.objects.head
-    answers = iter([None])
+    damages = iter([damage])
 
     def head(uri: Any) -> Any:
-        return next(answers, works(uri))
+        return next(damages, lambda info: info)(works(uri))  # type: ignore[arg-type]  # -- it is there
 
     service.world.objects.head = head  # type: ignore[method-assign]  # -- the fault to test
     service.send(body())
     while not service.outcomes or not isinstance(service.outcomes[-1], RetryLater):
-        service.step()
+        assert service.step()
     assert service.events == []
     service.run()
     assert service.job.state is JobState.SUCCEEDED
