@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tests.mutants.guards import MUTANTS
-from tests.mutants.mutant import Mutant
+from tests.mutants.mutant import Mutant, MutantRottenError
 from tests.mutants.scratch import CannotRunError, Verdict, copy_of_the_repository, run_tests
 
 _AT_ONCE = 2
@@ -27,7 +27,7 @@ def main(words: Sequence[str]) -> int:
         return 2
     try:
         return _run(chosen)
-    except CannotRunError as error:
+    except (CannotRunError, MutantRottenError) as error:
         print(f"cannot tell: {error}")
         return 1
 
