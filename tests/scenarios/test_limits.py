@@ -23,7 +23,8 @@ def test_never_more_jobs_are_in_flight_than_may_be_and_all_of_them_end(workflow:
     most = 0
     while service.step():
         most = max(most, len(service.world.polls))
-    assert most == 3
+    # A job with two runs at once counts as two until the next count.
+    assert 2 <= most <= 3
     assert states(service) == [JobState.SUCCEEDED] * 10
     assert all(job.failures == 0 for job in service.world.store.all_jobs())
 
@@ -42,7 +43,12 @@ def test_a_request_beyond_the_limit_leaves_no_record() -> None:
 
 
 def test_the_intake_takes_no_more_requests_than_there_is_room_for() -> None:
-    assert Service(in_flight_most=3).intake.most == 3
+    service = Service(in_flight_most=3)
+    assert service.intake.most == 1, "nobody has counted yet"
+    service.handle_request(body())
+    assert service.intake.most == 2
+    service.world.clock.advance(11)
+    assert service.intake.most == 1, "the count is old"
     assert Service(hautech_requests_per_s=14).intake.most == 2
     assert Service().intake.most >= 10
 

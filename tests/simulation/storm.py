@@ -106,6 +106,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "store.save": (*_ANY, *_WRITE),
     "queue.send_poll": _SEND,
     "queue.send_dead_letter": _SEND,
+    "queue.jobs_in_flight": (*_ANY, _AWS_REFUSED, _BUG),
     "requests.send_batched": _SEND,
     "dead_letters.delete": (*_ANY[:2], *_WRITE[:1]),
     "objects.open": (*_ANY, Fault("cut body"), _BUG),

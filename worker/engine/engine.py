@@ -252,6 +252,7 @@ class Engine:
     # -- polls -------------------------------------------------------------------------------
 
     def _poll(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
+        self._in_flight.refresh()
         try:
             poll_message = parse_poll(body)
         except PollMessageError as error:

@@ -14,7 +14,7 @@ from typing import Final
 
 import structlog
 
-from worker.errors import WorkerError
+from worker.engine.trouble import text_of
 from worker.ports import Clock, WorkQueue
 
 log = structlog.get_logger(__name__)
@@ -76,12 +76,30 @@ class InFlight:
         counted = self._count()
         return None if counted is None else max(0, most - counted)
 
+    def known_room(self) -> int | None:
+        """As `room`, asking nobody. 1 when the count is old: whoever comes then counts anew."""
+        most = self._limit()
+        if most is None:
+            return None
+        with self._lock:
+            if self._counted is None or self._now_s() - self._counted_at_s > 2 * COUNT_AGE_S:
+                return 1
+            return max(0, most - self._counted - self._started)
+
+    def refresh(self) -> None:
+        """Count anew if there is a limit and the count is old. Polls do it: they always come."""
+        if self._limit() is not None:
+            self._count()
+
     def wait_s(self) -> float:
         """Seconds after which it is worth asking again."""
         return COUNT_AGE_S * self._random.uniform(1.0, 2.0)
 
     def started(self) -> None:
-        """A run was answered: one job more, and the limit may grow again."""
+        """A run was answered: one job more, and the limit may grow again.
+
+        A job with two runs counts as two until the next count: rather too few than too many.
+        """
         with self._lock:
             self._started += 1
             self._refused = 0
@@ -125,11 +143,11 @@ class InFlight:
             before = self._started
         try:
             counted = self._queue.jobs_in_flight()
-        except WorkerError as error:
+        except Exception as error:  # noqa: BLE001 -- a limit is a courtesy; no worker stops for it
             if not self._is_told:
                 self._is_told = True
                 log.warning(
-                    f"the limit of jobs in flight goes by an old count: {error.message}",
+                    f"the limit of jobs in flight goes by an old count: {text_of(error)}",
                     action="in_flight_unknown",
                 )
         else:

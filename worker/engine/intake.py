@@ -59,12 +59,12 @@ class IntakeGate:
         self._in_flight = in_flight
 
     def intake(self) -> Intake:
-        """What a driver should do about new requests now. May ask the queue how many are in flight."""
+        """What a driver should do about new requests now. Asks nobody, changes nothing."""
         state = self._circuit.state
         if state.reason is not None:
             for_s = _LOOK_AGAIN_S if state.is_probing else self._left_s(state)
             return Intake(reason=state.reason, until=state.next_try_at, for_s=for_s, most=1)
-        room = self._in_flight.room()
+        room = self._in_flight.known_room()
         if room == 0:
             return Intake(reason=HoldReason.IN_FLIGHT, for_s=_LOOK_AGAIN_S)
         wait_s = self._pace.wait_s("upload")

@@ -72,6 +72,21 @@ def test_between_two_counts_the_own_starts_are_added() -> None:
     assert rig.queue.asked == 2
 
 
+def test_the_known_room_asks_nobody_and_lets_one_through_when_the_count_is_old() -> None:
+    rig = Rig(most=10)
+    assert rig.in_flight.known_room() == 1
+    rig.count(8)
+    rig.in_flight.refresh()
+    rig.in_flight.started()
+    assert rig.in_flight.known_room() == 1
+    rig.in_flight.started()
+    assert rig.in_flight.known_room() == 0
+    rig.clock.advance(2 * COUNT_AGE_S + 1)
+    assert rig.in_flight.known_room() == 1
+    assert rig.queue.asked == 1
+    assert Rig().in_flight.known_room() is None
+
+
 def test_runs_that_are_refused_one_after_the_other_lower_the_limit_to_four_fifths() -> None:
     rig = Rig()
     rig.count(100)
@@ -123,6 +138,14 @@ def test_a_queue_that_cannot_be_asked_holds_nobody_up_and_is_told_once() -> None
     assert rig.in_flight.room() == 0
     rig.count(UnavailableError("SQS is away"))
     assert rig.in_flight.room() == 0
+
+
+def test_a_bug_in_counting_stops_nobody() -> None:
+    rig = Rig(most=5)
+    with all_logs() as lines:
+        rig.count(RuntimeError("a bug"))
+        assert rig.in_flight.room() is None
+    assert [line["action"] for line in lines] == ["in_flight_unknown"]
 
 
 @pytest.mark.parametrize("most", [1, 5, 1_000])
