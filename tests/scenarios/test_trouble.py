@@ -167,6 +167,21 @@ def test_an_answer_lost_twice_and_hidden_fails_and_says_that_it_does_not_know() 
     assert len(service.world.hautech.runs) == 2
 
 
+def test_a_second_call_that_is_refused_says_that_the_first_may_have_been_paid_for() -> None:
+    service = Service()
+    losing_answers(service, 1)
+    service.world.hautech.list_lag_s = 3_600
+    service.send(body())
+    while len(service.world.hautech.runs) < 1:
+        service.step()
+    failing(service.world.hautech, "run", iter([HautechRefusedError("400: label")]))
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "submission.unknown"
+    assert "400: label" in error.message
+
+
 def test_another_jobs_run_is_not_adopted() -> None:
     service = Service()
     service.send(body(requestId="first"))
@@ -357,6 +372,33 @@ def test_a_worker_that_was_frozen_before_the_paid_call_does_not_make_it() -> Non
     assert isinstance(service.outcomes[-1], RetryLater)
     service.run()
     assert len(service.world.hautech.runs) == 1
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_worker_that_was_frozen_while_it_renewed_its_lease_writes_no_picture() -> None:
+    service = Service()
+    save, download = service.world.store.save, service.world.hautech.download
+    frozen = iter([True])
+    is_late: list[bool] = []
+
+    def slow_download(*args: Any) -> Any:
+        is_late.append(True)
+        service.world.clock.advance(45)
+        return download(*args)
+
+    def save_and_freeze(job: Job, *, lease: Lease | None) -> Job:
+        saved = save(job, lease=lease)
+        if len(is_late) and next(frozen, False):
+            service.world.clock.advance(600)
+        return saved
+
+    service.world.hautech.download = slow_download  # type: ignore[method-assign, assignment]  # -- makes it late
+    service.world.store.save = save_and_freeze  # type: ignore[method-assign]  # -- the fault to test
+    service.send(body())
+    while not is_late:
+        service.step()
+    assert service.world.objects.puts == []
+    service.run()
     assert service.job.state is JobState.SUCCEEDED
 
 

@@ -21,6 +21,7 @@ from worker.engine.trouble import text_of
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AnswerUnknownError,
+    PermanentError,
     SubmissionUnknownError,
     UnavailableError,
     WorkerError,
@@ -150,6 +151,12 @@ def _pay(world: World, held: HeldJob, name: str) -> None:
         because = f"this call cost nothing: {error.message}"
         undo = take_back if submission.calls > 1 else withdraw
         held.job = undo(job, name, because=because, at=world.now())
+        if submission.calls > 1 and isinstance(error, PermanentError):
+            # The first call may have been paid for: that is what a person has to hear.
+            raise SubmissionUnknownError(
+                f"step {name}: whether the first call started a run could not be found out, so it "
+                f"may have been paid for; the second call cost nothing: {error.message}"
+            ) from error
         raise
     except Exception as error:
         # A bug between us and the wire: whether the call went out is not known.

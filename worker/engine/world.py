@@ -102,6 +102,8 @@ class HeldJob:
         half = timedelta(seconds=self._world.rules.lease_s / 2)
         if lease is None or lease.until - self._world.now() < half:
             self.save()
+            # The save itself may have been what it was frozen in.
+            self.check_lease(0)
 
     def check_lease(self, for_s: float) -> None:
         """Raise StaleJobError unless the lease lasts `for_s` more seconds.
