@@ -315,3 +315,30 @@ def test_a_board_that_cannot_be_written_changes_nothing_else() -> None:
     service.send(body())
     service.run()
     assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_woken_job_finds_out_that_it_is_over_when_no_request_comes() -> None:
+    """Its request message is lost, so a poll message carries it: the only one there is."""
+    service, outage = held_service()
+    service.world.requests.purge()
+    service.world.clock.advance(3 * 3600)
+    outage.end()
+    (woken,) = service.reconcile().woken
+    assert woken.request_id == "first"
+    service.step()
+    assert len(service.world.hautech.runs) == 1
+    assert service.intake.reason is None
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+
+
+def test_a_woken_job_that_finds_trouble_keeps_requests_held_for_longer() -> None:
+    service, outage = held_service()
+    service.world.requests.purge()
+    service.world.clock.advance(3 * 3600)
+    service.reconcile()
+    calls = outage.calls
+    service.step()
+    assert outage.calls == calls + 1
+    assert service.intake.reason is HoldReason.TOKEN_REFUSED
+    assert service.intake.for_s > 0

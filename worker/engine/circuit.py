@@ -137,7 +137,7 @@ class Circuit:
         return self._state
 
     def take_probe(self) -> bool:
-        """Whether the caller may begin a request although the circuit is open: the only one.
+        """Whether the caller may begin a job although the circuit is open: the only one.
 
         It must call `end_probe` afterwards, whatever happened.
         """
@@ -147,7 +147,7 @@ class Circuit:
             if state.is_probing or not is_due:
                 return False
             self._change(is_probing=True)
-        log.info("one request is let through to find out", action="circuit_probing")
+        log.info("one job is let through to find out", action="circuit_probing")
         return True
 
     def end_probe(self) -> None:

@@ -274,7 +274,11 @@ class Engine:
             recheck_unpaid(self._world, job)
         except RequestError as error:
             return self._recover(held, error, "accept", delivery)
-        return self._advance(held, delivery)
+        entered = self._gate.enter_poll(job, delivery)
+        try:
+            return self._advance(held, entered)
+        finally:
+            self._gate.leave(entered)
 
     def _refuse_poll(self, body: str, error: PollMessageError) -> Outcome:
         """A message that this release cannot read as a poll.

@@ -18,7 +18,7 @@ from worker.engine.pace import Pace
 from worker.engine.trouble import Delivery, retry
 from worker.engine.world import World
 from worker.errors import HeldBackError
-from worker.jobs.job import Job
+from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import RetryLater
 from worker.jobs.pacing import rest_s
 from worker.ports import HoldReason
@@ -93,8 +93,19 @@ class IntakeGate:
         log.info(f"again in {later.after_s:.0f} s: {later.because}", action="request_held")
         return later
 
+    def enter_poll(self, job: Job, delivery: Delivery) -> Delivery:
+        """The delivery of a poll message to go on with, as the probe if its held job can be one.
+
+        A poll message carries a job that nothing was paid for yet after somebody woke or redrove
+        it. There may be no request for hours that could find out instead. `leave` must follow.
+        """
+        is_new = self._may_begin(job) and not is_past(job.expires_at, self._world)
+        if is_new and not self._is_last_chance(delivery) and self._circuit.take_probe():
+            return replace(delivery, is_probe=True)
+        return delivery
+
     def leave(self, delivery: Delivery) -> None:
-        """The request that entered has been dealt with."""
+        """The message that entered has been dealt with."""
         if delivery.is_probe:
             self._circuit.end_probe()
 
@@ -115,8 +126,12 @@ class IntakeGate:
             return False
         if job is None:
             return True
-        is_same = job.content_digest == content_digest(request)
-        return is_same and not job.state.is_final and not job.may_have_cost
+        return job.content_digest == content_digest(request) and self._may_begin(job)
+
+    def _may_begin(self, job: Job) -> bool:
+        """Whether the job is going to make calls that nobody has paid for yet."""
+        is_settled = job.state.is_final or job.state is JobState.ANNOUNCING
+        return not is_settled and not job.may_have_cost
 
     def _is_last_chance(self, delivery: Delivery) -> bool:
         return delivery.count >= delivery.most(self._world.rules)
