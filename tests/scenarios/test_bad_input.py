@@ -13,7 +13,8 @@ from tests.scenarios.harness import Service
 from worker.adapters.memory.clock import START
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.s3_uri import S3Uri
-from worker.jobs.job import JobState
+from worker.errors import UnavailableError
+from worker.jobs.job import Job, JobState
 
 REFUSED = [
     ("not json", "{", "request.malformed"),
@@ -174,6 +175,34 @@ def test_a_request_that_expires_in_the_queue_is_not_paid_for() -> None:
     error = service.event.data.error
     assert error is not None
     assert error.code == "request.expired"
+    assert_nothing_was_paid_and_nothing_is_left(service)
+
+
+def test_a_record_that_appears_after_its_request_expired_announces_the_same_event_again() -> None:
+    service = Service()
+    store, late = service.world.store, []
+    creates = store.create
+
+    def create(job: Job) -> Job | None:
+        late.append(job)
+        raise UnavailableError("no answer; it takes effect later")
+
+    store.create = create  # type: ignore[method-assign]  # -- the fault to test
+    service.send(body(expiresAt=(START + timedelta(seconds=1)).isoformat()))
+    service.step()
+    service.world.clock.advance(60)
+    service.step()
+    (refused,) = service.events
+    creates(late[0])
+    service.world.clock.advance(7_200)
+    service.reconcile()
+    service.run()
+
+    assert service.job.state is JobState.FAILED
+    _, told_again = service.events
+    assert told_again.id == refused.id
+    assert told_again.data.error is not None
+    assert told_again.data.error.code == "request.expired"
     assert_nothing_was_paid_and_nothing_is_left(service)
 
 

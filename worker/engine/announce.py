@@ -34,8 +34,9 @@ from worker.errors import (
     Stage,
     UnavailableError,
 )
+from worker.jobs import keys
 from worker.jobs.job import Failure, Job, JsonObject
-from worker.jobs.keys import document_key, event_id, rejection_event_id
+from worker.jobs.keys import document_key, rejection_event_id
 from worker.jobs.transitions import finish, settle
 from worker.ports import ResultTopic
 
@@ -102,16 +103,16 @@ def publish(topic: ResultTopic, event: ResultEvent) -> None:
     topic.publish(event.dumps(), message_attributes(event))
 
 
-def reject(world: World, body: str, error: PermanentError) -> None:
+def reject(world: World, body: str, error: PermanentError, *, event_id: str | None = None) -> None:
     """Announce that a message never became a job: a failed event, then a dead letter.
 
-    There is no record, so that a corrected request can be sent under the same id. The event's
-    id is derived from the message, so a redelivery announces the same event.
+    There is no record, so that a corrected request can be sent under the same id. Unless it is
+    given, the event's id is derived from the message, so a redelivery announces the same event.
     """
     at = world.now()
     failure = Failure(code=error.code, message=error.message, stage="accept", retryable=False)
     event = result_event(
-        event_id=rejection_event_id(body),
+        event_id=event_id or rejection_event_id(body),
         at=at,
         data=ResultData(
             request_id=readable_request_id(body),
@@ -158,7 +159,7 @@ def _event(
 ) -> ResultEvent:
     status: Status = "failed" if failure else "succeeded"
     return result_event(
-        event_id=event_id(job, status),
+        event_id=keys.event_id(job, status, failure.code if failure else None),
         at=at,
         data=ResultData(
             request_id=job.request_id,

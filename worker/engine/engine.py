@@ -16,7 +16,7 @@ import structlog
 
 from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
-from worker.contracts.request import Request
+from worker.contracts.request import Request, content_digest
 from worker.engine import announce, collect, poll, submit, trouble, upload
 from worker.engine.accept import (
     message_digest,
@@ -47,10 +47,12 @@ from worker.errors import (
     PollMessageError,
     RecordTooLargeError,
     RequestError,
+    RequestExpiredError,
     Stage,
 )
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
+from worker.jobs.keys import expired_event_id
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
 from worker.jobs.transitions import (
     await_pipelines,
@@ -210,6 +212,10 @@ class Engine:
         """A request that is let in."""
         try:
             known = record(self._world, request, body, budget)
+        except RequestExpiredError as error:
+            same_id = expired_event_id(request.request_id, content_digest(request))
+            announce.reject(self._world, body, error, event_id=same_id)
+            return Done()
         except (RequestError, RecordTooLargeError) as error:
             announce.reject(self._world, body, error)
             return Done()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from worker.errors import RequestExpiredError
 from worker.jobs.job import Job
 
 _EXTENSIONS = {
@@ -18,6 +19,8 @@ _EXTENSIONS = {
     "image/gif": "gif",
     "image/avif": "avif",
 }
+
+_EXPIRED = RequestExpiredError.code
 
 
 def submission_key(job: Job, step: str) -> str:
@@ -30,9 +33,20 @@ def submission_key(job: Job, step: str) -> str:
     return _digest("submission", *_identity(job), step, *_redrive(job))
 
 
-def event_id(job: Job, status: str) -> str:
+def event_id(job: Job, status: str, code: str | None = None) -> str:
     """The id of the job's result event (40 hex digits); another outcome has another id."""
+    if code == _EXPIRED and not job.redrives:
+        return expired_event_id(job.request_id, job.content_digest)
     return _digest("event", *_identity(job), status, *_redrive(job))
+
+
+def expired_event_id(request_id: str, content_digest: str) -> str:
+    """The id of the failed event of a request that came too late to begin, whoever finds it out.
+
+    Nobody may know that it has a record: a write whose answer was lost can take effect after the
+    request was refused. Then the job says the same once more, and consumers drop it by its id.
+    """
+    return _digest("expired", request_id, content_digest)
 
 
 def rejection_event_id(body: str) -> str:
