@@ -6,6 +6,7 @@ import io
 import tempfile
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -51,7 +52,13 @@ class CuttingServer(http.server.BaseHTTPRequestHandler):
 
 @pytest.fixture
 def cutting() -> Iterator[S3ObjectStore]:
-    server = http.server.HTTPServer(("127.0.0.1", 0), CuttingServer)
+    with served(CuttingServer) as store:
+        yield store
+
+
+@contextmanager
+def served(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[S3ObjectStore]:
+    server = http.server.HTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     client: Any = Session().create_client(
@@ -62,11 +69,13 @@ def cutting() -> Iterator[S3ObjectStore]:
         aws_secret_access_key="test",
         config=client_config("s3", 2).merge(Config(proxies={}, s3={"addressing_style": "path"})),
     )
-    yield S3ObjectStore(client)
-    client.close()
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield S3ObjectStore(client)
+    finally:
+        client.close()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.mark.parametrize("size", [-1, 7_000, 50_000, 60_000])
@@ -94,6 +103,30 @@ def test_body_that_ends_early_without_saying_so_is_not_complete_either() -> None
     assert body.read(10) == DATA[:10]
     with pytest.raises(UnavailableError, match="20 bytes are missing"):
         body.read(10)
+
+
+class DamagingServer(http.server.BaseHTTPRequestHandler):
+    """An S3 whose object was damaged on its way: its checksum is another one."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(DATA)))
+        self.send_header("ETag", '"e"')
+        self.send_header("x-amz-checksum-crc32", "AAAAAA==")
+        self.end_headers()
+        self.wfile.write(DATA)
+
+    def log_message(self, *_: object) -> None:
+        """Silent."""
+
+
+@pytest.mark.parametrize("size", [-1, 7_000, 50_000, 60_000])
+def test_bytes_that_are_not_those_that_were_stored_are_not_taken_for_the_object(size: int) -> None:
+    with served(DamagingServer) as damaging:
+        body = damaging.open(URI).body
+        with pytest.raises(UnavailableError, match="not those that were stored"):
+            read_all(body, size)
+        body.close()
 
 
 class RefusingClient:

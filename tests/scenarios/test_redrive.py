@@ -113,7 +113,7 @@ def output_forbidden() -> Service:
 
 def output_unusable() -> Service:
     service = Service()
-    failing(service.world.hautech, "download", iter([OutputUnusableError("no image")]))
+    failing(service.world.hautech, "download", iter([OutputUnusableError("no image")] * 3))
     return service
 
 

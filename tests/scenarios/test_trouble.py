@@ -15,6 +15,8 @@ from worker.errors import (
     CredentialsRefusedError,
     HautechRefusedError,
     OutputDamagedError,
+    OutputForbiddenError,
+    OutputUnusableError,
     ThrottledError,
     UnavailableError,
 )
@@ -296,6 +298,39 @@ def test_an_output_bucket_that_is_closed_fails_the_job_and_the_event_still_goes_
     assert error is not None
     assert (error.code, error.stage) == ("output.forbidden", "collect")
     assert [use.step for use in service.event.data.pipelines] == ["full-naomi"]
+
+
+def test_a_refused_look_at_what_was_just_written_costs_no_paid_job() -> None:
+    """A HEAD's 403 does not say whether the clock, the credentials or a permission is to blame."""
+    service = Service()
+    refusal = OutputForbiddenError("S3 refuses HeadObject (403)")
+    failing(service.world.objects, "head", iter([refusal]))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert any("collect: resting: S3 refuses" in entry.because for entry in service.job.history)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_output_that_came_damaged_is_asked_for_again_before_the_job_fails(times: int) -> None:
+    service = Service()
+    rubbish = OutputUnusableError("these bytes are no image")
+    failing(service.world.hautech, "download", iter([rubbish] * times))
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_an_output_that_stays_unusable_fails_the_job() -> None:
+    service = Service()
+    rubbish = OutputUnusableError("these bytes are no image")
+    failing(service.world.hautech, "download", iter([rubbish] * 3))
+    service.send(body())
+    service.run()
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage) == ("output.unusable", "collect")
 
 
 def test_a_stopping_worker_begins_no_paid_call_and_spends_no_attempt() -> None:

@@ -11,7 +11,13 @@ from worker.contracts.result import Output
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
-from worker.errors import NoOutputError, OutputDamagedError, OutputUnusableError
+from worker.errors import (
+    CredentialsRefusedError,
+    NoOutputError,
+    OutputDamagedError,
+    OutputForbiddenError,
+    OutputUnusableError,
+)
 from worker.hautech.outputs import ImageRef, find_images
 from worker.jobs.images import ImageHeader, NotAnImageError, read_head
 from worker.jobs.job import Job
@@ -27,6 +33,10 @@ _SPOOL_BYTES = 8 * 1024 * 1024
 
 _COLLECT_S = 10.0
 """Time that must be left to begin with a picture."""
+
+
+_DOUBTS = 2
+"""So many times an unusable output is not believed."""
 
 
 def collect(world: World, held: HeldJob) -> list[Output]:
@@ -80,8 +90,7 @@ def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, cou
     place = S3Uri.parse(job.output_uri)
     with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
         sink = cast("BinaryIO", spool)  # it has every method of one, only not the base class
-        got = world.hautech.download(picture, sink)
-        header = _header(sink, picture, world.rules)
+        got, header = _fetch(world, job, picture, sink)
         key = output_key(place.key, job.request_id, index, count, got.content_type)
         target = S3Uri(place.bucket, key)
         held.renew_if_short()  # a download may have taken minutes
@@ -106,6 +115,23 @@ def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, cou
     )
 
 
+def _fetch(
+    world: World, job: Job, picture: ImageRef, sink: BinaryIO
+) -> tuple[DownloadedPicture, ImageHeader]:
+    """The picture and what its header says.
+
+    What is unusable is asked for again before a paid job fails for it: a body that was damaged on
+    its way looks the same.
+    """
+    try:
+        got = world.hautech.download(picture, sink)
+        return got, _header(sink, picture, world.rules)
+    except OutputUnusableError as error:
+        if job.failures >= _DOUBTS:
+            raise
+        raise OutputDamagedError(f"{error.message}; asking for it again") from error
+
+
 def _header(sink: BinaryIO, picture: ImageRef, rules: EngineRules) -> ImageHeader:
     sink.seek(0)
     try:
@@ -124,7 +150,12 @@ def _header(sink: BinaryIO, picture: ImageRef, rules: EngineRules) -> ImageHeade
 
 
 def _verify(world: World, target: S3Uri, got: DownloadedPicture) -> None:
-    stored = world.objects.head(target)
+    try:
+        stored = world.objects.head(target)
+    except OutputForbiddenError as error:
+        # The place was writable a moment ago, and a HEAD's 403 has no body that says why: the
+        # clock, the credentials, or s3:GetObject. None of them is this job's fault, and it is paid.
+        raise CredentialsRefusedError(error.message) from error
     if stored is None:
         raise OutputDamagedError(f"{target}: was written and is not there")
     if (stored.size_bytes, stored.sha256) != (got.size_bytes, got.sha256):

@@ -21,6 +21,8 @@ from worker.jobs.job import Job
 from worker.jobs.transitions import record_upload
 from worker.ports import ImageUpload, ObjectStore, Reader
 
+_DRAIN_BYTES = 256 * 1024
+
 
 def upload_image(world: World, job: Job, uri: str) -> Job:
     """The job, with that image known to Hautech. Nothing is saved here: repeating is harmless.
@@ -67,6 +69,9 @@ def _check_image(body: Reader, uri: str, rules: EngineRules) -> tuple[bytes, Ima
     try:
         head, header = read_head(body.read)
     except NotAnImageError as error:
+        # At the end of the body its checksum is compared: damaged on its way is not unreadable.
+        while body.read(_DRAIN_BYTES):
+            pass
         begins = error.head.hex(" ") or "nothing: the object is empty"
         raise ImageUnreadableError(
             f"{uri}: begins with {begins}: must be a PNG, JPEG or WebP image ({error})"

@@ -170,11 +170,15 @@ _NO_ANSWER: tuple[type[Exception], ...] = (
     sdk.ChecksumError,
     sdk.FlexibleChecksumError,
     sdk.MetadataRetrievalError,
-    ResponseParserError,
+    ResponseParserError,  # with an answer that did not come whole: `whole_answers.py`
+    UnicodeDecodeError,
 )
 
 _CLOCK_TEXTS = ("Signature expired", "Signature not yet current")
 """How all services but S3 say that the clock is off (Source: AWS Signature Version 4, "Troubleshooting")."""
+
+_THEIRS = (sdk.ClientError, sdk.BotoCoreError, ResponseParserError, UnicodeDecodeError)
+"""What the SDK raises. The last one comes out of its parsers for bytes that are no text."""
 
 _MESSAGE_LIMIT = 300
 
@@ -202,7 +206,7 @@ class aws_errors:  # noqa: N801 - reads as a verb in `with`, like contextlib's o
         Raises:
             WorkerError: of the class that the tables of this module say.
         """
-        if isinstance(error, (sdk.ClientError, sdk.BotoCoreError, ResponseParserError)):
+        if isinstance(error, _THEIRS):
             raise translated(error, self._call, self._resource) from error
 
 

@@ -44,3 +44,14 @@ def _check(operation_model: Any, response_dict: Mapping[str, Any], **_: object) 
     body = response_dict["body"]
     if isinstance(body, bytes) and not is_head and len(body) != int(length):
         raise ResponseStreamingError(error=f"{len(body)} of {length} bytes came")
+    if isinstance(body, bytes) and _speaks_json(operation_model) and not _is_object(body.strip()):
+        raise ResponseStreamingError(error=f"{length} bytes came that are no JSON object")
+
+
+def _speaks_json(operation_model: Any) -> bool:
+    return "json" in str(operation_model.service_model.resolved_protocol)
+
+
+def _is_object(text: bytes) -> bool:
+    """Not parsed, for that is the SDK's work; but it takes any other text for `{}`."""
+    return not text or (text.startswith(b"{") and text.endswith(b"}"))
