@@ -12,7 +12,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants lint format bench docs lock clean fuzz audit
+.PHONY: help setup demo sandbox test mutants faults lint format bench fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ format: setup ## format the code
 
 bench: setup ## speed, calls and memory of a worker against the sandbox
 	$(BIN)/python -m bench
+
+faults: setup ## every fault against the promises; writes docs/reference/faults.md [ONLY="matrix"]
+	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
 
 docs: setup ## write the generated parts of docs/reference
 	$(BIN)/python -m tests.docs.generate

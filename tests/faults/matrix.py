@@ -19,7 +19,7 @@ from tests.faults.plan import Cell, Variant
 from tests.faults.rig import Rig
 from tests.faults.verdict import Symbol, Verdict, judge
 
-CELL_LIMIT_S: Final = 60
+CELL_LIMIT_S: Final = 100
 """For one variant; most take about a second."""
 
 PROCESSES: Final = 2
