@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.catalogue import CALLS
+from tests.faults.catalogue import CALLS, Fault
 from tests.faults.findings import Findings
 from tests.faults.matrix import Outcome
 from tests.faults.matrix_page import matrix_markdown
-from tests.faults.page import MarksMissingError, section_of, with_section
+from tests.faults.page import PAGE, MarksMissingError, section_of, with_section
 from tests.faults.plan import all_cells
 from tests.faults.sections import read_test_report
 from tests.faults.verdict import LEGEND, Symbol, Verdict, judge
@@ -21,6 +21,26 @@ def lines_of(text: str, service: str, name: str) -> dict[str, str]:
     part = text.partition(f"#### {service}: {name}\n")[2].partition("\n#")[0]
     lines = (line[2:].partition(": ") for line in part.splitlines() if line.startswith("- "))
     return {fault: said for fault, _, said in lines}
+
+
+def test_the_page_lists_every_cell_and_why_some_cannot_occur() -> None:
+    """Run `make faults` after a change of the plan."""
+    text = section_of(PAGE.read_text(encoding="utf-8"), "matrix")
+    for call in CALLS:
+        lines = lines_of(text, call.service, call.name)
+        assert list(lines) == list(Fault), f"{call.service}: {call.name}"
+        for cell in (one for one in all_cells() if one.call == call):
+            said = lines[cell.fault]
+            if cell.reason:
+                assert said == f"cannot occur: {cell.reason}"
+            for variant in cell.variants:
+                assert variant.name in said, f"{call.name} × {cell.fault}"
+
+
+def test_the_page_tells_of_no_broken_promise() -> None:
+    text = section_of(PAGE.read_text(encoding="utf-8"), "matrix")
+    assert "| promises broken | 0 |" in text
+    assert "promise broken" not in text
 
 
 def test_every_sign_is_explained() -> None:
