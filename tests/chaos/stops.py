@@ -19,6 +19,9 @@ from tests.chaos.slow_stack import SlowStack, slow_stack
 
 CONCURRENCY = 12
 _JOBS = 24
+_LONGEST_WORK_S = 50.0
+"""A job takes that long: two uploads, a paid call, a download."""
+
 _LOAD_S = 60.0
 _EXIT_S = 120.0
 _VISIBLE_S = 90.0
@@ -66,7 +69,7 @@ def measure_stops(
     with slow_stack({"WORKER_CONCURRENCY": str(CONCURRENCY)}) as slow:
         stops = []
         for number in range(repetitions):
-            stops.append(_stop_one(slow, random.uniform(0, 25)))
+            stops.append(_stop_one(slow, random.uniform(0, _LONGEST_WORK_S)))
             tell(f"stop {number + 1} of {repetitions}: {stops[-1]}")
         return stops
 
