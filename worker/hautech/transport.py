@@ -153,7 +153,9 @@ class Transport:
         self._config = config
         self._observer = observer
         self._addresses = AddressGuard(config)
-        self._adapter = adapter or GuardedAdapter(self._addresses, config.pool_size)
+        self._adapter = adapter or GuardedAdapter(
+            self._addresses, config.pool_size, monotonic=monotonic
+        )
         proxy_url = None if is_loopback(config.api_host) else config.proxy_url
         self._proxies = {"http": proxy_url, "https": proxy_url} if proxy_url else None
         self._verify: bool | str = config.ca_bundle or True

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from urllib3.connection import HTTPSConnection
 
-from tests.unit.hautech.fakes import TOKEN
+from tests.unit.hautech.fakes import TOKEN, Clock
 from tests.unit.hautech.raw_server import RawServer, Wire, raw_server, refused_port
 from worker.hautech import (
     ClientConfig,
+    ConnectTimedOutError,
     ForbiddenAddressError,
     ForbiddenUrlError,
     HautechClient,
@@ -152,6 +154,64 @@ def test_the_next_address_is_tried_when_one_does_not_answer(
         assert client(api_url=f"http://localhost:{web.port}").list_permissions() == ()
         # The server is told the name, not the address.
         assert f"Host: localhost:{web.port}".encode() in web.requests[0]
+
+
+@pytest.mark.parametrize(
+    ("deadline_s", "waits_s"), [(20.0, [5.0] * 4), (12.0, [5.0, 5.0, 2.0]), (90.0, [5.0] * 7)]
+)
+def test_a_paid_call_whose_time_was_used_up_by_dead_addresses_is_not_sent(
+    names: Callable[..., NameServer],
+    monkeypatch: pytest.MonkeyPatch,
+    deadline_s: float,
+    waits_s: list[float],
+) -> None:
+    names(localhost=[[*(f"127.0.0.{last}" for last in range(2, 9)), "127.0.0.1"]])
+    clock = Clock()
+    waited_s: list[float] = []
+    true_connect = socket.socket.connect
+
+    def connect(self: socket.socket, address: Any) -> None:
+        if address[0] == "127.0.0.1":
+            return true_connect(self, address)
+        waited_s.append(self.gettimeout() or 0.0)
+        clock.now_s += waited_s[-1]
+        raise TimeoutError("timed out")
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    with raw_server(answering(b'{"pipelineId": "p-1"}', "201 Created")) as web:
+        config = ClientConfig(api_url=f"http://localhost:{web.port}", connect_timeout_s=5.0)
+        hautech = HautechClient(config, StaticToken(TOKEN), monotonic=clock)
+        if deadline_s > 40.0:
+            hautech.run_workflow("w-1", {}, metadata={}, deadline_s=deadline_s)
+            assert len(web.requests) == 1
+        else:
+            with pytest.raises(ConnectTimedOutError, match="nothing was sent"):
+                hautech.run_workflow("w-1", {}, metadata={}, deadline_s=deadline_s)
+            assert seen_by(web) == (0, [])
+    assert waited_s == waits_s
+
+
+@pytest.mark.parametrize("proxy_url", [None, "http://proxy.example:3128"])
+def test_a_paid_call_whose_time_was_used_up_by_tls_or_a_proxy_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch, proxy_url: str | None
+) -> None:
+    clock = Clock()
+    ours, theirs = socket.socketpair()
+
+    def connect(self: HTTPSConnection) -> None:
+        clock.now_s += 20.5
+        self.sock = ours
+        self.is_verified = self.proxy_is_verified = True
+
+    monkeypatch.setattr(HTTPSConnection, "connect", connect)
+    with ours, theirs:
+        hautech = HautechClient(
+            ClientConfig(proxy_url=proxy_url), StaticToken(TOKEN), monotonic=clock
+        )
+        with pytest.raises(NotSentError, match="nothing was sent"):
+            hautech.run_workflow("w-1", {}, metadata={}, deadline_s=20.0)
+        ours.close()
+        assert theirs.recv(1) == b""
 
 
 def test_a_name_without_address_and_a_dead_port_are_told_apart_from_a_refusal(
