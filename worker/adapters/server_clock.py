@@ -9,11 +9,15 @@ minutes after it died. Both talk to the same DynamoDB, so both can go by its clo
 
 Each answer narrows the difference down. While our own clock may be right, it is: a clock that is
 kept by NTP is finer than a header of whole seconds.
+
+An answer that contradicts what is known changes nothing by itself; the next one that says the same
+does. So a clock that was set is noticed with the second answer, and one odd header moves no lease.
 """
 
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -34,6 +38,22 @@ _TELL_S: Final = 5.0
 """A difference that people should know of; settle times and lease margins bear less."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Bounds:
+    """Between which seconds the difference of two clocks is, and since when that is known."""
+
+    low_s: float
+    high_s: float
+    heard_at: datetime
+
+    def with_older(self, older: _Bounds) -> _Bounds | None:
+        """What both say together; None if they contradict each other."""
+        slack_s = abs((self.heard_at - older.heard_at).total_seconds()) * _DRIFT
+        low_s = max(self.low_s, older.low_s - slack_s)
+        high_s = min(self.high_s, older.high_s + slack_s)
+        return _Bounds(low_s, high_s, self.heard_at) if low_s <= high_s else None
+
+
 class ServerClock:
     """The Clock port, corrected by what AWS's answers say. Safe to share between threads.
 
@@ -44,9 +64,8 @@ class ServerClock:
     def __init__(self, local: Clock) -> None:
         self._local = local
         self._lock = threading.Lock()
-        self._low_s: float | None = None
-        self._high_s = 0.0
-        self._heard_at: datetime | None = None
+        self._known: _Bounds | None = None
+        self._doubt: _Bounds | None = None
         self._offset_s = 0.0
         self._told_s = 0.0
 
@@ -76,17 +95,21 @@ class ServerClock:
             high_s = (date + _SECOND - (asked_at or heard_at)).total_seconds()
             if high_s < low_s:
                 return  # the local clock was set back while we waited
-            if self._low_s is not None and self._heard_at is not None:
-                slack_s = abs((heard_at - self._heard_at).total_seconds()) * _DRIFT
-                known_low_s, known_high_s = self._low_s - slack_s, self._high_s + slack_s
-                if known_low_s <= high_s and low_s <= known_high_s:
-                    low_s, high_s = max(low_s, known_low_s), min(high_s, known_high_s)
-                # else a clock was set: what was known of the difference is void
-            self._low_s, self._high_s, self._heard_at = low_s, high_s, heard_at
-            # A long poll is answered when it ends, so the lower bound is the sharper one.
-            wanted_s = min(low_s + 0.5, (low_s + high_s) / 2)
-            self._offset_s = 0.0 if low_s <= 0.0 <= high_s else wanted_s
-            self._tell()
+            self._learn(_Bounds(low_s, high_s, heard_at))
+
+    def _learn(self, new: _Bounds) -> None:
+        known = new if self._known is None else new.with_older(self._known)
+        if known is None:
+            # A clock was set, or something on the way dated this answer.
+            known = None if self._doubt is None else new.with_older(self._doubt)
+            if known is None:
+                self._doubt = new
+                return
+        self._known, self._doubt = known, None
+        # A long poll is answered when it ends, so the lower bound is the sharper one.
+        wanted_s = min(known.low_s + 0.5, (known.low_s + known.high_s) / 2)
+        self._offset_s = 0.0 if known.low_s <= 0.0 <= known.high_s else wanted_s
+        self._tell()
 
     def _tell(self) -> None:
         if abs(self._offset_s - self._told_s) < _TELL_S:

@@ -1,11 +1,17 @@
 """The clients come from the SDK's own settings, once each, and say what is wrong with them."""
 
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
+from tests.unit.hautech.raw_server import Wire, raw_server
 from worker.adapters.aws.clients import AwsClients, Service, client_config
+from worker.adapters.memory import ManualClock
+from worker.adapters.server_clock import ServerClock
 from worker.errors import SettingsError
 
 SERVICES = ["dynamodb", "s3", "secretsmanager", "sns", "sqs"]
@@ -74,3 +80,27 @@ def test_machine_settings_for_retries_do_not_matter(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_RETRY_MODE", "legacy")
     config: Any = AwsClients(1).dynamodb.meta.config
     assert config.retries == {"mode": "standard", "total_max_attempts": 3}
+
+
+@pytest.mark.parametrize(
+    ("header", "offset_s"), [("x-amzn-RequestId: 7a62c49f", 3600.0), ("Via: 1.1 proxy", 0.0)]
+)
+def test_only_an_answer_that_names_the_request_tells_the_time(
+    monkeypatch: pytest.MonkeyPatch, header: str, offset_s: float
+) -> None:
+    local = ManualClock(datetime(2026, 3, 1, 12, tzinfo=UTC))
+    clock = ServerClock(local)
+    date = format_datetime(local.now() + timedelta(hours=1), usegmt=True)
+
+    def refuse(wire: Wire) -> None:
+        wire.read_request()
+        wire.answer(b"{}", f"Date: {date}", header, status="403 Forbidden")
+
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    with raw_server(refuse) as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        clients = AwsClients(1, clock=clock)
+        with pytest.raises(ClientError):
+            clients.dynamodb.get_item(TableName="jobs", Key={"pk": {"S": "job#1"}})
+        clients.close()
+    assert abs(clock.offset_s - offset_s) <= 1.0

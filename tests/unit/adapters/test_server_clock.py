@@ -86,7 +86,32 @@ def test_a_clock_that_is_set_while_we_run_is_noticed(true: ManualClock) -> None:
     machine.call()
     machine.off_s = -3.0
     machine.call()
+    machine.call()
     assert abs(machine.error_s) <= 1.0
+
+
+def test_one_answer_that_contradicts_all_others_moves_nothing(true: ManualClock) -> None:
+    machine = Machine(true, 0.0)
+    for _ in range(3):
+        machine.call()
+        machine.call(server_after_s=3600.0)
+    assert machine.clock.offset_s == 0.0
+
+
+def test_two_odd_answers_that_contradict_each_other_move_nothing(true: ManualClock) -> None:
+    machine = Machine(true, 0.0)
+    machine.call()
+    machine.call(server_after_s=3600.0)
+    machine.call(server_after_s=7200.0)
+    assert machine.clock.offset_s == 0.0
+
+
+def test_a_wrong_first_answer_is_put_right_by_the_next_two(true: ManualClock) -> None:
+    machine = Machine(true, 0.0)
+    machine.call(server_after_s=3600.0)
+    machine.call()
+    machine.call()
+    assert machine.clock.offset_s == 0.0
 
 
 def test_a_clock_that_is_set_back_during_a_call_says_nothing(true: ManualClock) -> None:

@@ -143,6 +143,9 @@ class AwsClients:
 def _tell_time(client: Any, service: Service, clock: ServerClock) -> None:
     """Let every answer, refusals included, tell the clock what time it is at AWS.
 
+    Only AWS names the request: the page of a proxy that looks into TLS, or of an endpoint that is
+    down, tells the time of another machine.
+
     A request is sent and answered on one thread, so a thread's last question belongs to its
     present answer (Source: botocore.endpoint, `_get_response`).
     """
@@ -152,8 +155,9 @@ def _tell_time(client: Any, service: Service, clock: ServerClock) -> None:
         asked.at = clock.local_now()
 
     def note_answer(response_dict: Mapping[str, Any] | None, **_: object) -> None:
-        date = parse_date((response_dict or {}).get("headers", {}).get("Date"))
-        if date is not None:
+        headers = (response_dict or {}).get("headers", {})
+        date = parse_date(headers.get("Date"))
+        if date is not None and headers.get("x-amzn-requestid"):
             clock.heard(date, asked_at=getattr(asked, "at", None))
 
     client.meta.events.register(f"before-send.{service}", note_question)
