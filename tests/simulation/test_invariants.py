@@ -71,6 +71,15 @@ def test_a_request_with_two_outcomes_is_seen(service):
     assert "every_request_has_one_outcome" in broken(service)
 
 
+def test_a_done_request_that_was_refused_as_too_late_is_seen(service):
+    refused = next(one for one in service.topic.events if one.document()["subject"] != JOB)
+    late = invariants._late_id(service.store.load(JOB))
+    event = {**refused.document(), "id": late, "subject": JOB}
+    service.topic.events.append(PublishedEvent(json.dumps(event), {}))
+
+    assert "every_job_is_announced_once" in broken(service)
+
+
 def test_a_second_event_id_is_seen(service):
     done = next(one for one in service.topic.events if one.document()["subject"] == JOB)
     other = json.dumps({**done.document(), "id": "another"})
