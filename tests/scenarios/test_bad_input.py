@@ -178,6 +178,21 @@ def test_a_request_that_expires_in_the_queue_is_not_paid_for() -> None:
     assert_nothing_was_paid_and_nothing_is_left(service)
 
 
+def test_a_request_refused_as_too_late_and_then_for_its_id_is_one_event() -> None:
+    service = Service()
+    late = body(output="s3://shop/elsewhere/", expiresAt="2020-01-01T00:00:00Z")
+    service.handle_request(late)
+    service.send(body())
+    service.run()
+    service.handle_request(late)
+    too_late, _done, conflict = service.events
+    assert [one.data.error and one.data.error.code for one in (too_late, conflict)] == [
+        "request.expired",
+        "request.conflict",
+    ]
+    assert too_late.id == conflict.id
+
+
 def test_a_record_that_appears_after_its_request_expired_announces_the_same_event_again() -> None:
     service = Service()
     store, late = service.world.store, []

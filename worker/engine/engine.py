@@ -47,12 +47,11 @@ from worker.errors import (
     PollMessageError,
     RecordTooLargeError,
     RequestError,
-    RequestExpiredError,
     Stage,
 )
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
-from worker.jobs.keys import expired_event_id
+from worker.jobs.keys import refusal_event_id
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
 from worker.jobs.transitions import (
     await_pipelines,
@@ -212,12 +211,9 @@ class Engine:
         """A request that is let in."""
         try:
             known = record(self._world, request, body, budget)
-        except RequestExpiredError as error:
-            same_id = expired_event_id(request.request_id, content_digest(request))
-            announce.reject(self._world, body, error, event_id=same_id)
-            return Done()
         except (RequestError, RecordTooLargeError) as error:
-            announce.reject(self._world, body, error)
+            event_id = refusal_event_id(request.request_id, content_digest(request))
+            announce.reject(self._world, body, error, event_id=event_id)
             return Done()
         if isinstance(known, HeldJob):
             log.info("request accepted", action="job_accepted", job_state=known.job.state)

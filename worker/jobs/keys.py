@@ -36,21 +36,22 @@ def submission_key(job: Job, step: str) -> str:
 def event_id(job: Job, status: str, code: str | None = None) -> str:
     """The id of the job's result event (40 hex digits); another outcome has another id."""
     if code == _EXPIRED and not job.redrives:
-        return expired_event_id(job.request_id, job.content_digest)
+        return refusal_event_id(job.request_id, job.content_digest)
     return _digest("event", *_identity(job), status, *_redrive(job))
 
 
-def expired_event_id(request_id: str, content_digest: str) -> str:
-    """The id of the failed event of a request that came too late to begin, whoever finds it out.
+def refusal_event_id(request_id: str, content_digest: str) -> str:
+    """The id of the failed event of a valid request that is too late, or in conflict with another.
 
-    Nobody may know that it has a record: a write whose answer was lost can take effect after the
-    request was refused. Then the job says the same once more, and consumers drop it by its id.
+    A job that comes too late to begin has the same one. Nobody may have known of its record: a
+    write whose answer was lost can take effect after the request was refused. Then the job says the
+    same once more, and consumers drop it by its id.
     """
-    return _digest("expired", request_id, content_digest)
+    return _digest("refusal", request_id, content_digest)
 
 
 def rejection_event_id(body: str) -> str:
-    """The id of the failed event of a message that never became a job."""
+    """The id of the failed event of a message that is no valid request."""
     return _digest("rejection", body)
 
 

@@ -8,8 +8,8 @@ from tests.builders import at, new_job
 from worker.jobs.keys import (
     document_key,
     event_id,
-    expired_event_id,
     output_key,
+    refusal_event_id,
     rejection_event_id,
     submission_key,
 )
@@ -49,7 +49,7 @@ def test_a_redriven_job_has_keys_of_its_own_and_others_keep_theirs() -> None:
 def test_what_came_too_late_is_told_under_one_id_as_a_message_and_as_a_job() -> None:
     job = new_job()
     late = event_id(job, "failed", "request.expired")
-    assert late == expired_event_id(job.request_id, job.content_digest)
+    assert late == refusal_event_id(job.request_id, job.content_digest)
     assert late != event_id(job, "failed", "image.missing")
     assert late == event_id(replace(job, accepted_at=at(1)), "failed", "request.expired")
     assert late != event_id(replace(job, redrives=1), "failed", "request.expired")
