@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import datetime
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.scenarios.test_trouble import failing
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.s3_uri import S3Uri
 from worker.contracts.workflows import WORKFLOWS
-from worker.engine.redrive import Action
+from worker.engine.redrive import Action, Judgement
 from worker.errors import (
     AnswerUnknownError,
     HautechRefusedError,
@@ -26,6 +27,7 @@ from worker.errors import (
     RecordTooLargeError,
     UnavailableError,
 )
+from worker.jobs import transitions
 from worker.jobs.job import Job, JobState, Lease, StepState
 from worker.ports import PipelineReport
 
@@ -205,6 +207,29 @@ def test_two_dead_letters_of_one_job_are_one_job(
     assert (first.action, second.action) == (Action.REOPEN, Action.WAKE)
     service.run()
     assert_succeeded(service, paid=paid)
+
+
+def test_a_redrive_while_the_failure_is_announced_leaves_the_job_its_only_dead_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = image_missing()
+    said: list[Judgement] = []
+
+    def finish(job: Job, *, at: datetime) -> Job:
+        """The dead letter is out, and the record does not say `failed` yet."""
+        said.extend(service.redrive())
+        return transitions.finish(job, at=at)
+
+    monkeypatch.setattr("worker.engine.announce.finish", finish)
+    service.send(body())
+    service.run()
+    assert [one.action for one in said] == [Action.REFUSE]
+    assert "redrive it again in a moment" in said[0].because
+    assert service.job_is(JobState.FAILED)
+    assert len(service.world.dead_letters) == 1
+    service.world.objects.add(JACKET, draw_png("jacket"))
+    (again,) = service.redrive()
+    assert again.action is Action.REOPEN
 
 
 REDRIVE_CALLS = [

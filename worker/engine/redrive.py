@@ -2,6 +2,7 @@
 
                        ┌─ failed ─────────► reopen   it goes on where it stood
     its job ───────────┼─ open ───────────► wake     a new poll message, in case it lost its own
+                       ├─ about to fail ──► refuse   the announcement sends the letter, then ends
                        └─ succeeded ──────► drop     nothing is left to do
     no job, a request ────────────────────► send     to the requests queue, as it came
     no job, a poll message ───────────────► drop     there is nothing to follow
@@ -109,6 +110,13 @@ def judge_letter(
         return _without_job(letter, code)
     is_about_a_poll = letter.is_poll or code == "poll.malformed"
     if is_about_a_poll or is_message_of(job, letter.body, rules):
+        if job.state is JobState.ANNOUNCING and job.failure and not is_about_a_poll:
+            # The worker that announces it has sent this letter, and may end without another one.
+            return Judgement(
+                Action.REFUSE,
+                "the job is about to fail, and this is the dead letter of that: redrive it again "
+                "in a moment (a job that stays so is woken by hautech-worker reconcile)",
+            )
         return judge_job(job, now=now)
     return Judgement(
         Action.REFUSE,

@@ -176,11 +176,116 @@ def test_two_dead_letters_of_one_job_do_not_race_each_other(invoke, mixed) -> No
     done = invoke("dead-letters", "redrive", "--code", "pipeline.failed", "--yes", "--json")
 
     assert done.exit_code == 0
-    actions = [one["action"] for one in json.loads(done.stdout)["redriven"]]
-    assert actions == ["reopen", "wake", "wake", "wake"]
+    document = json.loads(done.stdout)
+    assert [one["action"] for one in document["redriven"]] == ["reopen"]
+    assert document["left"] == {"sinceStart": 0, "sameRequest": 3}
     mixed.run()
     assert jobs(mixed)["sku-1"].state is JobState.SUCCEEDED
     assert len(mixed.world.hautech.runs) == 2
+
+
+def workers_run_during(service, *, receives: int = 40) -> None:
+    """Between two receives of a command everything that workers can do is done."""
+    queue = service.world.dead_letters
+    real, calls = queue.receive, [0]
+
+    def receive(**more):
+        calls[0] += 1
+        assert calls[0] <= receives, "the command does not end"
+        if calls[0] > 1:
+            service.run()
+        return real(**more)
+
+    queue.receive = receive
+
+
+def test_jobs_that_fail_again_while_all_are_redriven_are_paid_for_once(invoke, service) -> None:
+    service.world.hautech.failures[FULL_NAOMI] = ("BAD_INPUT", "always")
+    for number in range(25):
+        service.send(body(requestId=f"sku-{number}"))
+    service.run()
+    workers_run_during(service)
+
+    done = invoke("dead-letters", "redrive", "--all", "--yes")
+
+    assert done.exit_code == 0
+    assert "dead letters that came after the start." in done.stderr
+    service.run()
+    assert len(service.world.hautech.runs) == 2 * 25
+    assert len(service.world.dead_letters) == 25
+
+
+def test_an_older_dead_letter_of_a_job_that_failed_again_meanwhile_does_not_pay_again(
+    invoke, service
+) -> None:
+    service.world.hautech.failures[FULL_NAOMI] = ("BAD_INPUT", "always")
+    service.send(body(requestId="sku-1"))
+    service.run()
+    letter = service.world.dead_letters.sent[0]
+    for _ in range(20):
+        service.world.dead_letters.move_in(letter.body, letter.attributes)
+    workers_run_during(service)
+
+    done = invoke("dead-letters", "redrive", "--all", "--yes")
+
+    service.run()
+    assert len(service.world.hautech.runs) == 2
+    assert "Left: 20 dead letters of a request that was redriven a moment ago." in done.stderr
+
+
+def test_a_failure_that_comes_while_all_are_redriven_is_left(invoke, mixed) -> None:
+    mixed.world.hautech.failures[FULL_NAOMI] = ("BAD_INPUT", "always")
+    mixed.send(body(requestId="new"))
+    workers_run_during(mixed)
+
+    done = invoke("dead-letters", "redrive", "--all", "--yes")
+
+    assert "sku-1  reopened" in done.stdout
+    assert jobs(mixed)["new"].state is JobState.FAILED
+    assert jobs(mixed)["new"].redrives == 0
+    assert "that came after the start." in done.stderr
+
+
+def test_a_poison_message_that_comes_while_all_are_redriven_is_left(invoke, mixed) -> None:
+    queue = mixed.world.dead_letters
+    real = queue.receive
+
+    def receive(**more):
+        received = real(**more)
+        if not queue.bodies().count("poison"):
+            mixed.world.clock.advance(1)
+            queue.move_in("poison", {})
+        return received
+
+    queue.receive = receive
+    done = invoke("dead-letters", "redrive", "--all", "--yes", "--json")
+
+    assert set(redriven(done)) == {"sku-1", "bad", "sku-2"}
+    assert queue.bodies() == ["poison"]
+
+
+def test_a_refused_letter_does_not_keep_the_good_one_of_the_same_request(invoke, service) -> None:
+    service.world.hautech.failures[FULL_NAOMI] = ("GPU_LOST", "try again")
+    service.send(body())
+    service.send(body(metadata={"sku": "other"}))
+    service.run()
+
+    done = invoke("dead-letters", "redrive", "--all", "--yes", "--json")
+
+    actions = sorted(one["action"] for one in json.loads(done.stdout)["redriven"])
+    assert actions == ["refuse", "reopen"]
+
+
+def test_what_fails_while_dead_letters_are_dropped_by_code_stays(invoke, mixed) -> None:
+    mixed.world.hautech.failures[FULL_NAOMI] = ("BAD_INPUT", "always")
+    mixed.send(body(requestId="new"))
+    workers_run_during(mixed)
+
+    done = invoke("dead-letters", "drop", "--code", "pipeline.failed", "--yes")
+
+    assert "sku-1  dropped" in done.stdout
+    assert "Left: 1 dead letter that came after the start." in done.stderr
+    assert any('"new"' in text for text in mixed.world.dead_letters.bodies())
 
 
 def test_dead_letters_of_one_job_are_never_in_the_same_round(service) -> None:

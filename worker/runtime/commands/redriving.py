@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice
 from typing import Annotated, Any, Final
@@ -18,11 +18,11 @@ from worker.adapters.messages import QueueMessage
 from worker.engine.redrive import Action, Judgement, judge_job
 from worker.engine.redrive import redrive as redrive_job
 from worker.errors import WorkerError
-from worker.runtime.commands.choosing import Choice, choose
+from worker.runtime.commands.choosing import Choice, choose, remark_newer
 from worker.runtime.commands.letters import Reading
 from worker.runtime.commands.output import FAILED, fail, print_json, remark, stdout, styled
 from worker.runtime.commands.questions import confirm
-from worker.runtime.commands.services import Services, services_for
+from worker.runtime.commands.services import Services, clock_for, services_for
 from worker.runtime.commands.wording import count
 from worker.runtime.redriving import Redriving, letter_of
 
@@ -51,6 +51,7 @@ _DONE: Final = {
     Action.DROP: "dropped",
     Action.REFUSE: "refused",
 }
+_CARRIED: Final = frozenset({Action.REOPEN, Action.WAKE, Action.SEND})
 _STYLES: Final = {Action.REFUSE: "yellow", Action.DROP: "dim"}
 
 
@@ -77,6 +78,35 @@ class _Result:
     def pays(self) -> bool:
         return self.judgement is not None and "PAID FOR" in self.judgement.because
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether its request may be on its way: also when nobody knows how far we came."""
+        return self.judgement is None or self.judgement.action in _CARRIED
+
+
+@dataclass(slots=True)
+class _Left:
+    """The dead letters that are left alone, so that a run pays once at most for a request.
+
+    A job that fails again while the command runs has a new dead letter; an old one may lie beside
+    it. Redriving those would pay for as long as the job keeps failing.
+    """
+
+    choice: Choice
+    repeated: set[str] = field(default_factory=set)
+    """The message ids of those whose request was redriven before in this run."""
+
+    def json(self) -> dict[str, int]:
+        return {"sinceStart": len(self.choice.newer), "sameRequest": len(self.repeated)}
+
+    def remark(self) -> None:
+        remark_newer(self.choice)
+        if self.repeated:
+            remark(
+                f"Left: {count(len(self.repeated), 'dead letter')} of a request that was redriven "
+                "a moment ago. Redrive again when its job is over."
+            )
+
 
 def redrive(
     ctx: typer.Context,
@@ -99,25 +129,31 @@ def redrive(
 
     A paid pipeline is polled, not run again; only a run that Hautech itself reports as failed is
     paid for again. What never became a job is sent to the requests queue. A dead letter is deleted
-    when its job goes on, and stays if that is refused.
+    when its job goes on, and stays if that is refused. Each request is redriven once at most; what
+    fails while the command runs is left.
     """
-    choice = choose(ids or (), code, is_all=is_all, all_option="--all")
+    until = clock_for(ctx).now()
+    choice = choose(ids or (), code, is_all=is_all, all_option="--all", until=until)
     services = services_for(ctx, *NEEDS)
-    if not (choice.is_by_id or is_dry_run or is_sure):
-        _ask(list(_each(services, _again(choice), is_dry_run=True)))
-    results = list(_each(services, choice, is_dry_run=is_dry_run))
+    left = _Left(choice)
+    results = []
+    if choice.is_by_id or is_dry_run or is_sure or _is_agreed(services, left):
+        results = list(_each(services, left, is_dry_run=is_dry_run))
     if as_json:
-        print_json({"redriven": [_json(result, is_dry_run=is_dry_run) for result in results]})
+        redriven = [_json(result, is_dry_run=is_dry_run) for result in results]
+        print_json({"redriven": redriven, "left": left.json()})
     else:
         _print(results, is_dry_run=is_dry_run)
+        left.remark()
     if choice.missing:
         raise fail(_unknown(choice.missing, services))
     if not all(result.is_good for result in results):
         raise typer.Exit(FAILED)
 
 
-def _each(services: Services, choice: Choice, *, is_dry_run: bool) -> Iterator[_Result]:
-    world = services.record_world
+def _each(services: Services, left: _Left, *, is_dry_run: bool) -> Iterator[_Result]:
+    world, choice = services.record_world, left.choice
+    redriven: set[str] = set()
     desk = Redriving(
         world, requests=services.request_queue, dead_letters=services.dead_letter_queue
     )
@@ -127,7 +163,13 @@ def _each(services: Services, choice: Choice, *, is_dry_run: bool) -> Iterator[_
         while handful := list(islice(letters, _AT_ONCE)):
             one = partial(_one, desk, is_dry_run=is_dry_run)
             for messages in one_of_each_job(handful):
-                for message, result in zip(messages, pool.map(one, messages), strict=True):
+                fresh = [message for message in messages if _job_of(message) not in redriven]
+                left.repeated |= {
+                    message.message_id for message in messages if message not in fresh
+                }
+                for message, result in zip(fresh, pool.map(one, fresh), strict=True):
+                    if result.may_go_on:
+                        redriven.add(_job_of(message))
                     if result.is_good and not is_dry_run:
                         reading.forget(message)
                     yield result
@@ -150,9 +192,14 @@ def one_of_each_job(messages: list[QueueMessage]) -> Iterator[list[QueueMessage]
     while messages:
         first: dict[str, QueueMessage] = {}
         for message in messages:
-            first.setdefault(letter_of(message).request_id or message.message_id, message)
+            first.setdefault(_job_of(message), message)
         yield list(first.values())
         messages = [one for one in messages if one not in first.values()]
+
+
+def _job_of(message: QueueMessage) -> str:
+    """What a letter is about: its request, or itself."""
+    return letter_of(message).request_id or message.message_id
 
 
 def _one(desk: Redriving, message: QueueMessage, *, is_dry_run: bool) -> _Result:
@@ -182,19 +229,17 @@ def _told(request_id: str | None, message_id: str | None) -> Iterator[_Telling]:
         telling.trouble = error.message
 
 
-def _again(choice: Choice) -> Choice:
-    return Choice(ids=choice.ids, code=choice.code, missing=set(choice.missing))
-
-
-def _ask(planned: list[_Result]) -> None:
-    """Raises typer.Exit unless the person agrees to what would be done."""
+def _is_agreed(services: Services, left: _Left) -> bool:
+    """Whether there is something to do. Raises typer.Exit unless the person agrees to it."""
+    planned = list(_each(services, left, is_dry_run=True))
     if not planned:
-        return
+        return False
     paying = sum(result.pays for result in planned)
     pays = f"; {count(paying, 'of them pays', 'of them pay')} again" if paying else ""
     confirm(
         f"{count(len(planned), 'dead letter')}: {_counts(planned, is_dry_run=True)}{pays}. Redrive?"
     )
+    return True
 
 
 def _counts(results: list[_Result], *, is_dry_run: bool) -> str:
