@@ -14,6 +14,8 @@ from tests.scenarios.harness import Service
 from tests.scenarios.shapes import Shape, assert_promises_kept
 from tests.scenarios.test_crashes import FULL_NAOMI, NAOMI, outside_calls
 from tests.scenarios.test_trouble import failing
+from worker.engine.reconcile import silence_s
+from worker.engine.rules import EngineRules
 from worker.errors import UnavailableError
 from worker.jobs.job import JobState
 from worker.jobs.outcomes import Done
@@ -99,6 +101,58 @@ def test_a_healthy_job_that_is_woken_is_not_changed_by_it(state_of: Callable[[],
     assert len(service.world.polls) == 2  # the message it had, and the new one
     service.run()
     assert_promises_kept(service, FULL_NAOMI)
+
+
+def test_a_backlog_older_than_the_silence_gets_shorter_all_the_same() -> None:
+    """Workers manage one message in 5 min: most jobs wait for longer than 15 min, and are woken."""
+    service = Service()
+    names = [f"sku-{number}" for number in range(10)]
+    for name in names:
+        service.send(body(requestId=name))
+    service.run_for(deliveries=len(names))
+    deliveries = 0
+    while any(not job.state.is_final for job in service.world.store.all_jobs()):
+        service.world.clock.advance(300)
+        service.reconcile()
+        service.step()
+        deliveries += 1
+        assert deliveries < 10 * len(names), "woken jobs never come to the head of the line"
+    assert len(service.events) == len(names)
+    service.run()
+    assert len(service.world.polls) == 0
+
+
+def test_each_wake_without_progress_doubles_the_silence_before_the_next() -> None:
+    service = running()
+    for silence_min in (15, 30, 60, 120):
+        lose_messages(service)
+        service.world.clock.advance(60 * silence_min - 1)
+        assert service.reconcile().woken == ()
+        service.world.clock.advance(2)
+        assert len(service.reconcile().woken) == 1
+    assert service.job.wakes == 4
+
+
+def test_however_often_a_job_was_woken_it_is_woken_again_some_day() -> None:
+    rules = EngineRules(input_buckets=frozenset(), output_buckets=frozenset())
+    five_days_s = 5 * 24 * 3_600
+    assert five_days_s < silence_s(rules, JobState.RUNNING, wakes=10_000) < 1.1 * five_days_s
+
+
+def test_a_job_that_got_on_is_woken_as_soon_as_at_first() -> None:
+    service = stopped_at("hautech.run", shape=NAOMI)
+    for _ in range(2):
+        service.world.clock.advance(4 * LONG_S)
+        service.reconcile()
+        lose_messages(service)
+    assert service.job.wakes == 2
+    service.world.clock.advance(4 * LONG_S)
+    service.reconcile()
+    service.step()
+    assert (service.job.state, service.job.wakes) == (JobState.RUNNING, 0)
+    lose_messages(service)
+    service.world.clock.advance(901)
+    assert len(service.reconcile().woken) == 1
 
 
 def test_a_job_with_a_fresh_record_is_left_alone() -> None:

@@ -1,9 +1,10 @@
 """reconcile: finds open jobs that nothing may wake any more, and wakes them.
 
-    last change                  silence of its state            then
-      |─────────────────────────────|──────────────────────────────►
-      any message that carries it      a healthy job may be here too:
-      has come back by then            waking it is harmless
+    last change   silence of its state   twice that                 four times that
+      |────────────────|─────────────────────────────|──────────────────────── ─ ─ ►
+      any message that   woken: a healthy job may be   woken again, unless
+      carries it has     here too; waking it is        it got on meanwhile
+      come back by then  harmless
 
 A message can be lost: SQS moves it away after too many receives, somebody purges a queue, a worker
 dies between saving a ticket and sending it. The record then says so by not changing any more.
@@ -33,6 +34,9 @@ _OPEN = (JobState.ACCEPTED, JobState.RUNNING, JobState.ANNOUNCING)
 _WAKE_S = 5.0
 """Time that must be left to begin with a job: one read, two writes and one message."""
 
+_DOUBLINGS_MOST = 9
+"""900 s so often doubled is five days: longer than a message lives (`infra/resources.yml`)."""
+
 _SPREAD_S = 30
 """The jobs that were found come back spread over so many seconds, not all at once."""
 
@@ -44,24 +48,27 @@ class ReconcileReport:
     woken: tuple[JobSummary, ...]
     """Jobs that got a new poll message, or would have (a dry run), as they stood before."""
     left_alone: int
-    """Jobs that a worker holds, or that changed while we looked."""
+    """Jobs that a worker holds, that changed while we looked, or that were woken not long ago."""
     unreadable: int
     """Records that this release cannot read; a newer one can."""
     is_complete: bool
     """False when the limit or the time ended the run: the next one goes on."""
 
 
-def silence_s(rules: EngineRules, state: JobState) -> float:
+def silence_s(rules: EngineRules, state: JobState, *, wakes: int = 0) -> float:
     """So long after its last change nothing is certain to wake a job in that state any more.
+
+    Twice as long after each of its `wakes`: a message that waits in a long line is made worthless
+    by the new one, which begins at the end of the line. Should that go on at one pace, a backlog
+    older than it would never get shorter.
 
     A pending poll writes nothing, so a running job can be well and unchanged for longer: it is
     then woken once in a while, for nothing. No advice to wait is cut short by it
     (`trouble` heeds 900 s at most).
     """
-    if state is JobState.RUNNING:
-        return 900.0
-    # Carried by a request message, which rests longer the more often it comes.
-    return max(900.0, 2 * rules.systemic_wait_max_s)
+    # Otherwise carried by a request message, which rests longer the more often it comes.
+    first_s = 900.0 if state is JobState.RUNNING else max(900.0, 2 * rules.systemic_wait_max_s)
+    return first_s * 2.0 ** min(wakes, _DOUBLINGS_MOST)
 
 
 def reconcile(
@@ -120,12 +127,15 @@ def _silent(world: RecordWorld) -> Iterator[JobSummary]:
 
 
 def _still_silent(world: RecordWorld, summary: JobSummary) -> Job | None:
-    """The job, if its record is as the list says and nobody holds it."""
+    """The job, if its record is as the list says, nobody holds it, and its last wake is long ago."""
     job = world.store.load(summary.request_id)
     if job is None or (job.state, job.updated_at) != (summary.state, summary.updated_at):
         return None
-    is_held = job.lease is not None and job.lease.until > world.now()
-    return None if is_held else job
+    now = world.now()
+    is_held = job.lease is not None and job.lease.until > now
+    silent_s = (now - job.updated_at).total_seconds()
+    is_early = silent_s < silence_s(world.rules, job.state, wakes=job.wakes)
+    return None if is_held or is_early else job
 
 
 def _wake(world: RecordWorld, job: Job, budget: WorkBudget) -> None:

@@ -191,6 +191,8 @@ class Job:
     """Only the poll message with this number belongs to the job; 0 before there is one."""
     failures: int = 0
     """Failed attempts in a row since the job last got on."""
+    wakes: int = 0
+    """How many times it was woken since it last got on."""
     redrives: int = 0
     """How many times the job was reopened after it had failed."""
     reopened_at: datetime | None = None

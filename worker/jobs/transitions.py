@@ -145,7 +145,7 @@ def record_upload(job: Job, image: SourceImage, *, because: str, at: datetime) -
     """Hautech knows one of the job's images under `image.image_id` now."""
     job.image(image.uri)
     images = tuple(image if known.uri == image.uri else known for known in job.images)
-    job = replace(job, images=images, failures=0)
+    job = _got_on(replace(job, images=images))
     return _told(job, f"image {image.uri}", None, "uploaded", because, at)
 
 
@@ -275,11 +275,11 @@ def carry_on(job: Job, *, because: str, at: datetime) -> Job:
 
 
 def wake(job: Job, *, because: str, at: datetime) -> Job:
-    """An open job stays what it is; a poll message with the new ticket carries it on.
+    """An open job stays what it is, one wake more; a poll message with the new ticket carries it on.
 
     Save it before that message is sent. Should it never be sent, the job is woken once more.
     """
-    job = replace(job, poll_ticket=job.poll_ticket + 1)
+    job = replace(job, poll_ticket=job.poll_ticket + 1, wakes=job.wakes + 1)
     return _job_moved(job, "wake", job.state, because, at)
 
 
@@ -294,7 +294,7 @@ def settle(
     """ACCEPTED or RUNNING -> ANNOUNCING: the verdict, with the event that will be published."""
     if failure:
         because = f"{failure.code}: {failure.message}"
-    job = replace(job, event=event, failure=failure, failures=0)
+    job = _got_on(replace(job, event=event, failure=failure))
     return _job_moved(job, "settle", JobState.ANNOUNCING, because, at)
 
 
@@ -302,7 +302,7 @@ def finish(job: Job, *, at: datetime) -> Job:
     """ANNOUNCING -> SUCCEEDED or FAILED: the event is out."""
     final = JobState.FAILED if job.failure else JobState.SUCCEEDED
     because = "failed event published, dead letter sent" if job.failure else "event published"
-    return _job_moved(replace(job, failures=0), "finish", final, because, at)
+    return _job_moved(_got_on(job), "finish", final, because, at)
 
 
 def reopen(job: Job, *, because: str, at: datetime) -> Job:
@@ -314,10 +314,9 @@ def reopen(job: Job, *, because: str, at: datetime) -> Job:
     """
     former = job.failure.code if job.failure else ""
     job = replace(
-        job,
+        _got_on(job),
         failure=None,
         event=None,
-        failures=0,
         redrives=job.redrives + 1,
         reopened_at=at,
         poll_ticket=job.poll_ticket + 1,
@@ -419,7 +418,12 @@ def _moved(
     told = _told(
         replace(job, steps=steps), f"step {step.name}", step.state, moved.state, because, at
     )
-    return replace(told, failures=0) if progress else told
+    return _got_on(told) if progress else told
+
+
+def _got_on(job: Job) -> Job:
+    """The job, with nothing counted against it any more."""
+    return replace(job, failures=0, wakes=0)
 
 
 def _told(

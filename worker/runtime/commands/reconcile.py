@@ -60,7 +60,7 @@ def _summary(report: ReconcileReport, *, is_dry_run: bool) -> str:
         f"{count(len(report.woken), 'silent job')} {done}" if report.woken else "No silent jobs"
     ]
     if report.left_alone:
-        words.append(f"{report.left_alone} left to the workers that have them in hand")
+        words.append(f"{report.left_alone} left alone: in hand, or woken not long ago")
     if report.unreadable:
         words.append(f"{report.unreadable} of a newer release, left alone")
     if not report.is_complete:
