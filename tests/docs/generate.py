@@ -17,8 +17,8 @@ from typing import Final, TypeVar
 from tests.docs.figures import figures, label_names
 from worker import errors
 from worker.contracts.schemas import json_schemas, render_schema
-from worker.engine.circuit import Finding, finding_about
 from worker.engine.classify import Decision, decision_about
+from worker.engine.findings import Finding, finding_about
 from worker.settings import SETTINGS, SettingSpec
 
 REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"

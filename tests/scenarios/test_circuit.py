@@ -8,7 +8,7 @@ from tests.builders import body
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing, losing_answers
 from worker.contracts.s3_uri import S3Uri
-from worker.engine.circuit import FAILURES_MOST
+from worker.engine.circuit import FAILURES_MOST, OPEN_MAX_S
 from worker.errors import (
     CredentialsRefusedError,
     OutOfFundsError,
@@ -119,6 +119,23 @@ def test_a_paid_pipeline_is_collected_after_an_outage_longer_than_its_timeout() 
     service.run()
     assert service.job.state is JobState.SUCCEEDED
     assert len(service.world.hautech.runs) == 1
+
+
+def test_hardly_anything_is_bought_while_pictures_cannot_be_fetched() -> None:
+    service = Service()
+    outage = Outage(service, UnavailableError("503 of the picture host"), "download")
+    begun = service.world.clock.now()
+    for number in range(200):
+        service.send(body(requestId=f"sku-{number}"))
+        while (service.world.clock.now() - begun).total_seconds() < 60 * number:
+            service.step()
+    assert service.intake.reason is HoldReason.HAUTECH_DOWN
+    tries_most = 200 * 60 / (0.8 * OPEN_MAX_S) + FAILURES_MOST
+    assert len(service.world.hautech.runs) < FAILURES_MOST + tries_most
+    outage.end()
+    service.run()
+    assert {job.state for job in service.world.store.all_jobs()} == {JobState.SUCCEEDED}
+    assert len(service.world.hautech.runs) == 200
 
 
 def test_one_request_at_a_time_finds_out() -> None:

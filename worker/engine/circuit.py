@@ -7,7 +7,10 @@
              ▲                                                           │    ▲
              │                                            T, one request │    │ trouble: longer,
              └────────────── the same ──────────────── probing ◄─────────┘    │ 30 s … 5 min
-                                                          └───────────────────┘
+                                                          └───────────────────┘ or nothing proved
+
+What was met by a call of one kind is proved over by one of that kind. A run proves it for what comes
+before it, not for looks and downloads: a probe goes on as a paid job and comes to those in the end.
 
 Paid jobs are followed whatever the state, and what their calls meet counts, too. Each process has a
 circuit of its own; people see them through the notice board. Nothing here waits or calls Hautech.
@@ -17,28 +20,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from enum import Enum
 from threading import Lock
 from typing import Literal
 
 import structlog
 
-from worker.errors import (
-    AnswerUnknownError,
-    CredentialsRefusedError,
-    HautechRefusedError,
-    NotThereError,
-    OutOfFundsError,
-    OutputDamagedError,
-    OutputUnusableError,
-    PipelineLostError,
-    SystemicError,
-    ThrottledError,
-    UnavailableError,
-    WorkerError,
-)
+from worker.engine.findings import Finding, finding_about, reason_of
+from worker.errors import WorkerError
 from worker.ports import CircuitNotice, Clock, HoldReason
 
 log = structlog.get_logger(__name__)
@@ -54,23 +44,10 @@ OPEN_MAX_S = 300.0
 """How long nothing new is tried at first; it doubles up to the maximum, give or take a fifth."""
 
 
-class Finding(Enum):
-    """What the end of a call says about Hautech."""
-
-    WORKS = "it did what was asked"
-    KNOWS_US = "it answered, and knew who asks"
-    ANSWERS = "it answered"
-    TROUBLE = "it did not answer, or said that it failed"
-    SYSTEMIC = "it refuses all of us"
-    NOTHING = "this was about something else"
-
-
-_FINDINGS: tuple[tuple[tuple[type[Exception], ...], Finding], ...] = (
-    ((SystemicError,), Finding.SYSTEMIC),
-    ((NotThereError, HautechRefusedError, PipelineLostError), Finding.KNOWS_US),
-    ((ThrottledError, OutputDamagedError, OutputUnusableError), Finding.ANSWERS),
-    ((UnavailableError, AnswerUnknownError), Finding.TROUBLE),
-)
+FORGOTTEN = timedelta(hours=1)
+"""After so long without a call of the kind that met it, a run may prove it over all the same: there
+may be no job left, and no new one, that makes such calls.
+"""
 
 _CURES = {
     HoldReason.HAUTECH_DOWN: {Finding.WORKS, Finding.KNOWS_US, Finding.ANSWERS},
@@ -78,7 +55,13 @@ _CURES = {
     HoldReason.MISCONFIGURED: {Finding.WORKS, Finding.KNOWS_US},
     HoldReason.OUT_OF_FUNDS: {Finding.WORKS},
 }
-"""What proves that such trouble is over, if the call is the one that met it, or the paid call."""
+"""What proves that such trouble is over, if the call is one that can (`Circuit._is_cured_by`)."""
+
+_BEGINNING: frozenset[HautechCall] = frozenset({"upload", "sign_in", "run"})
+"""What a new job calls until it is paid for. While requests are held, only the probe begins one."""
+
+_PROVED_BY_RUN: frozenset[HautechCall] = _BEGINNING | {"list"}
+"""The list is for runs whose answer was lost: one that is answered does without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,8 +72,13 @@ class CircuitState:
     since: datetime | None = None
     next_try_at: datetime | None = None
     said: str = ""
-    is_probing: bool = False
-    """Whether the request that finds out is under way."""
+    probe: int | None = None
+    """The number of the job that finds out, while it is under way."""
+
+    @property
+    def is_probing(self) -> bool:
+        """Whether the job that finds out is under way."""
+        return self.probe is not None
 
 
 CLOSED = CircuitState()
@@ -121,7 +109,10 @@ class Circuit:
         self._failed: dict[HautechCall, int] = {}
         self._state = CLOSED
         self._met_by: HautechCall | None = None
+        self._met_at = clock.now()
         self._tries = 0
+        self._probes = 0
+        self._has_paid = False
         self._term = 0
 
     @property
@@ -136,25 +127,32 @@ class Circuit:
         """How it stands now."""
         return self._state
 
-    def take_probe(self) -> bool:
-        """Whether the caller may begin a job although the circuit is open: the only one.
-
-        It must call `end_probe` afterwards, whatever happened.
+    def take_probe(self) -> int | None:
+        """The number under which the caller may begin a job although the circuit is open: the only
+        one; None if it may not. It must call `end_probe` afterwards, whatever happened.
         """
         with self._lock:
-            state = self._state
-            is_due = state.next_try_at is not None and state.next_try_at <= self._clock.now()
-            if state.is_probing or not is_due:
-                return False
-            self._change(is_probing=True)
+            if self._state.is_probing or not self._is_due():
+                return None
+            self._probes += 1
+            self._has_paid = False
+            self._state = replace(self._state, probe=self._probes)
+            number = self._probes
         log.info("one job is let through to find out", action="circuit_probing")
-        return True
+        return number
 
-    def end_probe(self) -> None:
-        """The probe is over. If nothing was found out, the next request is one at once."""
+    def end_probe(self, number: int) -> None:
+        """That probe is over. If it found nothing out, the next job is one at once; if it was paid
+        for all the same, later: what it is to find out, it comes to as a paid job.
+        """
         with self._lock:
-            if self._state.is_probing:
-                self._change(is_probing=False)
+            if self._state.probe != number:
+                return
+            has_paid = self._has_paid
+            due = self._next_try_at() if has_paid else self._state.next_try_at
+            self._state = replace(self._state, probe=None, next_try_at=due)
+        if has_paid:
+            self._publish()
 
     def answered(self, call: HautechCall, *, begun: int | None = None) -> None:
         """A call that began in term `begun` (the present one if None) did what was asked."""
@@ -180,56 +178,72 @@ class Circuit:
     ) -> bool:
         """Counts, and changes the state if this says so. Whether it did."""
         if found is Finding.SYSTEMIC:
-            return self._trip(call, _reason(error), error)
+            return self._trip(call, reason_of(error), error)
         if found is Finding.TROUBLE:
             self._failed[call] = failures = self._failed.get(call, 0) + 1
-            if self._state.is_probing or (self._state is CLOSED and failures >= FAILURES_MOST):
-                return self._trip(call, self._state.reason or HoldReason.HAUTECH_DOWN, error)
-            return False
+            if self._state is CLOSED and failures < FAILURES_MOST:
+                return False
+            return self._trip(call, self._state.reason or HoldReason.HAUTECH_DOWN, error)
         failures = self._failed.pop(call, 0)
         reason = self._state.reason
+        if call == "run" and found is Finding.WORKS:
+            self._has_paid = True
         if reason is None or begun not in {None, self._term}:
             return False
-        if call in {self._met_by, "run"} and found in _CURES[reason]:
+        if found in _CURES[reason] and self._is_cured_by(call):
             self._state, self._tries, self._met_by = CLOSED, 0, None
             self._failed.clear()
             return True
         if reason is HoldReason.HAUTECH_DOWN and failures >= FAILURES_MOST:
             # Another kind of call that was down works again: worth finding out now.
-            self._change(next_try_at=self._clock.now())
+            self._state = replace(self._state, next_try_at=self._clock.now())
         return False
 
+    def _is_cured_by(self, call: HautechCall) -> bool:
+        """Whether such a call, if it ends well, proves that what holds requests is over."""
+        if call == self._met_by:
+            return True
+        is_forgotten = self._clock.now() - self._met_at > FORGOTTEN
+        return call == "run" and (self._met_by in _PROVED_BY_RUN or is_forgotten)
+
     def _trip(self, call: HautechCall, reason: HoldReason, error: Exception | None) -> bool:
-        """Opens, or stays open for longer after a probe, or for another reason."""
+        """Opens, stays open for longer after a try, or for another reason. Whether it did."""
         state, now = self._state, self._clock.now()
-        is_new = state is CLOSED
-        if not is_new and not state.is_probing and reason is state.reason:
-            return False  # Others that were under way: they say nothing new.
-        next_try_at = state.next_try_at
-        if is_new or state.is_probing:
-            open_s = min(OPEN_MAX_S, OPEN_S * 2.0 ** min(self._tries, 10))
-            self._tries += 1
-            next_try_at = now + timedelta(seconds=open_s * self._random.uniform(0.8, 1.2))
-        if reason is not state.reason:
+        is_new, is_other, is_try = state is CLOSED, reason is not state.reason, self._is_try(call)
+        if is_other:
             self._met_by = call
+        if call == self._met_by:
+            self._met_at = now
+        if not (is_other or is_try):
+            return False  # Others that were under way: they say nothing new.
         self._term += 1
-        self._state = CircuitState(
+        self._state = replace(
+            state,
             reason=reason,
             since=now if is_new else state.since,
-            next_try_at=next_try_at,
             said=error.message if isinstance(error, WorkerError) else repr(error),
         )
+        if is_new or is_try:
+            self._state = replace(self._state, probe=None, next_try_at=self._next_try_at())
         return True
 
-    def _change(self, *, is_probing: bool = False, next_try_at: datetime | None = None) -> None:
-        state = self._state
-        self._state = CircuitState(
-            reason=state.reason,
-            since=state.since,
-            next_try_at=next_try_at or state.next_try_at,
-            said=state.said,
-            is_probing=is_probing,
-        )
+    def _is_try(self, call: HautechCall) -> bool:
+        """Whether this call, as it failed, is the try that finds out: the probe's own, or what the
+        probe would come to in the end.
+        """
+        if self._state.is_probing:
+            return call in _BEGINNING or call == self._met_by
+        return call == self._met_by and self._is_due()
+
+    def _is_due(self) -> bool:
+        due = self._state.next_try_at
+        return due is not None and due <= self._clock.now()
+
+    def _next_try_at(self) -> datetime:
+        """When to try next after one more try in vain: later each time."""
+        open_s = min(OPEN_MAX_S, OPEN_S * 2.0 ** min(self._tries, 10))
+        self._tries += 1
+        return self._clock.now() + timedelta(seconds=open_s * self._random.uniform(0.8, 1.2))
 
     def _publish(self) -> None:
         # One at a time, each the newest: a slow one must not overwrite what came later.
@@ -255,21 +269,3 @@ class Circuit:
                 said=state.said,
             )
             self._tell(notice)
-
-
-def finding_about(kind: type[Exception]) -> Finding:
-    """What errors of a class say about Hautech, when one of its calls ended with them."""
-    for known, finding in _FINDINGS:
-        if issubclass(kind, known):
-            return finding
-    return Finding.NOTHING
-
-
-def _reason(error: Exception | None) -> HoldReason:
-    match error:
-        case CredentialsRefusedError():
-            return HoldReason.TOKEN_REFUSED
-        case OutOfFundsError():
-            return HoldReason.OUT_OF_FUNDS
-        case _:
-            return HoldReason.MISCONFIGURED

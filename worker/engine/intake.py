@@ -84,8 +84,9 @@ class IntakeGate:
             return delivery
         if not self._would_begin(request, self._world.store.load(request.request_id)):
             return delivery
-        if self._circuit.take_probe():
-            return replace(delivery, is_probe=True)
+        probe = self._circuit.take_probe()
+        if probe is not None:
+            return replace(delivery, probe=probe)
         error = self._held_back(delivery)
         if error is None:
             return delivery
@@ -100,21 +101,21 @@ class IntakeGate:
         it. There may be no request for hours that could find out instead. `leave` must follow.
         """
         is_new = self._may_begin(job) and not is_past(job.expires_at, self._world)
-        if is_new and not self._is_last_chance(delivery) and self._circuit.take_probe():
-            return replace(delivery, is_probe=True)
-        return delivery
+        if not is_new or self._is_last_chance(delivery):
+            return delivery
+        return replace(delivery, probe=self._circuit.take_probe())
 
     def leave(self, delivery: Delivery) -> None:
         """The message that entered has been dealt with."""
-        if delivery.is_probe:
-            self._circuit.end_probe()
+        if delivery.probe is not None:
+            self._circuit.end_probe(delivery.probe)
 
     def check(self, job: Job, delivery: Delivery) -> None:
         """Raise HeldBackError when a job may not get on with what nobody has paid for yet.
 
         What is in flight already is not held back: it would wait for itself.
         """
-        if delivery.is_probe or job.may_have_cost or self._is_last_chance(delivery):
+        if delivery.probe is not None or job.may_have_cost or self._is_last_chance(delivery):
             return
         error = self._held_back(delivery)
         if error is not None:

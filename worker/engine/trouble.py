@@ -51,8 +51,8 @@ class Delivery:
 
     carrier: Carrier
     count: int
-    is_probe: bool = False
-    """Whether it was let through to find out if Hautech's trouble is over."""
+    probe: int | None = None
+    """Its number, if it was let through to find out whether Hautech's trouble is over."""
 
     @property
     def rests(self) -> int:

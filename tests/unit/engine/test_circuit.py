@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.logs import all_logs
 from worker.adapters.memory import ManualClock
-from worker.engine.circuit import FAILURES_MOST, OPEN_MAX_S, Circuit, HautechCall
+from worker.engine.circuit import FAILURES_MOST, FORGOTTEN, OPEN_MAX_S, Circuit, HautechCall
 from worker.errors import (
     AnswerUnknownError,
     CredentialsRefusedError,
@@ -34,6 +34,7 @@ class Rig:
     def __init__(self) -> None:
         self.clock = ManualClock()
         self.told: list[CircuitNotice] = []
+        self.number: int | None = None
         self.circuit = Circuit(clock=self.clock, random=random.Random(1), tell=self.told.append)
 
     @property
@@ -43,6 +44,15 @@ class Rig:
     def fail(self, call: HautechCall, error: Exception, times: int = 1) -> None:
         for _ in range(times):
             self.circuit.failed(call, error)
+
+    def take_probe(self) -> bool:
+        """Whether the next job is let through to find out."""
+        self.number = self.circuit.take_probe()
+        return self.number is not None
+
+    def end_probe(self) -> None:
+        assert self.number is not None
+        self.circuit.end_probe(self.number)
 
     def wait_for_a_try(self) -> float:
         """Until the next try is due; returns how long that took, in seconds."""
@@ -98,7 +108,7 @@ def test_one_kind_of_call_can_be_down_while_another_works(rig: Rig) -> None:
     assert rig.reason is HoldReason.HAUTECH_DOWN
     rig.circuit.answered("look")
     assert rig.reason is HoldReason.HAUTECH_DOWN
-    assert not rig.circuit.take_probe()
+    assert not rig.take_probe()
 
 
 @pytest.mark.parametrize(
@@ -123,12 +133,12 @@ def test_what_concerns_one_job_holds_up_no_other(rig: Rig, error: Exception) -> 
 
 def test_while_open_one_request_at_a_time_is_let_through_when_a_try_is_due(rig: Rig) -> None:
     rig.fail("upload", REFUSED)
-    assert not rig.circuit.take_probe()
+    assert not rig.take_probe()
     assert 24 <= rig.wait_for_a_try() <= 36
-    assert rig.circuit.take_probe()
-    assert not rig.circuit.take_probe()
+    assert rig.take_probe()
+    assert rig.circuit.take_probe() is None
     rig.circuit.answered("upload")
-    rig.circuit.end_probe()
+    rig.end_probe()
     assert rig.reason is None
     assert [notice.reason for notice in rig.told] == [HoldReason.TOKEN_REFUSED, None]
 
@@ -138,15 +148,15 @@ def test_tries_that_fail_are_further_and_further_apart(rig: Rig) -> None:
     waits = []
     for _ in range(8):
         waits.append(rig.wait_for_a_try())
-        assert rig.circuit.take_probe()
+        assert rig.take_probe()
         rig.fail("run", BROKE)
-        rig.circuit.end_probe()
+        rig.end_probe()
     assert waits[0] <= 36
     assert 48 <= waits[1] <= 72
     assert all(0.8 * OPEN_MAX_S <= wait_s <= 1.2 * OPEN_MAX_S for wait_s in waits[4:])
     assert rig.told[-1].since == rig.told[0].since
     rig.wait_for_a_try()
-    rig.circuit.take_probe()
+    rig.take_probe()
     rig.circuit.answered("run")
     rig.fail("run", BROKE)
     assert rig.wait_for_a_try() <= 36
@@ -155,10 +165,10 @@ def test_tries_that_fail_are_further_and_further_apart(rig: Rig) -> None:
 def test_a_probe_that_found_nothing_out_leaves_the_try_to_the_next_request(rig: Rig) -> None:
     rig.fail("run", BROKE)
     rig.wait_for_a_try()
-    assert rig.circuit.take_probe()
+    assert rig.take_probe()
     rig.fail("upload", ImageMissingError("no such object"))
-    rig.circuit.end_probe()
-    assert rig.circuit.take_probe()
+    rig.end_probe()
+    assert rig.take_probe()
 
 
 def test_what_others_meet_meanwhile_makes_the_wait_no_longer(rig: Rig) -> None:
@@ -196,10 +206,10 @@ def test_a_poll_that_is_answered_ends_the_trouble_that_polls_met(rig: Rig) -> No
 def test_after_an_outage_of_everything_an_answered_poll_brings_the_try_forward(rig: Rig) -> None:
     rig.fail("upload", DOWN, FAILURES_MOST)
     rig.fail("look", DOWN, FAILURES_MOST)
-    assert not rig.circuit.take_probe()
+    assert not rig.take_probe()
     rig.circuit.answered("look")
     assert rig.reason is HoldReason.HAUTECH_DOWN
-    assert rig.circuit.take_probe()
+    assert rig.take_probe()
 
 
 def test_a_refused_token_is_told_even_if_the_account_was_empty_before(rig: Rig) -> None:
@@ -217,9 +227,9 @@ def test_a_refused_token_is_told_even_if_the_account_was_empty_before(rig: Rig) 
 def test_an_outage_during_the_probe_keeps_the_reason_and_waits_longer(rig: Rig) -> None:
     rig.fail("run", BROKE)
     rig.wait_for_a_try()
-    rig.circuit.take_probe()
+    rig.take_probe()
     rig.fail("upload", DOWN)
-    rig.circuit.end_probe()
+    rig.end_probe()
     assert rig.reason is HoldReason.OUT_OF_FUNDS
     assert rig.wait_for_a_try() >= 48
 
@@ -237,9 +247,9 @@ def test_each_change_is_logged_once_with_its_reason(rig: Rig) -> None:
     with all_logs() as lines:
         rig.fail("run", BROKE, 3)
         rig.wait_for_a_try()
-        rig.circuit.take_probe()
+        rig.take_probe()
         rig.fail("run", BROKE)
-        rig.circuit.end_probe()
+        rig.end_probe()
         rig.circuit.answered("run")
         rig.circuit.answered("run")
     assert [(line["action"], line.get("reason")) for line in lines] == [
@@ -254,9 +264,98 @@ def test_a_wait_does_not_overflow_after_thousands_of_tries(rig: Rig) -> None:
     rig.fail("run", BROKE)
     for _ in range(5_000):
         rig.wait_for_a_try()
-        rig.circuit.take_probe()
+        rig.take_probe()
         rig.fail("run", BROKE)
     now = rig.clock.now()
     due = rig.circuit.state.next_try_at
     assert due is not None
     assert due - now <= timedelta(seconds=1.2 * OPEN_MAX_S)
+
+
+@pytest.mark.parametrize("call", ["look", "read", "download"])
+@pytest.mark.parametrize("error", [DOWN, REFUSED])
+def test_a_paid_run_ends_no_trouble_that_comes_after_it(
+    rig: Rig, call: HautechCall, error: Exception
+) -> None:
+    rig.fail(call, error, FAILURES_MOST)
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.answered("run")
+    rig.end_probe()
+    assert rig.reason is not None
+    assert rig.take_probe() is False, "or every request would be bought as a probe"
+    assert rig.wait_for_a_try() >= 48
+    rig.circuit.answered(call)
+    assert rig.reason is None
+
+
+@pytest.mark.parametrize("call", ["upload", "sign_in", "run", "list"])
+def test_a_paid_run_ends_the_trouble_of_what_comes_before_it(rig: Rig, call: HautechCall) -> None:
+    rig.fail(call, DOWN, FAILURES_MOST)
+    rig.circuit.answered("run")
+    assert rig.reason is None
+
+
+def test_a_run_ends_the_trouble_that_nobody_met_for_an_hour(rig: Rig) -> None:
+    rig.fail("download", DOWN, FAILURES_MOST)
+    rig.clock.advance(FORGOTTEN.total_seconds() - 60)
+    rig.fail("download", DOWN)
+    rig.clock.advance(FORGOTTEN.total_seconds())
+    rig.circuit.answered("run")
+    assert rig.reason is HoldReason.HAUTECH_DOWN
+    rig.clock.advance(1)
+    rig.circuit.answered("run")
+    assert rig.reason is None
+
+
+def test_a_paid_job_that_meets_it_again_when_a_try_is_due_is_that_try(rig: Rig) -> None:
+    rig.fail("download", DOWN, FAILURES_MOST)
+    rig.wait_for_a_try()
+    rig.fail("download", DOWN)
+    assert not rig.take_probe()
+    assert rig.wait_for_a_try() >= 48
+
+
+@pytest.mark.parametrize("error", [DOWN, BROKE])
+def test_what_another_job_meets_does_not_fail_the_probe(rig: Rig, error: Exception) -> None:
+    rig.fail("run", BROKE)
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    begun = rig.circuit.term
+    rig.fail("look", error)
+    rig.circuit.answered("run", begun=begun)
+    assert rig.reason is None
+
+
+def test_another_reason_met_by_another_job_leaves_the_probe_under_way(rig: Rig) -> None:
+    rig.fail("run", BROKE)
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.fail("look", REFUSED)
+    assert rig.reason is HoldReason.TOKEN_REFUSED
+    assert rig.circuit.state.is_probing
+    rig.circuit.answered("look")
+    assert rig.reason is None
+
+
+def test_polls_that_are_answered_again_leave_the_probe_under_way(rig: Rig) -> None:
+    rig.fail("upload", DOWN, FAILURES_MOST)
+    rig.fail("look", DOWN, FAILURES_MOST)
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.answered("look")
+    assert rig.circuit.take_probe() is None
+
+
+def test_only_its_own_end_ends_a_probe(rig: Rig) -> None:
+    rig.fail("run", BROKE)
+    rig.wait_for_a_try()
+    first = rig.circuit.take_probe()
+    assert first is not None
+    rig.fail("run", BROKE)  # it met the trouble again, and is still busy
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.end_probe(first)
+    assert rig.circuit.take_probe() is None
+    rig.end_probe()
+    assert rig.take_probe()
