@@ -353,8 +353,27 @@ def test_held_intake_is_told_with_its_reason_and_what_to_do(
         "held for 2 h; out_of_funds; HTTP 402: the account is empty; next try in "
     )
     assert "top the account up" in found["fix"]
-    overdue = now - timedelta(hours=1)
+    overdue = now - timedelta(minutes=15)
     board.post(CircuitNotice(told_at=overdue, reason=HoldReason.HAUTECH_DOWN, next_try_at=overdue))
     assert "the next request makes it" in doctor()["Hautech", "intake"]["said"]
     board.post(CircuitNotice(told_at=now))
     assert ("Hautech", "intake") not in doctor()
+
+
+def test_nobody_is_warned_for_days_after_a_worker_that_was_replaced(
+    doctor: Doctor, call: Callable[..., Result], moto_aws: DeployedAws
+) -> None:
+    board = DynamoNoticeBoard(moto_aws.client("dynamodb"), moto_aws.outputs.job_table_name)
+    long_ago = SystemClock().now() - timedelta(hours=3)
+    board.post(
+        CircuitNotice(
+            told_at=long_ago,
+            reason=HoldReason.TOKEN_REFUSED,
+            since=long_ago,
+            next_try_at=long_ago + timedelta(minutes=5),
+        )
+    )
+    assert ("Hautech", "intake") not in doctor()
+    findings = json.loads(call("--json").stdout)["findings"]
+    (found,) = (one for one in findings if one["name"] == "intake")
+    assert found["said"].startswith("unknown: requests were held 3 h ago (token_refused)")

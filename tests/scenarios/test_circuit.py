@@ -1,6 +1,6 @@
 """While Hautech is down, the account empty or the token refused: requests rest, paid jobs go on."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -318,6 +318,30 @@ def test_people_can_read_why_requests_are_held_and_since_when() -> None:
     notice = service.world.board.read()
     assert notice is not None
     assert notice.reason is None
+
+
+def test_nothing_stands_between_a_paid_answer_and_its_record() -> None:
+    class Names:
+        """Keeps the names of all outside calls."""
+
+        def __init__(self) -> None:
+            self.names: list[str] = []
+
+        def around(self, name: str, act: Callable[[], Any]) -> Any:
+            self.names.append(name)
+            return act()
+
+    service = Service()
+    failing(service.world.hautech, "run", iter([OutOfFundsError("402: the account is empty")]))
+    watch = Names()
+    service.watch(watch)
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    paid = len(watch.names) - 1 - watch.names[::-1].index("hautech.run")
+    assert watch.names[paid + 1] == "store.save"
+    assert watch.names.count("board.post") == 2
+    assert watch.names.index("board.post", paid) > paid
 
 
 def test_a_board_that_cannot_be_written_changes_nothing_else() -> None:

@@ -90,7 +90,7 @@ class Circuit:
     Args:
         clock: says when the next try is due.
         random: spreads the tries of several processes.
-        tell: hears of each change, outside of the lock.
+        tell: hears of each change, outside of the lock, in the middle of a job's work: must be quick.
     """
 
     def __init__(
@@ -246,7 +246,7 @@ class Circuit:
         return self._clock.now() + timedelta(seconds=open_s * self._random.uniform(0.8, 1.2))
 
     def _publish(self) -> None:
-        # One at a time, each the newest: a slow one must not overwrite what came later.
+        # One at a time, each the newest.
         with self._telling:
             state, now = self._state, self._clock.now()
             if state.reason is None:

@@ -112,8 +112,8 @@ class Engine:
         observer: Observer | None = None,
     ) -> None:
         self._observer = observer or NoObserver()
-        tell = Notices(board).post
-        self._circuit = Circuit(clock=clock, random=random, tell=tell)
+        self._notices = Notices(board)
+        self._circuit = Circuit(clock=clock, random=random, tell=self._notices.note)
         most_per_s = rules.hautech_requests_per_s
         self._pace = Pace(clock=clock, random=random, most_per_s=most_per_s)
         self._in_flight = InFlight(queue, clock=clock, random=random, most=rules.in_flight_most)
@@ -155,6 +155,7 @@ class Engine:
         """What to do with a message of the requests queue, after doing what it asks for."""
         delivery = Delivery(Carrier.REQUEST, message.receive_count)
         outcome = self._answer(self._request, message.body, delivery, budget)
+        self._notices.post()
         self._observer.handled("requests", outcome)
         return outcome
 
@@ -162,6 +163,7 @@ class Engine:
         """What to do with a message of the polls queue, after following the job it names."""
         delivery = Delivery(Carrier.POLL, message.receive_count)
         outcome = self._answer(self._poll, message.body, delivery, budget)
+        self._notices.post()
         self._observer.handled("polls", outcome)
         return outcome
 

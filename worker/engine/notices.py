@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from threading import Lock
+
 import structlog
 
 from worker.engine.trouble import text_of
@@ -11,17 +14,34 @@ log = structlog.get_logger(__name__)
 
 
 class Notices:
-    """Posts notices on a board; without one, nobody is told."""
+    """Posts the newest notice on a board; without one, nobody is told. Safe to share between threads.
+
+    The circuit changes in the middle of a job's work, right after a paid call, say. The board is a
+    call to a service, and nothing may stand between a paid answer and its record. So a notice is
+    noted there, and posted when the message has been dealt with.
+    """
 
     def __init__(self, board: NoticeBoard | None) -> None:
         self._board = board
+        self._posting = Lock()
+        self._noted: deque[CircuitNotice] = deque(maxlen=1)
 
-    def post(self, notice: CircuitNotice) -> None:
-        """Post a notice. What goes wrong is no matter of the job whose call changed the circuit."""
-        if self._board is None:
+    def note(self, notice: CircuitNotice) -> None:
+        """The next `post` posts this one. Calls nobody."""
+        self._noted.append(notice)
+
+    def post(self) -> None:
+        """Post what was noted last, if it was not posted yet."""
+        if self._board is None or not self._noted:
             return
+        # One at a time, each the newest: a slow one must not overwrite what came later.
+        with self._posting:
+            if self._noted:
+                self._post(self._board, self._noted.pop())
+
+    def _post(self, board: NoticeBoard, notice: CircuitNotice) -> None:
         try:
-            self._board.post(notice)
+            board.post(notice)
         except Exception as error:  # noqa: BLE001 -- whatever it is, only `doctor` knows less
             log.warning(
                 f"doctor may show an old state of the circuit: {text_of(error)}",

@@ -289,6 +289,19 @@ def test_a_paid_run_ends_no_trouble_that_comes_after_it(
     assert rig.reason is None
 
 
+def test_only_a_probe_that_was_paid_for_itself_makes_the_next_one_wait(rig: Rig) -> None:
+    rig.fail("download", DOWN, FAILURES_MOST)
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.answered("run")
+    rig.end_probe()
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.fail("upload", ImageMissingError("no such object"))
+    rig.end_probe()
+    assert rig.take_probe()
+
+
 @pytest.mark.parametrize("call", ["upload", "sign_in", "run", "list"])
 def test_a_paid_run_ends_the_trouble_of_what_comes_before_it(rig: Rig, call: HautechCall) -> None:
     rig.fail(call, DOWN, FAILURES_MOST)

@@ -17,6 +17,11 @@ NAME: Final = "intake"
 _QUIET: Final = timedelta(minutes=1)
 """So long after a try was due, the wait is for a request to try with."""
 
+_FRESH: Final = timedelta(minutes=20)
+"""So long after a try was due, a worker that holds requests has made it and told so: if there was a
+request to try with, that was back by then (they rest for 18 min at most).
+"""
+
 _FIXES: Final[Mapping[HoldReason, str]] = {
     HoldReason.HAUTECH_DOWN: "wait: the workers find out by themselves, and poll what is paid for",
     HoldReason.TOKEN_REFUSED: (
@@ -41,9 +46,18 @@ def check_intake(application: Application) -> Iterator[Finding]:
 
 
 def _finding(application: Application, notice: CircuitNotice | None) -> Finding:
-    if notice is None or notice.reason is None:
-        return Finding(AREA, NAME, "ok", "no worker holds requests back")
+    if notice is None:
+        return Finding(AREA, NAME, "ok", "no worker has told that it holds requests back")
+    if notice.reason is None:
+        return Finding(AREA, NAME, "ok", "the worker that told last takes requests again")
     now = application.clock.now()
+    told_s = (now - notice.told_at).total_seconds()
+    if now - (notice.next_try_at or notice.told_at) > _FRESH:
+        said = (
+            f"unknown: requests were held {duration(told_s)} ago ({notice.reason}); since then no "
+            "worker has tried, because it was stopped or no request came"
+        )
+        return Finding(AREA, NAME, "ok", said)
     since_s = (now - (notice.since or notice.told_at)).total_seconds()
     parts = [f"held for {duration(since_s)}", str(notice.reason), notice.said]
     if notice.next_try_at is not None:
