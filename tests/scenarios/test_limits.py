@@ -5,10 +5,12 @@ import pytest
 from tests.builders import body
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing
-from worker.errors import ThrottledError, UnavailableError
+from worker.adapters.memory.pictures import draw_png
+from worker.contracts.s3_uri import S3Uri
+from worker.errors import AnswerUnknownError, ThrottledError, UnavailableError
 from worker.jobs.job import JobState
 from worker.jobs.outcomes import RetryLater
-from worker.ports import HoldReason
+from worker.ports import HoldReason, PipelineReport
 
 
 def states(service: Service) -> list[JobState]:
@@ -73,6 +75,79 @@ def test_a_job_that_uploads_while_others_fill_the_room_waits_without_an_attempt(
     assert not any("in flight" in entry.because for entry in slow.history)
     service.run()
     assert states(service) == [JobState.SUCCEEDED] * 2
+
+
+@pytest.mark.parametrize(("redriven", "most"), [(1, 1), (3, 2)])
+def test_redriven_jobs_do_not_wait_for_themselves(redriven: int, most: int) -> None:
+    service = Service(in_flight_most=most)
+    jacket = S3Uri("catalog", "raw/jacket.png")
+    service.world.objects.remove(jacket)
+    for number in range(redriven):
+        service.send(body(requestId=f"sku-{number}"))
+    service.run()
+    service.world.objects.add(jacket, draw_png("jacket"))
+    service.redrive()
+    service.run()
+    assert states(service) == [JobState.SUCCEEDED] * redriven
+
+
+def counted(service: Service, method: str) -> list[str]:
+    """The calls of one method of Hautech, each of which takes a while."""
+    calls: list[str] = []
+    works = getattr(service.world.hautech, method)
+
+    def call(*args):
+        calls.append(method)
+        service.world.clock.advance(0.3)
+        return works(*args)
+
+    setattr(service.world.hautech, method, call)
+    return calls
+
+
+def test_pictures_of_one_job_are_collected_by_one_turn_each_of_them_once() -> None:
+    service = Service(hautech_requests_per_s=1)
+    hautech = service.world.hautech
+    ids = [hautech.add_image(draw_png(f"picture {number}")) for number in range(4)]
+    hautech.output_of = lambda _workflow_id, _input: {"imageIds": ids}
+    downloads = counted(service, "download")
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(downloads) == 4
+
+
+def test_a_lost_run_is_looked_for_by_one_turn_however_many_pipelines_are_read() -> None:
+    service = Service(hautech_requests_per_s=2)
+    hautech = service.world.hautech
+    for _ in range(30):
+        hautech.run("another workflow", {"imageId": "another image"}, {})
+    failing(hautech, "run", iter([AnswerUnknownError("connection reset")]))
+    reads = counted(service, "read_pipeline")
+    service.send(body())
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(reads) == 3 * 30, "each look reads each of them once"
+
+
+def test_what_is_paid_is_not_given_up_for_want_of_a_turn_however_often_it_was_delivered() -> None:
+    service = Service(hautech_requests_per_s=2, poll_deliveries=1)
+    works = service.world.hautech.look
+    first = iter([True])
+
+    def look(pipeline_id: str) -> PipelineReport:
+        report = works(pipeline_id)
+        if report.status == "completed" and next(first, False):
+            while service._engine._pace.take("look") == 0:
+                """Other jobs come in between."""
+        return report
+
+    service.world.hautech.look = look  # type: ignore[method-assign]  # -- what comes in between
+    service.send(body())
+    service.run()
+    held = [one.because for one in service.outcomes if isinstance(one, RetryLater)]
+    assert "download: no turn at Hautech's pace yet" in held
+    assert service.job.state is JobState.SUCCEEDED
 
 
 def test_a_look_that_has_no_turn_writes_nothing_and_comes_back() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 
 import structlog
 
@@ -117,18 +118,19 @@ class Engine:
         most_per_s = rules.hautech_requests_per_s
         self._pace = Pace(clock=clock, random=random, most_per_s=most_per_s)
         self._in_flight = InFlight(queue, clock=clock, random=random, most=rules.in_flight_most)
+        self._hautech = GuardedHautech(
+            hautech,
+            circuit=self._circuit,
+            pace=self._pace,
+            in_flight=self._in_flight,
+            observer=self._observer,
+        )
         self._world = World(
             store=store,
             queue=queue,
             objects=objects,
             topic=topic,
-            hautech=GuardedHautech(
-                hautech,
-                circuit=self._circuit,
-                pace=self._pace,
-                in_flight=self._in_flight,
-                observer=self._observer,
-            ),
+            hautech=self._hautech,
             observer=self._observer,
             clock=clock,
             rules=rules,
@@ -304,10 +306,9 @@ class Engine:
     def _look(self, job: Job, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """Ask about the running pipelines. A pending one costs no write and no lease."""
         try:
-            reports = poll.look(self._world, job)
+            reports = poll.look(self._world_for_one_piece(), job)
         except Exception as error:  # noqa: BLE001 -- classified by the table
-            is_early = delivery.count < delivery.most(self._world.rules)
-            if isinstance(error, HeldBackError) and is_early:
+            if isinstance(error, HeldBackError):
                 return trouble.retry(self._world, error, delivery, failures=1)
             held = HeldJob.take(self._world, job, budget)
             return self._recover(held, error, "poll", delivery)
@@ -340,7 +341,7 @@ class Engine:
 
     def _make(self, move: plan.Move, held: HeldJob, delivery: Delivery) -> Outcome | None:
         """Make one move. Returns None when the next one can follow at once."""
-        world = self._world
+        world = self._world_for_one_piece()
         match move:
             case plan.Upload(uri):
                 self._gate.check(held.job, delivery)
@@ -394,6 +395,10 @@ class Engine:
         send_poll(self._world, held.job, delay_s=delay_s)
         log.info(because, action="waiting", job_state=str(held.job.state))
         return Done()
+
+    def _world_for_one_piece(self) -> World:
+        """The world for a piece of work that is done whole or begun anew: it waits for one turn."""
+        return replace(self._world, hautech=self._hautech.for_one_piece())
 
     # -- trouble -----------------------------------------------------------------------------
 

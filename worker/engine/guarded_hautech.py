@@ -2,8 +2,9 @@
 
 A call that failed while Hautech is down is not this job's misfortune: it raises HautechDownError
 instead, which spends no attempt. A call whose turn has not come raises HeldBackError before it is
-made; a paid call asks for its turn in `sign_in`, before the intent is recorded. Everything else passes
-unchanged.
+made; a paid call asks for its turn in `sign_in`, before the intent is recorded. A piece of work that
+makes several calls waits for one turn: held back in its midst, it would begin anew for ever.
+Everything else passes unchanged.
 """
 
 from __future__ import annotations
@@ -52,12 +53,26 @@ class GuardedHautech:
         pace: Pace,
         in_flight: InFlight,
         observer: Observer,
+        is_one_piece: bool = False,
     ) -> None:
         self._hautech = hautech
         self._observer = observer
         self._circuit = circuit
         self._pace = pace
         self._in_flight = in_flight
+        self._is_one_piece = is_one_piece
+        self._has_turn = False
+
+    def for_one_piece(self) -> GuardedHautech:
+        """The same for one piece of work of one thread: only its first call waits for a turn."""
+        return GuardedHautech(
+            self._hautech,
+            circuit=self._circuit,
+            pace=self._pace,
+            in_flight=self._in_flight,
+            observer=self._observer,
+            is_one_piece=True,
+        )
 
     def upload(self, image: ImageUpload) -> UploadedImage:
         """See `ImageGeneration.upload`. Trouble of the reader is not Hautech's."""
@@ -124,9 +139,13 @@ class GuardedHautech:
         return answer
 
     def _take(self, call: HautechCall) -> None:
+        if self._has_turn:
+            self._pace.owe(call)
+            return
         after_s = self._pace.take(call)
         if after_s > 0:
             raise HeldBackError(f"{call}: no turn at Hautech's pace yet", retry_after_s=after_s)
+        self._has_turn = self._is_one_piece
 
     def _terms(self) -> tuple[int, int]:
         return self._circuit.term, self._pace.term

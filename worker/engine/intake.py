@@ -15,7 +15,7 @@ from worker.engine.accept import is_past
 from worker.engine.circuit import CLOSED, Circuit, CircuitState
 from worker.engine.in_flight import InFlight
 from worker.engine.pace import Pace
-from worker.engine.trouble import Delivery, retry
+from worker.engine.trouble import Carrier, Delivery, retry
 from worker.engine.world import World
 from worker.errors import HeldBackError
 from worker.jobs.job import Job, JobState
@@ -113,7 +113,8 @@ class IntakeGate:
     def check(self, job: Job, delivery: Delivery) -> None:
         """Raise HeldBackError when a job may not get on with what nobody has paid for yet.
 
-        What is in flight already is not held back: it would wait for itself.
+        What is in flight already is not held back: it would wait for itself. So would a job that
+        was redriven or woken, by the limit of jobs in flight: its poll message is counted.
         """
         if delivery.probe is not None or job.may_have_cost or self._is_last_chance(delivery):
             return
@@ -151,7 +152,7 @@ class IntakeGate:
         if state is not CLOSED:
             after_s = self._rest_s(state, delivery)
             return HeldBackError(f"intake is held: {state.said}", retry_after_s=after_s)
-        if self._in_flight.room() == 0:
+        if delivery.carrier is Carrier.REQUEST and self._in_flight.room() == 0:
             after_s = self._in_flight.wait_s()
             return HeldBackError("as many jobs are in flight as may be", retry_after_s=after_s)
         turn_s = self._pace.turn_s("upload")

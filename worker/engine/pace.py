@@ -74,7 +74,7 @@ class Pace:
     Args:
         clock: says how much time has passed.
         random: spreads what several processes do.
-        most_per_s: requests per second that are never exceeded; None: no such limit.
+        most_per_s: requests per second, on average, that nothing raises; None: no such limit.
     """
 
     def __init__(
@@ -123,6 +123,15 @@ class Pace:
                 self._tokens -= requests
             self._note_sent(now_s, requests)
             return 0.0
+
+    def owe(self, call: HautechCall) -> None:
+        """Count a call that is made now whatever the pace: others wait the longer after it."""
+        with self._lock:
+            now_s = self._now_s()
+            self._wait_s(call, now_s)
+            if self._limit_per_s() is not None:
+                self._tokens -= REQUESTS[call]
+            self._note_sent(now_s, REQUESTS[call])
 
     def turn_s(self, call: HautechCall) -> float:
         """As `take`, without counting the call: for asking before there is work to undo."""
@@ -195,7 +204,8 @@ class Pace:
         self._cut_at_s = now_s
         self._asked_per_s = max(SLOWEST_PER_S, rate_per_s / 2)
         self._step_per_s = _STEP * rate_per_s
-        self._tokens = min(self._tokens, 0.0)
+        # What is owed is so much time: it must not grow with a slower pace.
+        self._tokens = min(self._tokens, 0.0) / 2
         self._filled_at_s = now_s
         # Turns were given for another pace.
         self._turns_until_s = {True: 0.0, False: 0.0}

@@ -19,9 +19,9 @@ class EngineRules:
     pipeline_timeout_s: float = 1800.0
     """A pipeline pending longer fails the job."""
     hautech_requests_per_s: float | None = None
-    """Requests to Hautech that this process never exceeds; None: only what Hautech asks for."""
+    """Requests to Hautech of this process, on average; None: only what Hautech asks for."""
     in_flight_most: int | None = None
-    """Jobs in flight, of all workers together, beyond which none is started; None: no limit."""
+    """Jobs in flight, of all workers together, beyond which no new request is started; None: no limit."""
     max_attempts: int = 10
     """Failed attempts in a row at one move before the job fails."""
     image_max_bytes: int = 20 * 1024 * 1024

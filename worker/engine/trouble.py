@@ -84,13 +84,14 @@ def is_exhausted(
     A stop never exhausts. Somebody else's trouble does only when the queue is about to move the
     message away without a reason, or when it has lasted as long as what may have been paid for is
     followed: through outages of a day, for there is nothing better to do with it. What we hold back
-    ourselves has its turn in the end, unless the queue moves it away before.
+    ourselves has its turn in the end: unpaid unless the queue moves it away before, paid even then,
+    for an open job is woken by a new message.
     """
     rules = world.rules
     if decision is Decision.STOP:
         return False
     if delivery.count >= delivery.most(rules):
-        return True
+        return not (decision is Decision.HOLD_BACK and job.may_have_cost)
     age_s = (world.now() - job.open_since).total_seconds()
     is_old = job.may_have_cost and age_s > rules.paid_patience_s
     if decision in {Decision.HOLD, Decision.HOLD_BACK}:

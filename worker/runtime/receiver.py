@@ -132,15 +132,16 @@ class Receiver:
 
     def receive_once(self) -> float:
         """One receive, with its slots. Returns how long to pause before the next one."""
-        intake = self._intake()
-        if intake.for_s > 0:
-            return min(intake.for_s, HELD_PAUSE_S)
-        taken = self._slots.take(self._kind, most=min(intake.most, MAX_RECEIVED))
-        if not taken:
-            return 0.0
+        taken = 0
         messages: Sequence[QueueMessage] = ()
-        self._called_at_s = self._monotonic()
         try:
+            intake = self._intake()
+            if intake.for_s > 0:
+                return min(intake.for_s, HELD_PAUSE_S)
+            taken = self._slots.take(self._kind, most=min(intake.most, MAX_RECEIVED))
+            if not taken:
+                return 0.0
+            self._called_at_s = self._monotonic()
             messages = self._queue.receive(
                 max_messages=taken,
                 wait_s=self._wait_s,

@@ -176,15 +176,17 @@ SETTINGS: Final = (
     SettingSpec(
         name="WORKER_HAUTECH_REQUESTS_PER_SECOND",
         meaning=(
-            "HTTP requests to Hautech that one process never exceeds, per second: 0.1 to 10,000. "
-            "Not set: as many as Hautech takes."
+            "HTTP requests to Hautech that one process makes per second on average: 0.1 to 10,000. "
+            "At once may go those of a second, and the calls of one piece of work, such as all "
+            "pictures of a job; others wait the longer then. Not set: as many as Hautech takes."
         ),
     ),
     SettingSpec(
         name="WORKER_MAX_PIPELINES_IN_FLIGHT",
         meaning=(
-            "Jobs in flight, of all workers together, beyond which none is started: 1 to 100,000; "
-            "approximate. Not set: as many as Hautech takes."
+            "Jobs in flight, of all workers together, beyond which no new request is started: 1 to "
+            "100,000; approximate. A job runs one pipeline at a time, one of `naomi` two at first. "
+            "Not set: as many as Hautech takes."
         ),
     ),
     SettingSpec(

@@ -169,6 +169,18 @@ def test_asking_takes_nothing() -> None:
     assert rig.pace.take("look") == 0
 
 
+def test_calls_without_a_turn_of_their_own_are_owed_and_others_wait_for_it() -> None:
+    rig = Rig(most_per_s=10)
+    assert rig.pace.take("look") == 0
+    for _ in range(39):
+        rig.pace.owe("look")
+    assert rig.pace.wait_s("look") == pytest.approx(3.1)
+    rig.throttle()
+    rig.wait()
+    # At half the pace, half of it is owed.
+    assert rig.pace.wait_s("look") <= 3.2
+
+
 def test_there_is_room_for_as_many_jobs_as_requests_allow() -> None:
     assert Rig().pace.room(7) > 1_000
     rig = Rig(most_per_s=21)

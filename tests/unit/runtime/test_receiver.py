@@ -23,6 +23,7 @@ class Rig:
         self.delivered: list[str] = []
         self.stopping = threading.Event()
         self.intake = Intake()
+        self.intake_failures: list[Exception] = []
         self.receiver = Receiver(
             Kind.POLLS,
             self.queue,
@@ -32,12 +33,17 @@ class Rig:
             wait_s=20,
             visibility_s=60,
             monotonic=self.clock,
-            intake=lambda: self.intake,
+            intake=self._ask,
             jitter=random.Random(1),
         )
 
     def free(self) -> int:
         return 20 - sum(self.slots._used.values())
+
+    def _ask(self) -> Intake:
+        if self.intake_failures:
+            raise self.intake_failures.pop()
+        return self.intake
 
     def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
         assert kind is Kind.POLLS
@@ -127,6 +133,17 @@ def test_a_bug_in_a_receive_does_not_end_the_receiver() -> None:
     with all_logs() as lines:
         assert rig.receiver.receive_once() > 0
     assert lines[0]["action"] == "receive_raised"
+    rig.queue.put(message("a"))
+    rig.receiver.receive_once()
+    assert rig.delivered == ["a"]
+
+
+def test_a_bug_in_the_intake_does_not_end_the_receiver() -> None:
+    rig = Rig()
+    rig.intake_failures = [RuntimeError("a bug")]
+    with all_logs() as lines:
+        assert rig.receiver.receive_once() > 0
+    assert (lines[0]["action"], rig.free()) == ("receive_raised", 20)
     rig.queue.put(message("a"))
     rig.receiver.receive_once()
     assert rig.delivered == ["a"]
