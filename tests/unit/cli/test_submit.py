@@ -23,9 +23,9 @@ POSE = "s3://catalog/poses/standing.png"
 FLAGS = ("--pose", POSE, "--aspect-ratio", "7:10", "--prompt", "a woman in a white jacket")
 
 
-def _wide_png() -> bytes:
+def _picture(format_: str, *, width_px: int = 8) -> bytes:
     file = io.BytesIO()
-    Image.new("L", (9000, 8)).save(file, format="PNG")
+    Image.new("L", (width_px, 8)).save(file, format=format_)
     return file.getvalue()
 
 
@@ -262,8 +262,11 @@ def test_options_that_do_not_go_together_are_usage_errors(invoke, words, said) -
         (draw_png("big") + b"\0" * 20_971_520, "the worker takes 20,971,520: save it smaller"),
         (b"no picture", "is not a PNG, JPEG or WebP picture: save it as one"),
         (draw_png("cut")[:20], "save it as one (damaged header: it ends early)"),
-        (_wide_png(), "has 9000×8 pixels, the worker takes 8192 on the longer side"),
+        (_picture("GIF"), "is image/gif: save it as a PNG, JPEG or WebP picture"),
+        (_picture("AVIF"), "is image/avif: save it as a PNG, JPEG or WebP picture"),
+        (_picture("PNG", width_px=9000), "has 9000×8 pixels, the worker takes 8192 on the longer side"),
     ],
+    ids=["heavy", "text", "cut", "gif", "avif", "wide"],
 )
 def test_a_photo_that_the_worker_would_refuse_is_refused_here(
     invoke, service, tmp_path, data, rule

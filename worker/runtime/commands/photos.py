@@ -21,7 +21,7 @@ from worker.contracts.plain_words import path_of
 from worker.contracts.s3_uri import SCHEME, S3Uri
 from worker.contracts.text import shown
 from worker.errors import OutputForbiddenError, Problem
-from worker.jobs.images import NotAnImageError, read_head
+from worker.jobs.images import INPUT_TYPES, NotAnImageError, read_head
 from worker.ports import ObjectStore
 
 _SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
@@ -111,6 +111,8 @@ class PhotoShelf:
             raise PhotoError(
                 f"is not a PNG, JPEG or WebP picture: save it as one ({error})"
             ) from error
+        if header.content_type not in INPUT_TYPES:
+            raise PhotoError(f"is {header.content_type}: save it as a PNG, JPEG or WebP picture")
         if max(header.width_px, header.height_px) > limit.max_px:
             raise PhotoError(
                 f"has {header.width_px}×{header.height_px} pixels, the worker takes "
