@@ -5,6 +5,8 @@ Each test here is a hole that once was open: paid twice, stuck, or given up too 
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -109,6 +111,30 @@ def test_a_poll_message_of_another_release_is_left_for_a_worker_that_can_read_it
     assert newer in service.world.polls.bodies()
     assert len(service.world.dead_letters) == 0
     assert service.events == []
+
+
+@pytest.mark.parametrize("carrier", ["request", "poll"])
+def test_a_job_that_a_newer_release_wrote_is_left_to_it_with_its_message(carrier: str) -> None:
+    service = Service()
+    if carrier == "request":
+        failing(service.world.hautech, "upload", iter([UnavailableError("503")]))
+    service.send(body())
+    service.step()
+    records = service.world.store._records
+    (request_id,) = records
+    known = records[request_id]
+    newer = json.dumps({**json.loads(known.document), "of_a_newer_release": [1]})
+    records[request_id] = unreadable = dataclasses.replace(known, document=newer)
+    service.run_for(deliveries=80)
+    rests = service.outcomes[1:]
+    assert {one.after_s for one in rests if isinstance(one, RetryLater)} == {300.0}
+    assert len(rests) == 80
+    assert records[request_id] == unreadable
+    assert (service.events, len(service.world.dead_letters)) == ([], 0)
+    records[request_id] = known  # that release is back, and can read it
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
 
 
 def test_a_stray_poll_message_is_dead_lettered_without_an_event() -> None:

@@ -51,6 +51,7 @@ from worker.errors import (
     Stage,
 )
 from worker.jobs import plan
+from worker.jobs.document import JobDocumentError
 from worker.jobs.job import Job, JobState
 from worker.jobs.keys import refusal_event_id
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
@@ -81,7 +82,7 @@ _ANNOUNCE_S = 3.0
 """Time that must be left to begin these pieces of work, in seconds."""
 
 _NOT_UNDERSTOOD_S = 300.0
-"""How long a poll message of another release rests."""
+"""How long a message rests whose text or record is of another release."""
 
 _STAGES: dict[type[plan.Move], Stage] = {
     plan.Upload: "upload",
@@ -187,6 +188,10 @@ class Engine:
         structlog.contextvars.clear_contextvars()
         try:
             return handle(body, delivery, budget)
+        except JobDocumentError as error:
+            # Whatever the message asks for, only a release that knows the whole job can answer.
+            log.warning(error.message, action="record_unreadable")
+            return RetryLater(_NOT_UNDERSTOOD_S, error.message)
         except Exception as error:  # noqa: BLE001 -- a driver must get an outcome, whatever happened
             return trouble.retry(self._world, error, delivery, failures=delivery.count)
         finally:

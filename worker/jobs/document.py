@@ -2,6 +2,9 @@
 
 `version` and `lease` are not in the text: the store keeps them as fields of their own, since
 its conditional writes compare them.
+
+A field that this release does not know makes the whole record unreadable: to save it without that
+field would take from a newer release what it decides by (which runs were paid for, say).
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ _JOB: TypeAdapter[Job] = TypeAdapter(Job)
 
 
 class JobDocumentError(WorkerError):
-    """A stored job cannot be read by this release."""
+    """A stored job cannot be read by this release; the one that wrote it can."""
 
 
 def to_document(job: Job) -> str:
@@ -32,7 +35,7 @@ def from_document(text: str | bytes, *, version: int, lease: Lease | None) -> Jo
     Raises JobDocumentError for anything else.
     """
     try:
-        job = _JOB.validate_json(text)
+        job = _JOB.validate_json(text, extra="forbid")
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise JobDocumentError(f"the stored job cannot be read: {where}") from error

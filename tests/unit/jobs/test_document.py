@@ -61,6 +61,17 @@ def test_nulls_in_a_request_survive() -> None:
     assert from_document(to_document(job), version=0, lease=None).request == {"input": {"a": None}}
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('{"request_id"', '{"new":1,"request_id"'), ('"steps":[{', '"steps":[{"new":1,')],
+)
+def test_a_field_of_a_newer_release_is_never_dropped_in_silence(before: str, after: str) -> None:
+    text = to_document(running_job())
+    assert before in text
+    with pytest.raises(JobDocumentError, match="new"):
+        from_document(text.replace(before, after, 1), version=1, lease=None)
+
+
 def test_what_is_no_job_is_refused_with_the_place() -> None:
     with pytest.raises(JobDocumentError, match="steps"):
         from_document(
