@@ -264,7 +264,10 @@ def test_options_that_do_not_go_together_are_usage_errors(invoke, words, said) -
         (draw_png("cut")[:20], "save it as one (damaged header: it ends early)"),
         (_picture("GIF"), "is image/gif: save it as a PNG, JPEG or WebP picture"),
         (_picture("AVIF"), "is image/avif: save it as a PNG, JPEG or WebP picture"),
-        (_picture("PNG", width_px=9000), "has 9000×8 pixels, the worker takes 8192 on the longer side"),
+        (
+            _picture("PNG", width_px=9000),
+            "has 9000×8 pixels, the worker takes 8192 on the longer side",
+        ),
     ],
     ids=["heavy", "text", "cut", "gif", "avif", "wide"],
 )
