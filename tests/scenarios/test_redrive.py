@@ -14,6 +14,7 @@ from tests.scenarios.harness import Service
 from tests.scenarios.test_holes import unknown_then
 from tests.scenarios.test_trouble import failing
 from worker.adapters.memory.pictures import draw_png
+from worker.contracts.poll import PollMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.contracts.workflows import WORKFLOWS
 from worker.engine.redrive import Action, Judgement
@@ -530,6 +531,33 @@ def test_a_poll_message_of_a_job_that_is_over_or_gone_is_dropped() -> None:
     service.world.dead_letters.move_in(poll, {})
     assert [one.action for one in service.redrive()] == [Action.DROP]
     assert len(service.world.dead_letters) == 0
+
+
+def test_a_poll_message_does_not_reopen_a_failed_job_whose_own_dead_letter_was_dropped() -> None:
+    service = Service()
+    service.world.hautech.failures[FULL_NAOMI] = ("GPU_LOST", "try again")
+    service.send(body())
+    service.step()
+    (poll,) = service.world.polls.bodies()
+    service.run()
+    service.world.dead_letters.purge()
+    service.world.dead_letters.move_in(poll, {})
+    current = PollMessage(request_id=service.job.request_id, ticket=service.job.poll_ticket)
+    service.world.dead_letters.move_in(current.dumps(), {})
+    assert [one.action for one in service.redrive()] == [Action.DROP] * 2
+    service.run()
+    assert service.job_is(JobState.FAILED)
+    assert len(service.world.hautech.runs) == 1
+
+
+def test_a_malformed_message_of_the_polls_queue_does_not_reopen_a_failed_job() -> None:
+    service = failed(pipeline_failed, "pipeline.failed")
+    service.world.dead_letters.purge()
+    service.world.polls.send(body())
+    service.run()
+    assert [one.action for one in service.redrive()] == [Action.REFUSE]
+    assert service.job_is(JobState.FAILED)
+    assert len(service.world.dead_letters) == 1
 
 
 def test_a_stray_message_of_the_polls_queue_is_left_to_a_person() -> None:

@@ -108,7 +108,7 @@ def succeeded_means_outputs(service: SimService) -> Iterator[str]:
 
 def dead_letters_have_reasons(service: SimService) -> Iterator[str]:
     """Nothing is dead-lettered by the queue alone; each failure is there with its reason."""
-    for message in service.dead_letters.receive(max_messages=10_000, visibility_s=0):
+    for message in service.dead_letters.contents():
         if DeadLetterReason.from_attributes(message.attributes) is None:
             yield f"dead-lettered without a reason: {message.body[:120]}"
     # A letter that was redriven is gone, but it was sent.
@@ -118,6 +118,16 @@ def dead_letters_have_reasons(service: SimService) -> Iterator[str]:
         event = one.document()
         if event["data"]["status"] == "failed" and event["id"] not in reasons:
             yield f"failed event of {event['subject']} without a dead letter"
+
+
+def failed_jobs_have_their_dead_letter(service: SimService) -> Iterator[str]:
+    """It is in the queue now, with the job's own event: a redrive takes it only if it reopens the job."""
+    letters = service.dead_letters.contents()
+    reasons = [DeadLetterReason.from_attributes(one.attributes) for one in letters]
+    told = {reason.event_id for reason in reasons if reason}
+    for job in service.store.all_jobs():
+        if job.state is JobState.FAILED and event_id(job, "failed") not in told:
+            yield f"failed job {job.request_id} has no dead letter any more"
 
 
 def records_tell_what_was_paid(service: SimService) -> Iterator[str]:
@@ -174,6 +184,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     every_job_is_announced_once,
     succeeded_means_outputs,
     dead_letters_have_reasons,
+    failed_jobs_have_their_dead_letter,
     records_tell_what_was_paid,
     no_pipeline_is_forgotten,
     secrets_stay_secret,

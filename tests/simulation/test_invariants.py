@@ -126,6 +126,18 @@ def test_a_failure_without_a_dead_letter_is_seen(service):
     assert broken(service) == {"dead_letters_have_reasons"}
 
 
+def test_a_failed_job_whose_dead_letter_was_lost_later_is_seen():
+    garment = {"imageId": "s3://catalog/not-there.png"}
+    service = SimService(5, bodies=[body("prepare-image", input=garment)])
+    with watched_logs(service.leaks):
+        assert service.run()
+    assert invariants.violations_of(service, is_drained=True) == []
+
+    service.dead_letters.purge()
+
+    assert broken(service) == {"failed_jobs_have_their_dead_letter"}
+
+
 def test_a_pipeline_of_somebody_else_is_seen(service):
     run = service.hautech.runs[0]
     metadata = {"hautechWorker": {**run.metadata["hautechWorker"], "jobId": "another"}}

@@ -5,7 +5,7 @@
                        ├─ about to fail ──► refuse   the announcement sends the letter, then ends
                        └─ succeeded ──────► drop     nothing is left to do
     no job, a request ────────────────────► send     to the requests queue, as it came
-    no job, a poll message ───────────────► drop     there is nothing to follow
+    a poll message, its job over or gone ─► drop     there is nothing to carry on
     would pay too late, or for others ────► refuse   the dead letter stays; a person decides
 
 The caller deletes the dead letter last: a crash before that is repaired by redriving it again,
@@ -34,6 +34,7 @@ from worker.ports import WorkBudget
 
 log = structlog.get_logger(__name__)
 
+_NONE_OF_OURS = "it is no message of ours: find out who writes to the polls queue"
 _ALIVE = frozenset({StepState.SUBMITTING, StepState.RUNNING, StepState.COMPLETED})
 """Steps that may have been paid for, and whose pipelines may still give something."""
 
@@ -108,9 +109,10 @@ def judge_letter(
     code = letter.reason.error_code if letter.reason else None
     if job is None:
         return _without_job(letter, code)
-    is_about_a_poll = letter.is_poll or code == "poll.malformed"
-    if is_about_a_poll or is_message_of(job, letter.body, rules):
-        if job.state is JobState.ANNOUNCING and job.failure and not is_about_a_poll:
+    if letter.is_poll or code == "poll.malformed":
+        return _of_the_polls_queue(letter, job, now=now)
+    if is_message_of(job, letter.body, rules):
+        if job.state is JobState.ANNOUNCING and job.failure:
             # The worker that announces it has sent this letter, and may end without another one.
             return Judgement(
                 Action.REFUSE,
@@ -150,13 +152,24 @@ def redrive(world: RecordWorld, job: Job, budget: WorkBudget) -> Judgement:
     return judgement
 
 
+def _of_the_polls_queue(letter: Letter, job: Job, *, now: datetime) -> Judgement:
+    """A message that carried a job may carry it on, but never reopens it: that can cost money."""
+    if not job.state.is_final:
+        return judge_job(job, now=now)
+    if not letter.is_poll:
+        return Judgement(Action.REFUSE, _NONE_OF_OURS)
+    return Judgement(
+        Action.DROP,
+        f"it is a poll message, and its job has {job.state} (a failed job is redriven by its own "
+        "dead letter, or by its requestId)",
+    )
+
+
 def _without_job(letter: Letter, code: str | None) -> Judgement:
     if letter.is_poll:
         return Judgement(Action.DROP, "it is a poll message, and the record of its job is gone")
     if code == "poll.malformed":
-        return Judgement(
-            Action.REFUSE, "it is no message of ours: find out who writes to the polls queue"
-        )
+        return Judgement(Action.REFUSE, _NONE_OF_OURS)
     if code == "request.expired":
         return Judgement(
             Action.REFUSE, "its expiresAt has passed: send the request with a later one"

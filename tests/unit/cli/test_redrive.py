@@ -409,7 +409,9 @@ def test_a_thousand_dead_letters_are_each_read_once_and_are_visible_afterwards(s
     assert len(queue.receive(visibility_s=1)) == 10
 
 
-def test_a_reader_that_meets_the_same_letters_again_and_again_ends(service) -> None:
+def test_a_reader_that_meets_the_same_letters_again_and_again_ends_and_says_so(
+    service, capsys
+) -> None:
     """In a long queue the first letters are visible again before the last ones were read."""
     queue = service.world.dead_letters
     queue.send("one")
@@ -422,6 +424,14 @@ def test_a_reader_that_meets_the_same_letters_again_and_again_ends(service) -> N
     queue.receive = receive  # each receive comes when the letter is visible again
     with Reading(queue) as reading:
         assert len(list(reading)) == 1
+    assert "There may be more dead letters" in capsys.readouterr().err
+
+
+def test_a_reader_that_has_read_all_does_not_say_that_there_may_be_more(service, capsys) -> None:
+    service.world.dead_letters.send("one")
+    with Reading(service.world.dead_letters) as reading:
+        assert len(list(reading)) == 1
+    assert capsys.readouterr().err == ""
 
 
 def test_what_others_can_see_by_now_is_not_shown_again_by_us(service) -> None:

@@ -156,6 +156,11 @@ class MemoryQueue:
         with self._lock:
             return [one.body for one in self._messages.values()]
 
+    def contents(self) -> list[SentMessage]:
+        """As `bodies`, with the attributes."""
+        with self._lock:
+            return [SentMessage(one.body, one.attributes) for one in self._messages.values()]
+
     def _put(
         self, body: str, attributes: dict[str, str], sent_at: datetime, visible_at: datetime
     ) -> None:

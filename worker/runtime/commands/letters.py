@@ -74,7 +74,13 @@ class Reading:
 
     def __iter__(self) -> Iterator[QueueMessage]:
         stale = 0
-        while stale < _STALE_MOST and (room := self._room()):
+        while room := self._room():
+            if stale == _STALE_MOST:
+                remark(
+                    f"There may be more dead letters: the first ones came again after {HIDDEN_S} s, "
+                    "before the last ones were read. Run it again."
+                )
+                return
             messages = self._queue.receive(max_messages=room, wait_s=_WAIT_S, visibility_s=HIDDEN_S)
             if not messages:
                 return
