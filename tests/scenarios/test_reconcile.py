@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -16,8 +18,8 @@ from tests.scenarios.test_crashes import FULL_NAOMI, NAOMI, outside_calls
 from tests.scenarios.test_trouble import failing
 from worker.engine.reconcile import silence_s
 from worker.engine.rules import EngineRules
-from worker.errors import UnavailableError
-from worker.jobs.job import JobState
+from worker.errors import CredentialsRefusedError, RecordTooLargeError, UnavailableError
+from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import Done
 
 LONG_S = 2_000
@@ -281,6 +283,44 @@ def test_a_record_of_a_newer_release_is_passed_over(monkeypatch: pytest.MonkeyPa
     monkeypatch.setitem(service.world.store._records, "sku-1042-front", changed)
     report = service.reconcile()
     assert (report.woken, report.unreadable) == ((), 1)
+
+
+def test_a_record_that_takes_no_more_keeps_no_other_job_from_being_woken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service()
+    service.world.hautech.duration_s = 60.0
+    for number, name in enumerate(("full", "sku-1")):  # the longer silence comes first
+        service.send(body(requestId=name))
+        while len(service.world.store.all_jobs()) == number:
+            service.step()
+        service.world.clock.advance(1)
+    lose_messages(service)
+    service.world.clock.advance(LONG_S)
+    save = service.world.store.save
+
+    def save_unless_full(job: Job, *, lease: Lease | None) -> Job:
+        if job.request_id == "full":
+            raise RecordTooLargeError
+        return save(job, lease=lease)
+
+    monkeypatch.setattr(service.world.store, "save", save_unless_full)
+    report = service.reconcile()
+    assert [one.request_id for one in report.woken] == ["sku-1"]
+    assert (report.unwritable, report.is_complete) == (1, True)
+
+
+def test_an_outage_of_hours_is_a_few_lines_in_the_record() -> None:
+    service = running()
+    failing(service.world.hautech, "look", itertools.repeat(CredentialsRefusedError("401: no")))
+    until = service.world.clock.now() + timedelta(hours=12)
+    while service.world.clock.now() < until:
+        service.world.clock.advance(300)
+        service.reconcile()
+        service.step()
+    told = [entry.because for entry in service.job.history[-6:]]
+    assert told[0] == "poll: resting: 401: no"
+    assert [because.split(":")[0] for because in told[1:]] == ["reconcile"] * 5
 
 
 def test_a_poll_message_whose_record_is_gone_is_dropped() -> None:

@@ -22,7 +22,7 @@ import structlog
 from worker.engine.rules import EngineRules
 from worker.engine.wake import wake
 from worker.engine.world import HeldJob, RecordWorld
-from worker.errors import LostRaceError
+from worker.errors import LostRaceError, PermanentError
 from worker.jobs.document import JobDocumentError
 from worker.jobs.job import Job, JobState
 from worker.ports import JobSummary, WorkBudget
@@ -51,6 +51,8 @@ class ReconcileReport:
     """Jobs that a worker holds, that changed while we looked, or that were woken not long ago."""
     unreadable: int
     """Records that this release cannot read; a newer one can."""
+    unwritable: int
+    """Records that do not take a wake, such as one that is full."""
     is_complete: bool
     """False when the limit or the time ended the run: the next one goes on."""
 
@@ -80,7 +82,7 @@ def reconcile(
     the next run finds the rest.
     """
     woken: list[JobSummary] = []
-    left_alone = unreadable = 0
+    left_alone = unreadable = unwritable = 0
     is_complete = True
     for summary in _silent(world):
         if len(woken) == world.rules.reconcile_jobs or budget.remaining_s() < _WAKE_S:
@@ -100,6 +102,10 @@ def reconcile(
             unreadable += 1
             log.warning(error.message, action="record_unreadable", request_id=summary.request_id)
             continue
+        except PermanentError as error:
+            unwritable += 1
+            log.warning(error.message, action="record_unwritable", request_id=summary.request_id)
+            continue
         woken.append(summary)
     log.info(
         f"{len(woken)} silent job(s) woken" if woken else "no silent jobs",
@@ -112,6 +118,7 @@ def reconcile(
         woken=tuple(woken),
         left_alone=left_alone,
         unreadable=unreadable,
+        unwritable=unwritable,
         is_complete=is_complete,
     )
 

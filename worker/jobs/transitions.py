@@ -53,6 +53,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import takewhile
 from typing import Any
 
 from worker.errors import IllegalTransitionError
@@ -359,8 +360,15 @@ def without_outputs(job: Job) -> Job:
 
 
 def note_rest(job: Job, *, because: str, at: datetime) -> Job:
-    """The job rests because somebody else is in trouble: told once, not counted."""
-    if job.history and job.history[-1].because == because[:BECAUSE_LIMIT]:
+    """The job rests because somebody else is in trouble: told once, not counted.
+
+    Once even if it was woken meanwhile, or rests for several reasons in turn: through an outage of
+    hours the record would fill with repetition.
+    """
+    while_it_stood = takewhile(
+        lambda entry: entry.subject == "job" and entry.before == entry.after, reversed(job.history)
+    )
+    if any(entry.because == because[:BECAUSE_LIMIT] for entry in while_it_stood):
         return job
     return _told(job, "job", job.state, job.state, because, at)
 

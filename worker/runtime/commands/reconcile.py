@@ -63,6 +63,8 @@ def _summary(report: ReconcileReport, *, is_dry_run: bool) -> str:
         words.append(f"{report.left_alone} left alone: in hand, or woken not long ago")
     if report.unreadable:
         words.append(f"{report.unreadable} of a newer release, left alone")
+    if report.unwritable:
+        words.append(f"{report.unwritable} could not be written")
     if not report.is_complete:
         words.append("there are more: run it again")
     return "; ".join(words) + "."
@@ -73,5 +75,6 @@ def _json(report: ReconcileReport) -> dict[str, object]:
         "woken": [summary_json(job) for job in report.woken],
         "leftAlone": report.left_alone,
         "unreadable": report.unreadable,
+        "unwritable": report.unwritable,
         "isComplete": report.is_complete,
     }
