@@ -126,7 +126,7 @@ def failed_jobs_have_their_dead_letter(service: SimService) -> Iterator[str]:
     reasons = [DeadLetterReason.from_attributes(one.attributes) for one in letters]
     told = {reason.event_id for reason in reasons if reason}
     for job in service.store.all_jobs():
-        if job.state is JobState.FAILED and event_id(job, "failed") not in told:
+        if job.state is JobState.FAILED and (job.event or {}).get("id") not in told:
             yield f"failed job {job.request_id} has no dead letter any more"
 
 
