@@ -40,7 +40,8 @@ def main() -> int:
         print("stopped", file=sys.stderr)
         return interrupted.exit_code
     print(result.to_markdown())
-    print(f"logs and evidence: {result.folder}")
+    # Not on stdout: the figures alone become a section of docs/reference/faults.md.
+    print(f"logs and evidence: {result.folder}", file=sys.stderr)
     return 1 if result.violations else 0
 
 
