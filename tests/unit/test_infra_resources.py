@@ -54,10 +54,17 @@ def test_every_output_has_a_description(template: dict[str, Any]) -> None:
         assert output["Description"], name
 
 
-def test_the_pinned_outputs_are_all_there_and_the_others_are_arns(template: dict[str, Any]) -> None:
+def test_the_pinned_outputs_are_all_there_and_the_others_say_what_they_are(
+    template: dict[str, Any],
+) -> None:
     outputs = set(template["Outputs"])
     assert outputs >= PINNED_OUTPUTS
-    assert all(name.endswith("Arn") for name in outputs - PINNED_OUTPUTS)
+    assert all(name.endswith(("Arn", "Name")) for name in outputs - PINNED_OUTPUTS)
+
+
+def test_every_output_is_exported_under_the_name_of_its_stack(template: dict[str, Any]) -> None:
+    for name, output in template["Outputs"].items():
+        assert output["Export"] == {"Name": {"Fn::Sub": f"${{AWS::StackName}}-{name}"}}
 
 
 def test_the_sandbox_reads_exactly_the_pinned_outputs() -> None:
