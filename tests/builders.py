@@ -101,3 +101,29 @@ def running_job(workflow: str = "full-naomi", **changes: Any) -> Job:
         job = transitions.intend(job, step.name, key=f"key-{step.name}", at=NOON)
         job = transitions.start(job, step.name, pipeline_id=f"p-{step.name}", at=NOON)
     return transitions.await_pipelines(job, because="first poll in 1 s", at=NOON)
+
+
+def submitting_job() -> Job:
+    """A job whose intent to pay is recorded under the key `k`, and nothing else is known."""
+    return transitions.intend(with_uploads(new_job()), "full-naomi", key="k", at=NOON)
+
+
+def job_sent_twice() -> Job:
+    """The same after its answer was lost, two looks found nothing, and it was sent once more."""
+    job = transitions.lose_answer(submitting_job(), "full-naomi", because="reset", at=NOON)
+    for _ in range(2):
+        job = transitions.look_in_vain(job, "full-naomi", because="no", at=at(1))
+    return transitions.intend_again(job, "full-naomi", at=at(2))
+
+
+def given_up_job(*, is_reported: bool) -> Job:
+    """A running job whose one pipeline gave nothing; `is_reported`: Hautech itself says failed."""
+    return transitions.give_up(
+        running_job(),
+        "full-naomi",
+        because="-",
+        is_reported=is_reported,
+        credits_used="0.04",
+        ended_at=at(9),
+        at=at(9),
+    )

@@ -165,7 +165,7 @@ MUTANTS = (
     Mutant(
         guard="stale poll check",
         name="a poll message that was replaced goes on polling",
-        path="worker/engine/engine.py",
+        path="worker/engine/poll_messages.py",
         old=" or job.poll_ticket != poll_message.ticket",
         new="",
         tests=(_TROUBLE,),

@@ -28,8 +28,8 @@ from worker.engine.rules import EngineRules
 from worker.engine.wake import send_poll, wake
 from worker.engine.world import HeldJob, RecordWorld
 from worker.errors import PollMessageError
-from worker.jobs import transitions
 from worker.jobs.job import Job, JobState, StepState
+from worker.jobs.reopening import reopen
 from worker.ports import WorkBudget
 
 log = structlog.get_logger(__name__)
@@ -90,7 +90,7 @@ def judge_job(job: Job, *, now: datetime) -> Judgement:
         return Judgement(Action.DROP, "the job has succeeded; there is nothing left to do")
     if not job.state.is_final:
         return Judgement(Action.WAKE, f"the job is {job.state}: it gets a new poll message")
-    reopened = transitions.reopen(job, because="", at=now)
+    reopened = reopen(job, because="", at=now)
     has_expired = job.expires_at is not None and job.expires_at <= now
     if has_expired and not any(step.state in _ALIVE for step in reopened.steps):
         expired = job.request.get("expiresAt")
@@ -137,7 +137,7 @@ def redrive(world: RecordWorld, job: Job, budget: WorkBudget) -> Judgement:
         held = HeldJob.take(world, job, budget)
         code = job.failure.code if job.failure else "failed"
         because = f"redriven by hand after {code}: {judgement.because}"
-        held.job = transitions.reopen(held.job, because=because, at=world.now())
+        held.job = reopen(held.job, because=because, at=world.now())
         held.release()
         send_poll(world, held.job, delay_s=0)
         log.info(

@@ -37,6 +37,9 @@ _HELD_OFTEN = 10
 _ADVICE_MAX_S = 900.0
 """The longest that anybody's advice makes a message wait."""
 
+NOT_UNDERSTOOD_S = 300.0
+"""How long a message rests whose text or record is of another release."""
+
 
 class Carrier(Enum):
     """Which message carries the job on."""

@@ -1,7 +1,7 @@
-"""A job and its parts, as frozen values; `transitions` has the only moves that change them.
+"""A job and its parts, as frozen values; `transitions` and `reopening` have the only moves.
 
 A **job** is one request. It has one or more **steps**, each of which is one paid Hautech
-pipeline. The states are explained here and drawn in `transitions`.
+pipeline. The states are explained here and drawn in `charts`.
 """
 
 from __future__ import annotations

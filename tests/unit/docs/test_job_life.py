@@ -3,14 +3,14 @@
 import textwrap
 
 from tests.unit.docs.pages import blocks, marked, read
-from worker.jobs import transitions
+from worker.jobs import charts
 from worker.jobs.job import JobState, StepState
 
 PAGE = "docs/explanation/job-life.md"
 
 
-def test_the_chart_is_the_one_in_transitions() -> None:
-    docstring = transitions.__doc__ or ""
+def test_the_chart_is_the_one_in_the_code() -> None:
+    docstring = charts.__doc__ or ""
     drawing = textwrap.dedent(docstring[docstring.index("    job\n") :]).strip("\n")
 
     (shown,) = blocks(marked(read(PAGE), "chart") + "\n", "")

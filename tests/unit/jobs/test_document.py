@@ -4,10 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.builders import NOON, at, new_job, running_job
+from tests.builders import NOON, at, given_up_job, new_job, running_job
 from worker.jobs import transitions
 from worker.jobs.document import JobDocumentError, from_document, to_document
 from worker.jobs.job import Failure, Job, Lease
+from worker.jobs.reopening import reopen
 
 LEASE = Lease(owner="worker-1", until=NOON)
 
@@ -28,18 +29,10 @@ def settled() -> Job:
 
 
 def redriven() -> Job:
-    job = transitions.give_up(
-        running_job(),
-        "full-naomi",
-        because="-",
-        is_reported=True,
-        credits_used="1",
-        ended_at=at(9),
-        at=at(9),
-    )
     failure = Failure(code="pipeline.failed", message="-", stage="poll", retryable=True)
-    job = transitions.finish(transitions.settle(job, event={}, failure=failure, at=NOON), at=NOON)
-    return transitions.reopen(job, because="-", at=at(20))
+    job = transitions.settle(given_up_job(is_reported=True), event={}, failure=failure, at=NOON)
+    job = transitions.finish(job, at=NOON)
+    return reopen(job, because="-", at=at(20))
 
 
 @pytest.mark.parametrize(

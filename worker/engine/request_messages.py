@@ -1,0 +1,91 @@
+"""A message of the requests queue: let in, recorded or recognised, and its job begun."""
+
+from __future__ import annotations
+
+import structlog
+
+from worker.contracts.readable import readable_request_id
+from worker.contracts.request import Request, content_digest
+from worker.engine import announce
+from worker.engine.accept import message_digest, read_request, record
+from worker.engine.intake import IntakeGate
+from worker.engine.story import Story
+from worker.engine.trouble import Delivery
+from worker.engine.world import HeldJob, World
+from worker.errors import RecordTooLargeError, RequestError
+from worker.jobs.job import Job, JobState
+from worker.jobs.keys import refusal_event_id
+from worker.jobs.outcomes import Done, Outcome, RetryLater
+from worker.ports import WorkBudget
+
+log = structlog.get_logger(__name__)
+
+
+class RequestMessages:
+    """Does what requests ask for. Raises whatever goes wrong before a job is held."""
+
+    def __init__(self, world: World, *, gate: IntakeGate, story: Story) -> None:
+        self._world = world
+        self._gate = gate
+        self._story = story
+
+    def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
+        """What to do with a message of the requests queue, after doing what it asks for."""
+        try:
+            request = read_request(self._world, body)
+        except RequestError as error:
+            return self._refuse(body, error, delivery, budget)
+        structlog.contextvars.bind_contextvars(request_id=request.request_id)
+        entered = self._gate.enter(request, delivery)
+        if isinstance(entered, RetryLater):
+            return entered
+        try:
+            return self._begin(request, body, entered, budget)
+        finally:
+            self._gate.leave(entered)
+
+    def _begin(
+        self, request: Request, body: str, delivery: Delivery, budget: WorkBudget
+    ) -> Outcome:
+        """A request that is let in."""
+        try:
+            known = record(self._world, request, body, budget)
+        except (RequestError, RecordTooLargeError) as error:
+            event_id = refusal_event_id(request.request_id, content_digest(request))
+            announce.reject(self._world, body, error, event_id=event_id)
+            return Done()
+        if isinstance(known, HeldJob):
+            log.info("request accepted", action="job_accepted", job_state=known.job.state)
+            return self._story.advance(known, delivery)
+        return self._go_on(known, delivery, budget)
+
+    def _go_on(self, job: Job, delivery: Delivery, budget: WorkBudget) -> Outcome:
+        """A request of a job that is known already."""
+        if job.state.is_final:
+            log.info(
+                f"the request came again; its job is over: {job.state}",
+                action="request_repeated",
+                job_state=job.state,
+            )
+            return Done()
+        return self._story.advance(HeldJob.take(self._world, job, budget), delivery)
+
+    def _refuse(
+        self, body: str, error: RequestError, delivery: Delivery, budget: WorkBudget
+    ) -> Outcome:
+        """A message that breaks the rules: announced and put away, unless it carries a job.
+
+        The rules may have changed since the job was accepted (a bucket was taken off a list, a
+        new release is stricter). What may have been paid is followed all the same; what was not
+        fails as a job, with its record.
+        """
+        request_id = readable_request_id(body)
+        job = self._world.store.load(request_id) if request_id else None
+        if job is None or job.message_digest != message_digest(body):
+            announce.reject(self._world, body, error)
+            return Done()
+        structlog.contextvars.bind_contextvars(request_id=job.request_id)
+        if job.state is not JobState.ACCEPTED or job.may_have_cost:
+            return self._go_on(job, delivery, budget)
+        held = HeldJob.take(self._world, job, budget)
+        return self._story.advance_after(error, held, "accept", delivery)
