@@ -32,7 +32,7 @@ class Scheduler:
         self._rng = rng
         self._heap: list[tuple[float, float, int, Callable[[], None]]] = []
         self._numbers = count()
-        self._hub = greenlet.getcurrent()
+        self.hub = greenlet.getcurrent()
 
     def at(self, when_s: float, action: Callable[[], None]) -> None:
         """Does something at a moment, or now if that has passed."""
@@ -54,7 +54,7 @@ class Scheduler:
 
     def park(self) -> None:
         """Gives the turn away until somebody switches to this task again. Tasks only."""
-        self._hub.switch()
+        self.hub.switch()
 
     def true_now(self) -> datetime:
         """The true moment (aware UTC), which is also AWS's."""
@@ -62,7 +62,7 @@ class Scheduler:
 
 
 class SkewedClock:
-    """The Clock port: the true time, and a constant error (seconds)."""
+    """The Clock port: the true time, and an error (seconds), constant until the clock is set."""
 
     def __init__(self, scheduler: Scheduler, skew_s: float = 0.0) -> None:
         self._scheduler = scheduler
@@ -71,6 +71,10 @@ class SkewedClock:
     def now(self) -> datetime:
         """What this clock shows (aware UTC)."""
         return self._start + timedelta(seconds=self._scheduler.now_s)
+
+    def set(self, skew_s: float) -> None:
+        """Somebody sets it: from now on it has this error."""
+        self._start = START + timedelta(seconds=skew_s)
 
 
 class Process:
@@ -132,8 +136,11 @@ class Task:
         self.request_id: str | None = None
         """The job that it took a lease of, and under which name."""
         self.owner: str | None = None
+        self.answered_at: datetime | None = None
+        """When (aware UTC) the call that it waits for last took effect."""
         self._run = run
-        self._greenlet = greenlet.greenlet(self._main)
+        # When it ends, the scheduler goes on, not the task that happened to spawn it.
+        self._greenlet = greenlet.greenlet(self._main, parent=process.scheduler.hub)
 
     @property
     def is_over(self) -> bool:
@@ -144,6 +151,18 @@ class Task:
         """Its turn, until it waits again."""
         if not self.is_over:
             self._turn(self._greenlet.switch)
+
+    def wake_once(self) -> Callable[[], None]:
+        """What wakes it from its next wait; calling it again does nothing."""
+        is_woken = False
+
+        def wake() -> None:
+            nonlocal is_woken
+            if not is_woken:
+                is_woken = True
+                self.wake()
+
+        return wake
 
     def kill(self) -> None:
         """Ends it where it waits."""

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.simulation.clockwork import Scheduler
@@ -25,7 +27,16 @@ if TYPE_CHECKING:
 Deliver = Callable[[list[QueueMessage] | Exception], None]
 """Takes what a receive brought: messages, or the error that the worker sees."""
 
-VISIBILITY_S = 60
+
+@dataclass(frozen=True, slots=True)
+class _Receiver:
+    """A long poll under way."""
+
+    max_messages: int
+    worker: SimWorker
+    deliver: Deliver
+    visibility_s: float
+    until_s: float
 
 
 class SimQueue(MemoryQueue):
@@ -46,21 +57,39 @@ class SimQueue(MemoryQueue):
         self._scheduler = scheduler
         self._storm = storm
         self._rng: random.Random = storm.rng
-        self._waiting: list[tuple[int, SimWorker, Deliver]] = []
+        self._waiting: list[_Receiver] = []
+        self._pausing: list[Callable[[], None]] = []
         self._looks_at_s: float | None = None
         self.deliveries: list[tuple[float, str, int]] = []
         """When which message was delivered for the how-many-th time."""
 
-    def wait_for_messages(self, max_messages: int, worker: SimWorker, deliver: Deliver) -> None:
-        """A long poll begins; `deliver` is called once, when there are messages or an error."""
-        self._waiting.append((max_messages, worker, deliver))
+    def wait_for_messages(
+        self,
+        max_messages: int,
+        worker: SimWorker,
+        deliver: Deliver,
+        *,
+        visibility_s: float,
+        until_s: float,
+    ) -> None:
+        """A long poll begins; `deliver` is called once, when there are messages or an error.
+
+        What comes after `until_s` finds that it has ended: it gets no message then.
+        """
+        self._waiting.append(_Receiver(max_messages, worker, deliver, visibility_s, until_s))
+        self.look()
+
+    def call_when_visible(self, wake: Callable[[], None]) -> None:
+        """Tells a receiver that pauses when there is something to come back for."""
+        self._pausing.append(wake)
         self.look()
 
     def send(
         self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: float = 0
     ) -> None:
         """See `MemoryQueue.send`."""
-        super().send(body, attributes=attributes, delay_s=delay_s)
+        line_s = self._storm.line_s(self._name, self._scheduler.now_s)
+        super().send(body, attributes=attributes, delay_s=delay_s + line_s)
         self.look()
 
     def send_batched(
@@ -75,9 +104,14 @@ class SimQueue(MemoryQueue):
         self.look()
         return is_ours
 
+    def hand_back(self, receipt_handle: str, seconds: float) -> bool:
+        """Hides a message for so long; if there is a line then, it waits in it, too."""
+        line_s = self._storm.line_s(self._name, self._scheduler.now_s)
+        return self.change_visibility(receipt_handle, seconds + line_s)
+
     def look(self) -> None:
         """Sees to it that somebody looks when the next message is visible."""
-        if not self._waiting:
+        if not self._waiting and not self._pausing:
             return
         visible_at = self.next_visible_at()
         if visible_at is None:
@@ -91,14 +125,23 @@ class SimQueue(MemoryQueue):
         if self._looks_at_s != due_s:
             return  # an earlier look has taken its place
         self._looks_at_s = None
-        self._waiting = [one for one in self._waiting if one[1].listens]
-        if self._waiting and self._is_anything_visible():
-            place = self._rng.randrange(len(self._waiting))
-            max_messages, _, deliver = self._waiting.pop(place)
-            self._receive_for(max_messages, deliver)
+        self._waiting = [one for one in self._waiting if one.worker.listens]
+        if self._is_anything_visible():
+            woken, self._pausing = self._pausing, []
+            for wake in woken:
+                wake()
+            now_s = self._scheduler.now_s
+            ended = [one for one in self._waiting if one.until_s < now_s]
+            self._waiting = [one for one in self._waiting if one.until_s >= now_s]
+            for one in ended:
+                self._scheduler.after(self._storm.latency_s(), partial(one.deliver, []))
+            if self._waiting:
+                place = self._rng.randrange(len(self._waiting))
+                self._receive_for(self._waiting.pop(place))
         self.look()
 
-    def _receive_for(self, max_messages: int, deliver: Deliver) -> None:
+    def _receive_for(self, receiver: _Receiver) -> None:
+        max_messages, deliver = receiver.max_messages, receiver.deliver
         fault = self._storm.fault_of("receive", self._scheduler.now_s)
         name = fault.name if fault else ""
         if name in {"error before", "throttled"}:
@@ -107,7 +150,7 @@ class SimQueue(MemoryQueue):
             return
         if name == "few":
             max_messages = 1
-        received = self.receive(max_messages=max_messages, visibility_s=VISIBILITY_S)
+        received = self.receive(max_messages=max_messages, visibility_s=receiver.visibility_s)
         for message in received:
             self.deliveries.append(
                 (self._scheduler.now_s, message.message_id, message.receive_count)

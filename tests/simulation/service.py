@@ -17,17 +17,19 @@ from typing import Any
 import structlog
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
+from tests.simulation.aws_time import AwsTime
 from tests.simulation.canaries import MARK
 from tests.simulation.clockwork import Scheduler, SkewedClock
+from tests.simulation.disturbances import REDRIVEN_BY, Disturbances
 from tests.simulation.hautech import Manners, SimHautech
 from tests.simulation.queues import SimQueue
 from tests.simulation.storm import Storm
+from tests.simulation.table import SimJobStore
 from tests.simulation.witness import Event, PaidTwice, Witness
 from tests.simulation.worker import SimWorker
 from tests.simulation.workload import BROKEN, GARMENTS, POSES, Sent, draw_workload
 from worker import telemetry
 from worker.adapters.memory import (
-    MemoryJobStore,
     MemoryObjectStore,
     MemoryQueue,
     MemoryResultTopic,
@@ -48,8 +50,6 @@ DRAINS_WITHIN_S = 8 * 3600.0
 18 min, a pipeline is given up after 30 min, and requests are delivered 90 times."""
 
 RECONCILE_S = 300.0
-_REDRIVEN_BY = 1.2
-"""People redrive until a little after the storm, in shares of its length."""
 
 
 class SimService:
@@ -62,7 +62,8 @@ class SimService:
         self._is_calm = bodies is not None
         self.storm = Storm.calm(rng) if self._is_calm else Storm.draw(rng)
         aws_clock = SkewedClock(scheduler)
-        self.store = MemoryJobStore()
+        self.aws_time = AwsTime.exact(rng) if self._is_calm else AwsTime.draw(rng)
+        self.store = SimJobStore(scheduler, lag_s=rng.choice((0.0, 0.0, 2.0, 60.0, 1200.0)))
         self.dead_letters = MemoryQueue(aws_clock)
         self.queues = {
             Kind.REQUESTS: self._queue("requests", aws_clock, max_receives=100),
@@ -78,6 +79,8 @@ class SimService:
         self.rules = EngineRules(
             input_buckets=INPUT_BUCKETS,
             output_buckets=OUTPUT_BUCKETS,
+            hautech_requests_per_s=rng.choice((None, None, 0.5, 5.0)),
+            in_flight_most=rng.choice((None, None, 1, 2)),
             max_attempts=rng.choice((3, 10)),
             paid_patience_s=rng.choice((1_800.0, 7_200.0, 86_400.0)),
         )
@@ -117,25 +120,27 @@ class SimService:
     ) -> Redriving:
         """What a person does with dead letters, from a process that works, too."""
         return Redriving(
-            RecordWorld(
-                store=wire("store", self.store),
-                queue=wire("queue", self.work_queue),
-                clock=worker.clock,
-                rules=self.rules,
-                random=rng,
-                new_token=self._new_token,
-            ),
+            self.build_record_world(worker, wire, rng),
             requests=wire("requests", self.queues[Kind.REQUESTS]),
             dead_letters=wire("dead_letters", self.dead_letters),
+        )
+
+    def build_record_world(
+        self, worker: SimWorker, wire: Callable[[str, Any], Any], rng: random.Random
+    ) -> RecordWorld:
+        """What such a process can do to a record."""
+        return RecordWorld(
+            store=wire("store", self.store),
+            queue=wire("queue", self.work_queue),
+            clock=worker.clock,
+            rules=self.rules,
+            random=rng,
+            new_token=self._new_token,
         )
 
     def clock_of(self, local: SkewedClock) -> ServerClock:
         """The clock that a worker with this local clock goes by."""
         return ServerClock(local)
-
-    def tell_time(self, clock: ServerClock) -> None:
-        """An answer of AWS tells a worker what time it is, to the second."""
-        clock.heard(self.scheduler.true_now().replace(microsecond=0))
 
     def run(self) -> bool:
         """Everything, from the first message to the last answer. False: it did not drain in time."""
@@ -144,7 +149,7 @@ class SimService:
         for _ in range(self.rng.choice((1, 2, 2, 3, 4))):
             self._start_worker()
         if not self._is_calm:
-            self._plan_disturbances()
+            Disturbances(self, self._workers).plan()
         self.scheduler.after(RECONCILE_S, self._reconcile)
         latest_s = self.storm.over_s + self.rules.paid_patience_s + DRAINS_WITHIN_S
         is_drained = self.scheduler.run(until_s=latest_s)
@@ -182,37 +187,9 @@ class SimService:
         self._workers.append(worker)
         worker.start()
 
-    def _plan_disturbances(self) -> None:
-        """Deploys, kills and freezes that care for no call."""
-        rng = self.rng
-        for _ in range(rng.choice((0, 0, 1, 3))):
-            disturb = rng.choice((self._deploy, self._crash_one, self._freeze_one))
-            self.scheduler.at(rng.uniform(0.0, min(self.storm.over_s, 200.0)), disturb)
-        for _ in range(rng.choice((0, 0, 1, 2))):
-            self.scheduler.at(rng.uniform(20.0, _REDRIVEN_BY * self.storm.over_s), self._redrive)
-
-    def _deploy(self) -> None:
-        for worker in self._workers:
-            worker.stop()
-
-    def _crash_one(self) -> None:
-        if self._workers:
-            self.rng.choice(self._workers).crash()
-
-    def _freeze_one(self) -> None:
-        if self._workers:
-            worker = self.rng.choice(self._workers)
-            self.witness.tell(worker.name, "frozen")
-            worker.freeze(self.rng.choice((20.0, 65.0, 300.0)))
-
-    def _redrive(self) -> None:
-        """A person says "again" to everything that failed."""
-        if self._workers:
-            self.rng.choice(self._workers).redrive()
-
     def _reconcile(self) -> None:
         """One of the workers looks for jobs that nothing wakes, every few minutes."""
-        if self.scheduler.now_s > _REDRIVEN_BY * self.storm.over_s and not self._has_work():
+        if self.scheduler.now_s > REDRIVEN_BY * self.storm.over_s and not self._has_work():
             return
         self.scheduler.after(RECONCILE_S, self._reconcile)
         if self._workers:

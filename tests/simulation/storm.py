@@ -108,6 +108,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "queue.send_dead_letter": _SEND,
     "queue.jobs_in_flight": (*_ANY, _AWS_REFUSED, _BUG),
     "requests.send_batched": _SEND,
+    "dead_letters.receive": (*_ANY, *_WRITE[:1]),
     "dead_letters.delete": (*_ANY[:2], *_WRITE[:1]),
     "objects.open": (*_ANY, Fault("cut body"), _BUG),
     "objects.put": (*_ANY, *_WRITE, _AWS_REFUSED, Fault("swallowed")),
@@ -162,6 +163,16 @@ class Outage:
     error: Callable[[], Exception]
 
 
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """From `from_s` to `to_s` a message that is put on this queue waits behind others, for so long."""
+
+    queue: str
+    from_s: float
+    to_s: float
+    line_s: float
+
+
 @dataclass
 class Storm:
     """The plan of one run. `met` counts what was injected, by call and name."""
@@ -172,6 +183,7 @@ class Storm:
     kill_rate: float
     freeze_rate: float
     outages: tuple[Outage, ...] = ()
+    backlogs: tuple[Backlog, ...] = ()
     met: Counter[str] = field(default_factory=Counter)
 
     @classmethod
@@ -190,6 +202,7 @@ class Storm:
             kill_rate=rng.choice((0.0, 0.0, 0.01, 0.03, 0.1)),
             freeze_rate=rng.choice((0.0, 0.0, 0.01, 0.05)),
             outages=_outages(rng, over_s),
+            backlogs=_backlogs(rng, over_s),
         )
 
     def fault_of(self, call: str, now_s: float) -> Fault | None:
@@ -232,6 +245,19 @@ class Storm:
                 return outage
         return None
 
+    def line_s(self, queue: str, now_s: float) -> float:
+        """How long a message that is put on this queue now waits until it is its turn."""
+        lines = (
+            one.line_s
+            for one in self.backlogs
+            if one.queue == queue and one.from_s <= now_s < one.to_s
+        )
+        line_s = max(lines, default=0.0)
+        if line_s:
+            self.met[f"{queue}: backlog"] += 1
+            line_s *= self.rng.uniform(0.5, 1.0)
+        return line_s
+
     def latency_s(self) -> float:
         """How long one way of an ordinary call takes."""
         return 0.002 + 0.08 * self.rng.random() ** 2
@@ -257,4 +283,15 @@ def _outages(rng: random.Random, over_s: float) -> tuple[Outage, ...]:
         from_s = rng.uniform(0.0, over_s)
         to_s = min(over_s, from_s + rng.choice((20.0, 200.0, 2000.0)))
         found.append(Outage(name, from_s, to_s, only_run, error))
+    return tuple(found)
+
+
+def _backlogs(rng: random.Random, over_s: float) -> tuple[Backlog, ...]:
+    """Lines that are short, or longer than the silence after which reconcile wakes a job."""
+    found = []
+    for _ in range(rng.choice((0, 0, 0, 1, 2))):
+        queue = rng.choice(("requests", "polls"))
+        from_s = rng.uniform(0.0, over_s)
+        line_s = rng.choice((30.0, 300.0, 1500.0, 4000.0))
+        found.append(Backlog(queue, from_s, from_s + rng.choice((60.0, 600.0, 3000.0)), line_s))
     return tuple(found)

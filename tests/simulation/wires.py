@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from tests.simulation.worker import SimWorker
 
 _CUT_BYTES = 40
+_TELL_TIME = {"store", "queue", "requests", "dead_letters"}
+"""DynamoDB and SQS: their answers set the clock."""
 _LAZY = {"hautech.runs_since", "store.unchanged_since"}
 
 
@@ -46,6 +49,7 @@ class Wire:
         if worker.is_dead or task is None:
             raise Killed(worker.name)  # a `finally` of a task that is being killed
         witness.begins(task, call)
+        asked_at = worker.clock.local_now()
         if call == "hautech.run":
             witness.pays(task, args[2])
 
@@ -68,8 +72,8 @@ class Wire:
                 witness.heard_of_run(args[2], error)
             raise
         witness.tell(worker.name, call, f"{_job(task)} {_named(fault)}".rstrip())
-        if self._name != "hautech":
-            worker.heard_from_aws()
+        if self._name in _TELL_TIME:
+            worker.heard_from_aws(self._name, asked_at, task.answered_at)
         self._note(task, call, args, answer)
         return answer
 
@@ -115,6 +119,8 @@ class Wire:
             service.witness.publishes(args[0])
         service.objects.cut_after_bytes = _CUT_BYTES if _named(fault) == "cut body" else None
         answer = effect(*args, **kwargs)
+        if self._worker.scheduler.task is not None:
+            self._worker.scheduler.task.answered_at = self._worker.scheduler.true_now()
         if call == "hautech.run":
             service.witness.paid(args[2], answer)
         # A lazy list is read here: its pages are part of the call.
@@ -180,7 +186,7 @@ class AnswerWire:
         """See `MessageQueue.change_visibility_soon`."""
         return self._soon(
             "change_visibility",
-            lambda _: self._queue.change_visibility(receipt_handle, seconds),
+            lambda _: self._queue.hand_back(receipt_handle, seconds),
             f"{receipt_handle} {seconds} s",
         )
 
@@ -190,9 +196,10 @@ class AnswerWire:
     def _soon(self, call: str, effect: Callable[[Fault | None], bool], what: str) -> Future[bool]:
         answer: Future[bool] = Future()
         worker = self._worker
+        asked_at = worker.clock.local_now()
         worker.scheduler.after(
             worker.service.storm.latency_s(),
-            worker.alive(lambda: self._arrive(call, effect, answer, what)),
+            worker.alive(lambda: self._arrive(call, effect, answer, what, asked_at)),
         )
         return answer
 
@@ -202,6 +209,7 @@ class AnswerWire:
         effect: Callable[[Fault | None], bool],
         answer: Future[bool],
         what: str,
+        asked_at: datetime,
     ) -> None:
         worker = self._worker
         fault = worker.service.storm.fault_of(call, worker.scheduler.now_s)
@@ -219,7 +227,7 @@ class AnswerWire:
         if fault is not None and fault.error is not None:
             answer.set_exception(fault.error())
         else:
-            worker.heard_from_aws()
+            worker.heard_from_aws(self._kind, asked_at)
             answer.set_result(is_ours)
 
 

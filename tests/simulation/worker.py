@@ -8,28 +8,33 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable
+import threading
+from collections.abc import Sequence
+from datetime import datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from tests.simulation.clockwork import Process, SkewedClock
-from tests.simulation.queues import VISIBILITY_S
+from tests.simulation.receiving import ReceiveWire, TaskSlots
 from tests.simulation.wires import AnswerWire, ExtensionWire, Wire
-from worker.adapters.messages import MAX_RECEIVED, QueueMessage
+from worker.adapters.messages import QueueMessage
 from worker.engine.intake import Intake
+from worker.engine.redrive import redrive
 from worker.errors import WorkerError
-from worker.jobs.pacing import backoff_s
 from worker.runtime.answers import Answers
 from worker.runtime.handling import FLUSH_S, Handling, StopBudget
 from worker.runtime.heartbeat import Heartbeat
-from worker.runtime.receiver import MAX_BACKOFF_S
+from worker.runtime.queues import MessageQueue
+from worker.runtime.receiver import Receiver
 from worker.runtime.slots import Kind
 
 if TYPE_CHECKING:
+    from tests.simulation.queues import SimQueue
     from tests.simulation.service import SimService
 
 STOP_WITHIN_S = 25.0
-_LONG_POLL_S = 10.0
+_LONG_POLL_S = 10
+VISIBILITY_S = 60
 
 
 class SimWorker(Process):
@@ -39,14 +44,11 @@ class SimWorker(Process):
         super().__init__(service.scheduler, name)
         self.service = service
         self._skew_s = skew_s
-        self._concurrency = concurrency
-        self._in_hand = 0
-        self._polling: dict[Kind, bool] = dict.fromkeys(Kind, False)
-        self._failures = dict.fromkeys(Kind, 0)
-        self._is_stopping = False
+        self._stopping = threading.Event()
         self._listens_until_s = math.inf
         self._beats = False
-        self.clock = service.clock_of(SkewedClock(service.scheduler, skew_s))
+        self._local_clock = SkewedClock(service.scheduler, skew_s)
+        self.clock = service.clock_of(self._local_clock)
         self._random = random.Random(service.rng.random())
         self._engine = service.build_engine(self, self._wire, self._random)
         queues: Any = {
@@ -62,20 +64,30 @@ class SimWorker(Process):
             answers=Answers(queues),
             monotonic=self._now_s,
         )
+        self._slots = TaskSlots(self, concurrency)
 
     def start(self) -> None:
         """Begins to receive."""
         self.service.witness.tell(self.name, "starts", f"clock {self._skew_s:+.0f} s")
-        self._receive_more()
+        for kind, queue in self.service.queues.items():
+            self.spawn(partial(self._receive, self._receiver(kind, queue), queue))
 
     @property
     def listens(self) -> bool:
         """Whether a long poll of this process may still be under way."""
         return not self.is_dead and self._now_s() <= self._listens_until_s
 
-    def heard_from_aws(self) -> None:
-        """An answer of AWS arrived, with the time in it."""
-        self.service.tell_time(self.clock)
+    def set_clock(self, skew_s: float) -> None:
+        """Somebody sets the clock of this machine."""
+        self.service.witness.tell(self.name, "clock set", f"{skew_s:+.0f} s off")
+        self._local_clock.set(skew_s)
+
+    def heard_from_aws(
+        self, host: str, asked_at: datetime, answered_at: datetime | None = None
+    ) -> None:
+        """An answer arrived, with the time in it: asked by our own clock, answered by the true one."""
+        at = answered_at or self.scheduler.true_now()
+        self.clock.heard(self.service.aws_time.date(host, at), asked_at=asked_at)
 
     def crash(self) -> None:
         """SIGKILL; another process takes its place a little later."""
@@ -93,9 +105,10 @@ class SimWorker(Process):
 
     def stop(self) -> None:
         """SIGTERM: receives nothing more, ends what is in hand, gives back the rest, exits."""
-        if self.is_dead or self._is_stopping:
+        if self.is_dead or self._stopping.is_set():
             return
-        self._is_stopping = True
+        self._stopping.set()
+        self._slots.close()
         self._listens_until_s = self._now_s() + _LONG_POLL_S
         self.service.witness.tell(self.name, "stopping")
         stop_at_s = self._now_s() + STOP_WITHIN_S
@@ -116,11 +129,32 @@ class SimWorker(Process):
             woken = [job.request_id for job in report.woken]
             self.service.witness.tell(self.name, "reconcile", f"woken: {woken}")
 
-    def redrive(self) -> None:
-        """`dead-letters redrive --all`, beside the messages in hand."""
-        letters = self.service.dead_letters.receive(max_messages=10, visibility_s=VISIBILITY_S)
+    def redrive(self, *, most: int, visibility_s: float) -> None:
+        """`dead-letters redrive`, beside the messages in hand: so many, hidden for so long."""
+        self.spawn(lambda: self._redrive_some(most, visibility_s))
+
+    def redrive_job(self, request_id: str) -> None:
+        """The same for one job, whatever became of its dead letter."""
+        self.spawn(lambda: self._redrive_one(request_id))
+
+    def _redrive_some(self, most: int, visibility_s: float) -> None:
+        dead_letters = self._wire("dead_letters", self.service.dead_letters)
+        try:
+            letters = dead_letters.receive(max_messages=most, visibility_s=visibility_s)
+        except WorkerError as error:
+            self.service.witness.tell(self.name, "redrive", type(error).__name__)
+            return
         for letter in letters:
             self.spawn(partial(self._redrive, letter))
+
+    def _redrive_one(self, request_id: str) -> None:
+        world = self.service.build_record_world(self, self._wire, self._random)
+        try:
+            job = world.store.load(request_id)
+            said = redrive(world, job, StopBudget(self._now_s)).because if job else "no such job"
+        except WorkerError as error:
+            said = type(error).__name__
+        self.service.witness.tell(self.name, "redrive", f"{request_id}: {said}")
 
     def _redrive(self, letter: QueueMessage) -> None:
         redriving = self.service.build_redriving(self, self._wire, self._random)
@@ -143,56 +177,43 @@ class SimWorker(Process):
 
     # -- receiving ---------------------------------------------------------------------------
 
-    def _receive_more(self) -> None:
-        """A long poll for each queue, as far as there is room; the last slot is kept for polls."""
-        for kind in Kind:
-            room = self._concurrency - self._in_hand - (kind is Kind.REQUESTS)
-            if room <= 0 or self._polling[kind] or self._is_stopping:
-                continue
-            self._polling[kind] = True
-            intake = self._engine.intake() if kind is Kind.REQUESTS else Intake()
-            if intake.for_s > 0:
-                again = partial(self._taker(kind), [])
-                self.scheduler.after(max(1.0, intake.for_s), again)
-            else:
-                most = min(room, MAX_RECEIVED, intake.most)
-                self.service.queues[kind].wait_for_messages(most, self, self._taker(kind))
+    def _receiver(self, kind: Kind, queue: SimQueue) -> Receiver:
+        # As the container builds it.
+        return Receiver(
+            kind,
+            cast("MessageQueue", ReceiveWire(self, kind, queue)),
+            slots=self._slots,
+            deliver=self._deliver,
+            stopping=self._stopping,
+            wait_s=_LONG_POLL_S,
+            visibility_s=VISIBILITY_S,
+            intake=self._engine.intake if kind is Kind.REQUESTS else Intake,
+            monotonic=self._now_s,
+            jitter=self._random,
+        )
 
-    def _taker(self, kind: Kind) -> Callable[[list[QueueMessage] | Exception], None]:
-        def take(received: list[QueueMessage] | Exception) -> None:
-            self.alive(lambda: self._take(kind, received))()
+    def _receive(self, receiver: Receiver, queue: SimQueue) -> None:
+        """What the thread of a receiver does; a pause lasts until there is something to receive."""
+        task = self.scheduler.task
+        assert task is not None
+        while not self._stopping.is_set():
+            pause_s = receiver.receive_once()
+            if pause_s > 0:
+                task.sleep(pause_s)
+                queue.call_when_visible(self.alive(task.wake_once()))
+                self.scheduler.park()
 
-        return take
-
-    def _take(self, kind: Kind, received: list[QueueMessage] | Exception) -> None:
-        self._polling[kind] = False
-        if isinstance(received, Exception):
-            self._failures[kind] += 1
-            wait_s = backoff_s(self._failures[kind], random=self._random, cap_s=MAX_BACKOFF_S)
-            self.service.witness.tell(self.name, f"{kind}.receive", type(received).__name__)
-            self.scheduler.after(wait_s, self.alive(self._receive_more))
-            return
-        self._failures[kind] = 0
-        self.heard_from_aws()
-        received_at_s = self._handling.hold(kind, received)
-        for message in received:
-            self._in_hand += 1
-            self.service.witness.tell(
-                self.name, f"{kind}.receive", f"{message.message_id} #{message.receive_count}"
-            )
-            self.spawn(self._work(kind, message, received_at_s))
+    def _deliver(self, kind: Kind, messages: Sequence[QueueMessage]) -> None:
+        received_at_s = self._handling.hold(kind, messages)
+        for message in messages:
+            self.spawn(partial(self._work, kind, message, received_at_s))
         self._begin_beating()
-        self._receive_more()
 
-    def _work(self, kind: Kind, message: QueueMessage, received_at_s: float) -> Callable[[], None]:
-        def work() -> None:
-            try:
-                self._handling.handle(kind, message, received_at_s)
-            finally:
-                self._in_hand -= 1
-            self._receive_more()
-
-        return work
+    def _work(self, kind: Kind, message: QueueMessage, received_at_s: float) -> None:
+        try:
+            self._handling.handle(kind, message, received_at_s)
+        finally:
+            self._slots.give(kind)
 
     # -- heartbeat ---------------------------------------------------------------------------
 
