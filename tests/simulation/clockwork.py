@@ -12,6 +12,7 @@ import contextlib
 import heapq
 import random
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -77,6 +78,15 @@ class SkewedClock:
         self._start = START + timedelta(seconds=skew_s)
 
 
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a poll message names, and when a worker got it."""
+
+    request_id: str
+    number: int
+    received_at_s: float
+
+
 class Process:
     """Something that can be killed and frozen, and all its tasks with it."""
 
@@ -136,6 +146,8 @@ class Task:
         self.request_id: str | None = None
         """The job that it took a lease of, and under which name."""
         self.owner: str | None = None
+        self.ticket: Ticket | None = None
+        """Of the poll message that it handles."""
         self.answered_at: datetime | None = None
         """When (aware UTC) the call that it waits for last took effect."""
         self._run = run

@@ -14,7 +14,7 @@ from tests.simulation.canaries import SIGNATURE
 from tests.simulation.clockwork import Scheduler, SkewedClock
 from worker.adapters.memory.hautech import PICTURE_HOST, MemoryHautech, MemoryImage
 from worker.adapters.memory.pictures import draw_png
-from worker.errors import OutputUnusableError
+from worker.errors import OutputUnusableError, PipelineLostError
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import JsonObject
 from worker.ports import DownloadedPicture, PipelineReport, RunSummary
@@ -44,11 +44,13 @@ class Manners:
     stuck: float
     odd_output: float
     slow: float
+    blind_s: float
+    """For so long after it began a pipeline is not found."""
 
     @classmethod
     def good(cls) -> Manners:
         """As the documentation promises."""
-        return cls(0.0, (0.0,), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
+        return cls(0.0, (0.0,), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
     @classmethod
     def draw(cls, rng: random.Random) -> Manners:
@@ -62,6 +64,7 @@ class Manners:
             stuck=rng.choice((0.0, 0.0, 0.1)),
             odd_output=rng.choice((0.0, 0.2, 0.6)),
             slow=rng.choice((0.0, 0.2)),
+            blind_s=rng.choice((0.0, 0.0, 0.0, 3.0, 20.0, 50.0)),
         )
 
 
@@ -104,6 +107,12 @@ class SimHautech(MemoryHautech):
             paid = self.paid[summary.pipeline_id]
             if paid.listed_s <= self._scheduler.now_s:
                 yield summary if paid.keeps_key else replace(summary, metadata={})
+
+    def look(self, pipeline_id: str) -> PipelineReport:
+        """See `ImageGeneration.look`."""
+        if self._scheduler.now_s - self.paid[pipeline_id].at_s < self._manners.blind_s:
+            raise PipelineLostError(f"no pipeline {pipeline_id}")
+        return super().look(pipeline_id)
 
     def read_pipeline(self, pipeline_id: str) -> PipelineReport:
         """See `ImageGeneration.read_pipeline`."""

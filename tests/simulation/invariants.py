@@ -20,10 +20,13 @@ from worker.contracts.readable import readable_request_id
 from worker.contracts.request import content_digest, parse_request
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.accept import message_digest
-from worker.errors import RequestError
+from worker.errors import PipelineLostError, RequestError
 from worker.jobs.document import to_document
 from worker.jobs.job import Job, JobState
 from worker.jobs.keys import document_key, event_id, refusal_event_id, rejection_event_id
+
+_NEW_S = 58.0
+"""A pipeline is new for a minute; workers agree about the time to a second or two."""
 
 Invariant = Callable[[SimService], Iterator[str]]
 
@@ -162,6 +165,19 @@ def no_pipeline_is_forgotten(service: SimService) -> Iterator[str]:
             yield f"pipeline of {ours['jobId']}, step {ours['step']}, is in no record"
 
 
+def lost_pipelines_were_old(service: SimService) -> Iterator[str]:
+    """No paid job fails because Hautech does not know a pipeline yet that it has just begun."""
+    if service.witness.clocks_set or service.aws_time.odd_rate:
+        return  # a worker may have been wrong about its age
+    for job in service.store.all_jobs():
+        if job.failure is None or job.failure.code != PipelineLostError.code:
+            continue
+        ids = [step.pipeline.pipeline_id for step in job.steps if step.pipeline]
+        ages_s = [service.witness.not_found_age_s.get(one, 0.0) for one in ids]
+        if max(ages_s, default=0.0) < _NEW_S:
+            yield f"job {job.request_id} gave its new pipeline up, at {max(ages_s):.0f} s"
+
+
 def secrets_stay_secret(service: SimService) -> Iterator[str]:
     """No planted secret in a log line, record, event, dead letter or object of ours."""
     for line in service.leaks:
@@ -187,6 +203,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     failed_jobs_have_their_dead_letter,
     records_tell_what_was_paid,
     no_pipeline_is_forgotten,
+    lost_pipelines_were_old,
     secrets_stay_secret,
 )
 

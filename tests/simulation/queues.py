@@ -104,10 +104,17 @@ class SimQueue(MemoryQueue):
         self.look()
         return is_ours
 
-    def hand_back(self, receipt_handle: str, seconds: float) -> bool:
-        """Hides a message for so long; if there is a line then, it waits in it, too."""
+    def hand_back(self, receipt_handle: str, seconds: float, *, is_shown_early: bool) -> bool:
+        """Hides a message for so long; if there is a line then, it waits in it, too.
+
+        It may be delivered once more before, as everything may be delivered at least once.
+        """
         line_s = self._storm.line_s(self._name, self._scheduler.now_s)
-        return self.change_visibility(receipt_handle, seconds + line_s)
+        is_ours = self.change_visibility(receipt_handle, seconds + line_s)
+        if is_ours and is_shown_early:
+            message_id = receipt_handle.rpartition("-")[0]
+            self._scheduler.after(self._rng.uniform(0.0, 4.0), lambda: self._show(message_id))
+        return is_ours
 
     def look(self) -> None:
         """Sees to it that somebody looks when the next message is visible."""

@@ -138,6 +138,13 @@ class SimService:
             new_token=self._new_token,
         )
 
+    def damage(self, uri: S3Uri) -> None:
+        """What was stored there turns into other bytes of the same size."""
+        stored = self.objects.stored(uri)
+        if stored is not None:
+            damaged = stored.data[:-1] + bytes([stored.data[-1] ^ 1])
+            self.objects.add(uri, damaged, content_type=stored.content_type)
+
     def clock_of(self, local: SkewedClock) -> ServerClock:
         """The clock that a worker with this local clock goes by."""
         return ServerClock(local)

@@ -111,7 +111,14 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     "dead_letters.receive": (*_ANY, *_WRITE[:1]),
     "dead_letters.delete": (*_ANY[:2], *_WRITE[:1]),
     "objects.open": (*_ANY, Fault("cut body"), _BUG),
-    "objects.put": (*_ANY, *_WRITE, _AWS_REFUSED, Fault("swallowed")),
+    "objects.put": (
+        *_ANY,
+        *_WRITE,
+        _AWS_REFUSED,
+        Fault("swallowed"),
+        Fault("swallowed"),
+        Fault("damaged"),
+    ),
     "objects.head": (*_ANY, _AWS_REFUSED),
     "topic.publish": _SEND,
     "hautech.upload": (*_READ_HAUTECH, Fault("answer lost", error=_unavailable)),
@@ -146,7 +153,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
     ),
     "receive": (*_ANY[:2], Fault("answer lost"), Fault("delivered twice"), Fault("few")),
     "delete": (*_ANY[:2], *_WRITE[:1], Fault("forgotten")),
-    "change_visibility": (*_ANY[:2], *_WRITE[:1]),
+    "change_visibility": (*_ANY[:2], *_WRITE[:1], Fault("shown early"), Fault("shown early")),
     "extend": (*_ANY[:2], *_WRITE[:1]),
 }
 """By call; a call has each of its faults equally often. Kills and freezes come on top."""

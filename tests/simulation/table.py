@@ -19,6 +19,7 @@ class SimJobStore(MemoryJobStore):
         super().__init__()
         self._scheduler = scheduler
         self._lag_s = lag_s
+        self._tickets: dict[str, list[tuple[float, int]]] = defaultdict(list)
         self._indexed: dict[str, list[tuple[float, JobSummary]]] = defaultdict(list)
 
     def unchanged_since(self, moment: datetime, state: JobState) -> Iterator[JobSummary]:
@@ -27,6 +28,11 @@ class SimJobStore(MemoryJobStore):
         old = [one for one in shown if one.state is state and one.updated_at < moment]
         yield from sorted(old, key=lambda one: one.updated_at)
 
+    def ticket_replaced_at_s(self, request_id: str, ticket: int) -> float | None:
+        """Since when a poll message with this ticket carries nothing any more; None: it may."""
+        saved = self._tickets[request_id]
+        return next((at_s for at_s, newer in saved if newer > ticket), None)
+
     def _shown(self, entries: list[tuple[float, JobSummary]]) -> JobSummary | None:
         until_s = self._scheduler.now_s - self._lag_s
         return next((one for at_s, one in reversed(entries) if at_s <= until_s), None)
@@ -34,4 +40,6 @@ class SimJobStore(MemoryJobStore):
     def _write(self, job: Job) -> None:
         super()._write(job)
         summary = self._records[job.request_id].summary
-        self._indexed[job.request_id].append((self._scheduler.now_s, summary))
+        now_s = self._scheduler.now_s
+        self._indexed[job.request_id].append((now_s, summary))
+        self._tickets[job.request_id].append((now_s, job.poll_ticket))

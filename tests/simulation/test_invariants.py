@@ -9,12 +9,12 @@ import structlog
 from tests.builders import body
 from tests.simulation import invariants
 from tests.simulation.canaries import TOKEN
-from tests.simulation.clockwork import Process, Task
+from tests.simulation.clockwork import Process, Task, Ticket
 from tests.simulation.service import SimService, watched_logs
 from tests.simulation.witness import Look
 from worker.adapters.memory.topic import PublishedEvent
 from worker.contracts.s3_uri import S3Uri
-from worker.jobs.job import JobState, Lease
+from worker.jobs.job import Failure, JobState, Lease
 from worker.jobs.keys import rejection_event_id
 from worker.runtime.slots import Kind
 
@@ -267,3 +267,33 @@ def test_adopting_one_of_two_pipelines_silently_is_seen(service):
     service.witness.saves(task, replace(job, history=(*job.history, entry)))
 
     assert "silently" in service.witness.violations[0]
+
+
+def test_following_a_poll_message_that_was_replaced_is_seen(service):
+    task = a_task(service, "mine")
+    received_s = service.scheduler.now_s + 10.0
+    service.scheduler.now_s += 5.0
+    doctor_record(service, poll_ticket=7)
+
+    task.ticket = Ticket(JOB, 7, received_s)
+    service.witness.follows(task, "hautech.look")
+    task.ticket = Ticket(JOB, 6, received_at_s=0.0)  # it was still good when it came
+    service.witness.follows(task, "hautech.look")
+    assert service.witness.violations == []
+
+    task.ticket = Ticket(JOB, 6, received_s)
+    service.witness.follows(task, "hautech.look")
+
+    assert "an old one" in service.witness.violations[0]
+
+
+def test_giving_up_a_pipeline_that_has_just_begun_is_seen(service):
+    pipeline_id = service.hautech.runs[0].pipeline_id
+    lost = Failure(code="pipeline.lost", message="gone", stage="poll", retryable=True)
+    doctor_record(service, failure=lost, state=JobState.FAILED)
+
+    service.witness.not_found_age_s[pipeline_id] = 3.0
+    assert "lost_pipelines_were_old" in broken(service)
+
+    service.witness.not_found_age_s[pipeline_id] = 61.0
+    assert "lost_pipelines_were_old" not in broken(service)

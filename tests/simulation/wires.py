@@ -16,7 +16,7 @@ from tests.scenarios.crash import Killed
 from tests.simulation.clockwork import Task
 from tests.simulation.storm import Fault
 from worker.adapters.messages import QueueMessage
-from worker.errors import WorkerError
+from worker.errors import PipelineLostError, WorkerError
 from worker.runtime.slots import Kind
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Wire:
         if worker.is_dead or task is None:
             raise Killed(worker.name)  # a `finally` of a task that is being killed
         witness.begins(task, call)
+        witness.follows(task, call)
         asked_at = worker.clock.local_now()
         if call == "hautech.run":
             witness.pays(task, args[2])
@@ -70,6 +71,8 @@ class Wire:
             witness.tell(worker.name, call, what)
             if call == "hautech.run" and isinstance(error, WorkerError):
                 witness.heard_of_run(args[2], error)
+            if call == "hautech.look" and isinstance(error, PipelineLostError):
+                witness.heard_of_no_pipeline(args[0])
             raise
         witness.tell(worker.name, call, f"{_job(task)} {_named(fault)}".rstrip())
         if self._name in _TELL_TIME:
@@ -123,6 +126,8 @@ class Wire:
             self._worker.scheduler.task.answered_at = self._worker.scheduler.true_now()
         if call == "hautech.run":
             service.witness.paid(args[2], answer)
+        if _named(fault) == "damaged" and kwargs["content_type"] != "application/json":
+            service.damage(args[0])
         # A lazy list is read here: its pages are part of the call.
         return list(answer) if call in _LAZY else answer
 
@@ -186,7 +191,9 @@ class AnswerWire:
         """See `MessageQueue.change_visibility_soon`."""
         return self._soon(
             "change_visibility",
-            lambda _: self._queue.hand_back(receipt_handle, seconds),
+            lambda fault: self._queue.hand_back(
+                receipt_handle, seconds, is_shown_early=_named(fault) == "shown early"
+            ),
             f"{receipt_handle} {seconds} s",
         )
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from tests.simulation.clockwork import Scheduler, Task
 from tests.simulation.hautech import SimHautech
+from tests.simulation.table import SimJobStore
 from worker.adapters.memory.objects import MemoryObjectStore
-from worker.adapters.memory.store import MemoryJobStore
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import AnswerUnknownError, WorkerError
 from worker.jobs.job import Job, JsonObject
@@ -65,7 +65,7 @@ class Witness:
     def __init__(
         self,
         scheduler: Scheduler,
-        store: MemoryJobStore,
+        store: SimJobStore,
         objects: MemoryObjectStore,
         hautech: SimHautech,
     ) -> None:
@@ -77,6 +77,9 @@ class Witness:
         self.story: list[Event] = []
         self.paid_twice: list[PaidTwice] = []
         self.kills = 0
+        self.clocks_set = 0
+        self.not_found_age_s: dict[str, float] = {}
+        """How old a pipeline was when Hautech last said that there is none."""
         self._looks: dict[str, list[Look]] = defaultdict(list)
         self._read_inputs: dict[Task, set[str]] = defaultdict(set)
         self._last_look: dict[Task, Look] = {}
@@ -111,6 +114,15 @@ class Witness:
             self.accuse(
                 f"{call} by {task.owner} began after it lost job {task.request_id} to {holder}"
             )
+
+    def follows(self, task: Task, call: str) -> None:
+        """A task calls Hautech: not for a poll message that was worthless when it came."""
+        ticket = task.ticket
+        if ticket is None or not call.startswith("hautech."):
+            return
+        replaced_s = self._store.ticket_replaced_at_s(ticket.request_id, ticket.number)
+        if replaced_s is not None and replaced_s < ticket.received_at_s:
+            self.accuse(f"{call} for job {ticket.request_id} by ticket {ticket.number}, an old one")
 
     # -- money -------------------------------------------------------------------------------
 
@@ -149,6 +161,11 @@ class Witness:
         """The paid call gave an error; all but one kind say that it cost nothing."""
         if not isinstance(error, AnswerUnknownError):
             self._open_calls_s[_names(metadata)[2]].pop()
+
+    def heard_of_no_pipeline(self, pipeline_id: str) -> None:
+        """A worker was told that a pipeline of ours does not exist."""
+        age_s = self._scheduler.now_s - self._hautech.paid[pipeline_id].at_s
+        self.not_found_age_s[pipeline_id] = age_s
 
     def paid(self, metadata: JsonObject, pipeline_id: str) -> None:
         """A paid call took effect, perhaps long after its caller had gone."""

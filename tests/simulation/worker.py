@@ -14,13 +14,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from tests.simulation.clockwork import Process, SkewedClock
+from tests.simulation.clockwork import Process, SkewedClock, Ticket
 from tests.simulation.receiving import ReceiveWire, TaskSlots
 from tests.simulation.wires import AnswerWire, ExtensionWire, Wire
 from worker.adapters.messages import QueueMessage
+from worker.contracts.poll import parse_poll
 from worker.engine.intake import Intake
 from worker.engine.redrive import redrive
-from worker.errors import WorkerError
+from worker.errors import PollMessageError, WorkerError
 from worker.runtime.answers import Answers
 from worker.runtime.handling import FLUSH_S, Handling, StopBudget
 from worker.runtime.heartbeat import Heartbeat
@@ -80,6 +81,7 @@ class SimWorker(Process):
     def set_clock(self, skew_s: float) -> None:
         """Somebody sets the clock of this machine."""
         self.service.witness.tell(self.name, "clock set", f"{skew_s:+.0f} s off")
+        self.service.witness.clocks_set += 1
         self._local_clock.set(skew_s)
 
     def heard_from_aws(
@@ -210,6 +212,8 @@ class SimWorker(Process):
         self._begin_beating()
 
     def _work(self, kind: Kind, message: QueueMessage, received_at_s: float) -> None:
+        if kind is Kind.POLLS and self.scheduler.task is not None:
+            self.scheduler.task.ticket = _ticket_of(message, self._now_s())
         try:
             self._handling.handle(kind, message, received_at_s)
         finally:
@@ -226,3 +230,11 @@ class SimWorker(Process):
         self._heartbeat.beat()
         self._beats = False
         self._begin_beating()
+
+
+def _ticket_of(message: QueueMessage, received_at_s: float) -> Ticket | None:
+    try:
+        poll = parse_poll(message.body)
+    except PollMessageError:
+        return None
+    return Ticket(poll.request_id, poll.ticket, received_at_s)
