@@ -12,7 +12,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants faults lint format bench fuzz audit docs lock clean
+.PHONY: help setup demo sandbox test mutants faults lint format bench package fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ format: setup ## format the code
 bench: setup ## speed, calls and memory of a worker against the sandbox
 	$(BIN)/python -m bench
 
+package: $(VENV)/.ready ## the zip for Lambda: make package [ARCH=arm64|x86_64|native] [PY=3.13] [PYCS=no]
+	@$(BIN)/python -m infra.lambda_package $(call given,ARCH,arch,arch) $(call given,PY,py,python) \
+		$(if $(filter no,$(PYCS)),--no-pycs)
+
 faults: setup ## every fault against the promises; writes docs/reference/faults.md [ONLY="matrix"]
 	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
 
@@ -86,6 +90,7 @@ audit: setup $(AUDIT)/.ready ## known weaknesses of the pinned dependencies; nee
 lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
+	$(LOCK) $(UPGRADE) -c requirements/runtime.txt --group lambda -o requirements/lambda.txt
 	$(LOCK) $(UPGRADE) --group emulator -o requirements/emulator.txt
 	$(LOCK) $(UPGRADE) --group audit -o requirements/audit.txt
 
