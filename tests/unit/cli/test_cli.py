@@ -1,5 +1,6 @@
 """The command line as a whole: help, versions, errors, and what it does not import."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,6 +55,7 @@ def test_every_command_explains_itself_in_80_columns(name: str, monkeypatch) -> 
     assert done.exit_code == 0
     assert COMMANDS[name].summary.split()[0] in done.output
     assert max(len(line) for line in done.output.splitlines()) <= 80
+    assert not re.search(r"\\ *\n *\n", done.output), "an example that goes on after a blank line"
 
 
 def test_version_is_told() -> None:

@@ -85,6 +85,15 @@ def test_why_works_from_the_record_when_the_dead_letter_is_gone(invoke, mixed) -
     )
 
 
+def test_why_of_a_job_that_succeeded_speaks_of_no_letter_to_drop(invoke, service) -> None:
+    service.send(body(requestId="sku-1"))
+    service.run()
+
+    done = invoke("dead-letters", "why", "sku-1")
+
+    assert "redrive would change nothing: the job has succeeded" in " ".join(done.stdout.split())
+
+
 @pytest.mark.parametrize("command", ["why", "redrive", "drop"])
 def test_an_unknown_id_is_named_with_the_way_to_find_the_right_one(invoke, mixed, command) -> None:
     done = invoke("dead-letters", command, "sku-9")

@@ -75,7 +75,8 @@ def test_the_same_submit_twice_is_the_same_request_and_one_upload(invoke, servic
     assert first.stdout == second.stdout
     assert sent(service)[0] == sent(service)[1]
     assert len(service.world.objects.puts) == 1
-    assert "1 already there" in second.stderr
+    assert "1 photo already in s3://catalog/uploads/." in second.stderr
+    assert "Uploaded" not in second.stderr
     assert "The same request again is the same job" in second.stderr
     assert "the same id with other content is refused" in second.stderr
 
@@ -237,6 +238,17 @@ def test_a_missing_file_is_named(invoke, tmp_path) -> None:
 
     assert done.exit_code == 2
     assert "none.json: No such file" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["jacket", "."])
+@pytest.mark.parametrize("option", ["--image", "--pose"])
+def test_a_photo_that_is_no_file_is_not_taken_for_an_id(invoke, service, option, name) -> None:
+    done = invoke("submit", option, name, "--aspect-ratio", "7:10", "--prompt", "x")
+
+    said = " ".join(done.stderr.replace("│", " ").split())
+    assert done.exit_code == 2
+    assert f'{option}: "{name}" is no file here; an id of Hautech goes with {option}-id' in said
+    assert sent(service) == []
 
 
 @pytest.mark.parametrize(
@@ -492,7 +504,7 @@ def test_wait_that_is_interrupted_leaves_the_jobs_alone(invoke, monkeypatch) -> 
 
     monkeypatch.setattr(Show, "until_over", interrupt)
 
-    done = invoke("submit", "-", "--wait", stdin=json.dumps(message()))
+    done = invoke("submit", "-", "--wait", stdin=json.dumps(message(requestId="sku-7")))
 
     assert done.exit_code == 130
-    assert "The jobs go on without you" in done.stderr
+    assert "The jobs go on without you: hautech-worker watch sku-7\n" in done.stderr

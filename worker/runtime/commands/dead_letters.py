@@ -29,7 +29,8 @@ app = typer.Typer(add_completion=False)
     "  hautech-worker dead-letters\n"
     "  hautech-worker dead-letters why sku-1042-front\n"
     "  hautech-worker dead-letters redrive --code output.forbidden --dry-run\n"
-    "  hautech-worker dead-letters --json | jq -r '.deadLetters\\[].errorCode' | sort | uniq -c",
+    "  hautech-worker dead-letters --json \\\n"
+    "    | jq -r '.deadLetters\\[].errorCode' | sort | uniq -c",
 )
 def dead_letters(
     ctx: typer.Context,

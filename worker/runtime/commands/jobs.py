@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 from rich.table import Table
@@ -18,6 +18,8 @@ from worker.runtime.commands.wording import ago
 
 app = typer.Typer(add_completion=False)
 
+_STATES: Final = ", ".join(JobState)
+
 
 @app.command(
     epilog="[bold]Examples[/bold]\n\n"
@@ -30,7 +32,11 @@ def jobs(
     *,
     state: Annotated[
         list[JobState] | None,
-        typer.Option("--state", help="Only jobs in this state; give it again for more states."),
+        typer.Option(
+            "--state",
+            metavar="STATE",
+            help=f"Only jobs in this state: {_STATES}; may be repeated.",
+        ),
     ] = None,
     limit: Annotated[int, typer.Option(help="At most so many.", min=1, max=10_000)] = 20,
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,

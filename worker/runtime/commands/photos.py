@@ -145,6 +145,11 @@ def missing_photos(document: dict[str, Any], folder: Path) -> list[Problem]:
     return problems
 
 
+def names_no_photo(text: str, folder: Path) -> bool:
+    """Whether this could only be an id at Hautech: it is no URI, no file and no picture's name."""
+    return bool(text) and "://" not in text and _local_path(text, folder) is None
+
+
 def upload(photo: Photo, objects: ObjectStore) -> bool:
     """Brings a photo to its place in S3, unless it is there. Returns whether it was sent.
 

@@ -20,8 +20,8 @@ app = typer.Typer(add_completion=False)
 @app.command(
     epilog="[bold]Examples[/bold]\n\n"
     "  hautech-worker replay sku-1042-front\n"
-    "  hautech-worker jobs --state succeeded --json | jq -r '.jobs\\[].requestId' \\\n\n"
-    "    | xargs hautech-worker replay"
+    "  hautech-worker jobs --state succeeded --json \\\n"
+    "    | jq -r '.jobs\\[].requestId' | xargs hautech-worker replay"
 )
 def replay(
     ctx: typer.Context,

@@ -34,7 +34,11 @@ _FILES = {
 )
 def schema(
     message: Annotated[
-        Message, typer.Argument(help="Which message: what goes in, what comes out, or our own.")
+        Message,
+        typer.Argument(
+            metavar="MESSAGE",
+            help="request (what goes in), event (what comes out) or poll (our own).",
+        ),
     ] = Message.REQUEST,
 ) -> None:
     """Print the JSON Schema of a message (JSON Schema 2020-12)."""

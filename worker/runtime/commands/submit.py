@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from worker.contracts.aspect_ratios import ASPECT_RATIO_SIZES
+from worker.contracts.text import shown
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import SettingsError, WorkerError
 from worker.ports import Clock
@@ -39,13 +40,20 @@ from worker.runtime.commands.output import (
     stderr,
     stdout,
 )
-from worker.runtime.commands.photos import PhotoError, PhotoLimits, PhotoShelf, upload
+from worker.runtime.commands.photos import (
+    PhotoError,
+    PhotoLimits,
+    PhotoShelf,
+    names_no_photo,
+    upload,
+)
 from worker.runtime.commands.preparation import Batch, Ready, conflicts_of, missing_of, prepare
 from worker.runtime.commands.receipts import print_findings, print_receipt, receipt_json
 from worker.runtime.commands.refusals import Refusals
 from worker.runtime.commands.services import Services, clock_for, services_for
 from worker.runtime.commands.verdicts import (
     conflict_check,
+    left_alone,
     print_verdicts,
     unfinished,
     verdict_json,
@@ -218,8 +226,8 @@ def submit(
     """
     options = Options(
         workflow=workflow,
-        image=_one_of(image, image_id, "--image", "--image-id"),
-        pose=_one_of(pose, pose_id, "--pose", "--pose-id"),
+        image=_photo_or_id(image, image_id, "--image"),
+        pose=_photo_or_id(pose, pose_id, "--pose"),
         aspect_ratio=aspect_ratio,
         prompt=prompt,
         label=label,
@@ -258,10 +266,15 @@ def submit(
     _follow(batch.ready, services, refusals, timeout_s=timeout, as_json=as_json)
 
 
-def _one_of(first: str | None, second: str | None, name: str, other: str) -> str | None:
-    if first is not None and second is not None:
-        raise typer.BadParameter(f"{name} and {other} name the same image; give one of them")
-    return first if first is not None else second
+def _photo_or_id(photo: str | None, image_id: str | None, name: str) -> str | None:
+    if photo is not None and image_id is not None:
+        raise typer.BadParameter(f"{name} and {name}-id name the same image; give one of them")
+    if photo is not None and names_no_photo(photo, Path.cwd()):
+        # Taken for an id, a mistyped file would become a job that Hautech can only fail.
+        raise typer.BadParameter(
+            f"{name}: {shown(photo)} is no file here; an id of Hautech goes with {name}-id"
+        )
+    return photo if photo is not None else image_id
 
 
 def _metadata(pairs: list[str] | None) -> dict[str, str] | None:
@@ -321,11 +334,11 @@ def _upload(batch: Batch, services: Services) -> None:
             raise
         except (PhotoError, OSError, WorkerError) as error:
             raise fail(f"{error}\nNothing was submitted.") from error
-    if photos:
-        there = len(photos) - sum(sent)
-        known = f", {there} already there" if there else ""
-        bucket = services.settings.input_buckets[0]
-        remark(f"Uploaded {count(sum(sent), 'photo')} to s3://{bucket}/uploads/{known}.")
+    place = f"s3://{services.settings.input_buckets[0]}/uploads/"
+    if there := len(photos) - sum(sent):
+        remark(f"{count(there, 'photo')} already in {place}.")
+    if any(sent):
+        remark(f"Uploaded {count(sum(sent), 'photo')} to {place}.")
 
 
 def _send(ready: list[Ready], services: Services) -> dict[str, str]:
@@ -356,9 +369,10 @@ def _follow(
     timeout_s: float | None,
     as_json: bool,
 ) -> None:
+    request_ids = [one.request.request_id for one in ready]
     following = Following(
         services.store,
-        [one.request.request_id for one in ready],
+        request_ids,
         {one.request.request_id: conflict_check(one) for one in ready},
         refusals,
     )
@@ -367,7 +381,7 @@ def _follow(
     try:
         is_over = Show(console=console, clock=services.clock).until_over(following, timeout_s)
     except KeyboardInterrupt:
-        remark("The jobs go on without you: hautech-worker watch")
+        remark(left_alone(request_ids, following.lines(now=services.clock.now())))
         raise typer.Exit(130) from None
     lines = following.lines(now=services.clock.now())
     if as_json:

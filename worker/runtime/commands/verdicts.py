@@ -41,12 +41,28 @@ def print_verdicts(lines: Sequence[Line]) -> None:
 
 def unfinished(lines: Sequence[Line], timeout_s: float | None) -> str:
     """Which jobs are not over after `timeout_s` seconds, and how to go on."""
-    names = [line.request_id for line in lines if line.progress.result == "open"]
-    shown = " ".join(names[:3]) + (" …" if len(names) > 3 else "")
-    return (
-        f"{count(len(names), 'job')} of {len(lines)} not over after {timeout_s:g} s; "
-        f"the jobs go on without you: hautech-worker watch {shown}"
-    )
+    names = _open(lines)
+    over = f"{count(len(names), 'job')} of {len(lines)} not over after {timeout_s:g} s"
+    return f"{over}; the jobs go on without you: {_watch(names)}"
+
+
+def left_alone(request_ids: Sequence[str], lines: Sequence[Line]) -> str:
+    """How to go on following the jobs that a person has stopped following.
+
+    Args:
+        request_ids: All of them.
+        lines: How they stood when last looked at; none if that had not been done yet.
+    """
+    over = {line.request_id for line in lines} - set(_open(lines))
+    return f"The jobs go on without you: {_watch([one for one in request_ids if one not in over])}"
+
+
+def _open(lines: Sequence[Line]) -> list[str]:
+    return [line.request_id for line in lines if line.progress.result == "open"]
+
+
+def _watch(names: Sequence[str]) -> str:
+    return " ".join(["hautech-worker watch", *names[:3], *(["…"] if len(names) > 3 else [])])
 
 
 def _reason(line: Line) -> str:

@@ -142,7 +142,10 @@ def _facts(
     if unsure:
         paid.append("perhaps one more run, whose answer was lost")
     yield "paid", "\n".join(paid) or ("nothing" if job else _paid_without_job(letter)), ""
-    yield "redrive", f"would {_WOULD[judgement.action]}: {judgement.because}", "bold"
+    would = _WOULD[judgement.action]
+    if message is None and judgement.action is Action.DROP:
+        would = "change nothing"
+    yield "redrive", f"would {would}: {judgement.because}", "bold"
     if reason and reason.event_id:
         yield "event", reason.event_id, ""
     if message is None:
