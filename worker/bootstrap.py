@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from dataclasses import replace
 from functools import cached_property
 
 from worker import __version__
@@ -196,6 +197,10 @@ class Application:
     @cached_property
     def engine(self) -> Engine:
         """The story of a job, with all of the above."""
+        return self.engine_holding_jobs(self.rules.lease_s)
+
+    def engine_holding_jobs(self, lease_s: float) -> Engine:
+        """A new engine that holds a job for so long without saving it."""
         return Engine(
             store=self.store,
             queue=self.work_queue,
@@ -203,12 +208,16 @@ class Application:
             topic=self.topic,
             hautech=self.gateway,
             clock=self.clock,
-            rules=self.rules,
+            rules=replace(self.rules, lease_s=lease_s),
             random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
             new_token=_new_token,
             board=self.board,
             observer=self.tally,
         )
+
+    def make_clients(self) -> None:
+        """Makes what the engine calls, all that takes its time, before it is needed."""
+        _ = self.store, self.board, self.work_queue, self.objects, self.topic, self.gateway
 
     def close(self) -> None:
         """Closes the connections of what was made. Queues are flushed by their driver."""

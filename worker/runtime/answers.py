@@ -7,7 +7,7 @@ that fails is logged and not repeated (the SDK has tried a few times by then).
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 
 import structlog
@@ -40,7 +40,7 @@ class Answers:
             answer = queue.delete_soon(receipt_handle)
         else:
             answer = queue.change_visibility_soon(receipt_handle, verb.seconds)
-        answer.add_done_callback(_Report(kind, verb))
+        answer.add_done_callback(report_lost(kind, verb))
 
     def flush(self, timeout_s: float) -> bool:
         """Sends everything without waiting for company; the last use. Whether it was in time."""
@@ -55,6 +55,11 @@ class Answers:
         for thread in threads:
             thread.join(timeout_s / len(threads))
         return not any(thread.is_alive() for thread in threads)
+
+
+def report_lost(kind: Kind, verb: QueueVerb) -> Callable[[Future[bool]], None]:
+    """Hears the queue's answer to that verb, and logs it if the verb did not arrive."""
+    return _Report(kind, verb)
 
 
 class _Report:

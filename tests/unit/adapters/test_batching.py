@@ -54,6 +54,18 @@ def test_full_batch_is_sent_at_once() -> None:
     batcher.close()
 
 
+def test_hurry_sends_what_waits_and_only_that() -> None:
+    recorder = Recorder()
+    batcher = Batcher(recorder, name="t", linger_s=FOREVER_S, max_entries=3)
+    waiting = [batcher.submit(one) for one in letters(2)]
+    batcher.hurry()
+    assert results(waiting) == ["A", "B"]
+    later = batcher.submit("c")
+    assert not later.done()
+    batcher.close()
+    assert recorder.batches == [["a", "b"], ["c"]]
+
+
 def test_item_alone_is_sent_after_its_linger() -> None:
     recorder = Recorder()
     batcher = Batcher(recorder, name="t", linger_s=0.001)

@@ -89,6 +89,13 @@ class Batcher(Generic[T, R]):
             self._wake()
         return entry.answer
 
+    def hurry(self) -> None:
+        """Lets nothing that waits now linger any longer. Does not block."""
+        with self._changed:
+            for entry in self._waiting:
+                entry.send_by = 0.0
+            self._changed.notify_all()
+
     def close(self) -> None:
         """Sends what is waiting at once and returns when all answers are in."""
         with self._changed:
@@ -125,9 +132,8 @@ class Batcher(Generic[T, R]):
         if not self._waiting:
             return []
         self._is_gathering = True
-        deadline = self._waiting[0].send_by
         while not (self._is_full() or self._is_closed):
-            left_s = deadline - time.monotonic()
+            left_s = self._waiting[0].send_by - time.monotonic()
             if left_s <= 0:
                 break
             self._changed.wait(left_s)
