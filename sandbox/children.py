@@ -92,13 +92,16 @@ class WorkerProcess(_PythonProcess):
     Args:
         number: tells several apart in messages.
         environment: its settings. Secrets travel here, never on a command line.
+        module: what runs instead of `worker`, for tests that change more than settings.
     """
 
     was_told_to_end = False
     """Whether somebody sent it a signal; it may still run."""
 
-    def __init__(self, number: int, environment: Mapping[str, str]) -> None:
-        super().__init__(f"worker {number}", ["worker", "run"], environment)
+    def __init__(
+        self, number: int, environment: Mapping[str, str], *, module: str = "worker"
+    ) -> None:
+        super().__init__(f"worker {number}", [module, "run"], environment)
 
     @property
     def has_failed(self) -> bool:

@@ -56,6 +56,7 @@ class LocalStack:
         standin_options: switches of the stand-in by their JSON keys.
         worker_env: further settings of the workers; they win over those of the stack. Unless it
             says how to sign in at Hautech, workers sign their own tokens with an application key.
+        worker_module: what the workers run instead of `worker`, if not only settings differ.
         media_url: base URL of the upload URLs and image links that the stand-in hands out, when
             something (a proxy) stands in front of its media host.
 
@@ -84,12 +85,14 @@ class LocalStack:
         workers: int = 1,
         standin_options: Mapping[str, Any] | None = None,
         worker_env: Mapping[str, str] | None = None,
+        worker_module: str = "worker",
         media_url: str | None = None,
     ) -> None:
         self.workers: list[WorkerProcess] = []
         self._worker_count = workers
         self._standin_options = dict(standin_options or {})
         self._worker_env = dict(worker_env or {})
+        self._worker_module = worker_module
         self._media_url = media_url
         self._open = ExitStack()
         self._standin_process: StandInProcess | None = None
@@ -120,7 +123,7 @@ class LocalStack:
     def add_worker(self, extra_env: Mapping[str, str] | None = None) -> WorkerProcess:
         """Starts one more worker."""
         environment = self.worker_environment(extra_env)
-        worker = WorkerProcess(len(self.workers) + 1, environment)
+        worker = WorkerProcess(len(self.workers) + 1, environment, module=self._worker_module)
         self.workers.append(worker)
         return worker
 

@@ -301,6 +301,11 @@ class CircuitNotice:
 
 
 MessageKind = Literal["requests", "polls"]
+
+DropReason = Literal["replaced", "over", "no_job"]
+"""Why no job waits for a poll message: another one took its place, the job is over, or its record
+is gone.
+"""
 """Which queue a message came from."""
 
 
@@ -318,6 +323,9 @@ class Observer(Protocol):
 
     def refused(self, error_code: str) -> None:
         """A request was refused before it became a job; that is announced."""
+
+    def poll_dropped(self, reason: DropReason) -> None:
+        """A poll message that no job waits for was put away."""
 
 
 class NoticeBoard(Protocol):

@@ -35,6 +35,7 @@ def figures() -> list[Metric]:
     tally.handled("polls", Done())
     tally.job_over("failed", "image.missing")
     tally.refused("request.invalid")
+    tally.poll_dropped("over")
     receiver = ReceiverState(last_success_age_s=1.0, trouble=None, call_age_s=None, is_alive=True)
     state = ContainerState(
         is_stopping=False,

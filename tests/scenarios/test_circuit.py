@@ -8,7 +8,7 @@ from tests.builders import body
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing, losing_answers
 from worker.contracts.s3_uri import S3Uri
-from worker.engine.circuit import FAILURES_MOST, OPEN_MAX_S
+from worker.engine.circuit import FAILURES_MOST
 from worker.errors import (
     CredentialsRefusedError,
     OutOfFundsError,
@@ -130,7 +130,7 @@ def test_hardly_anything_is_bought_while_pictures_cannot_be_fetched() -> None:
         while (service.world.clock.now() - begun).total_seconds() < 60 * number:
             service.step()
     assert service.intake.reason is HoldReason.HAUTECH_DOWN
-    tries_most = 200 * 60 / (0.8 * OPEN_MAX_S) + FAILURES_MOST
+    tries_most = 200 * 60 / (0.8 * service._rules.circuit_open_max_s) + FAILURES_MOST
     assert len(service.world.hautech.runs) < FAILURES_MOST + tries_most
     outage.end()
     service.run()

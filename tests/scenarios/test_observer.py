@@ -35,3 +35,19 @@ def test_a_failed_job_and_a_refused_request_are_counted_by_their_codes() -> None
     service.run()
     assert service.tally.jobs() == {("failed", "image.missing"): 1}
     assert service.tally.refusals() == {("request.invalid",): 1}
+
+
+def test_a_poll_message_that_no_job_needs_is_counted_by_what_became_of_its_job() -> None:
+    service = Service()
+    service.world.hautech.duration_s = 60
+    service.send(body())
+    service.step()
+    (replaced,) = service.world.polls.bodies()
+    service.send(body())
+    service.run()
+    service.world.polls.send(replaced)
+    service.run()
+    service.world.store.forget("sku-1042-front")
+    service.world.polls.send(replaced)
+    service.run()
+    assert service.tally.drops() == {("replaced",): 1, ("over",): 1, ("no_job",): 1}

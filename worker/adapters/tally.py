@@ -6,7 +6,7 @@ from collections import Counter
 from threading import Lock
 
 from worker.jobs.outcomes import Done, Outcome, PollAgain
-from worker.ports import MessageKind
+from worker.ports import DropReason, MessageKind
 
 
 class Tally:
@@ -18,6 +18,7 @@ class Tally:
         self._handled: Counter[tuple[str, ...]] = Counter()
         self._over: Counter[tuple[str, ...]] = Counter()
         self._refused: Counter[tuple[str, ...]] = Counter()
+        self._dropped: Counter[tuple[str, ...]] = Counter()
 
     def called(self, call: str, error: Exception | None) -> None:
         """See `Observer.called`."""
@@ -46,6 +47,11 @@ class Tally:
         with self._lock:
             self._refused[error_code,] += 1
 
+    def poll_dropped(self, reason: DropReason) -> None:
+        """See `Observer.poll_dropped`."""
+        with self._lock:
+            self._dropped[reason,] += 1
+
     def calls(self) -> dict[tuple[str, ...], int]:
         """Calls to Hautech by (call, "ok" or class of the error)."""
         with self._lock:
@@ -65,3 +71,8 @@ class Tally:
         """Requests that became no job by error code."""
         with self._lock:
             return dict(self._refused)
+
+    def drops(self) -> dict[tuple[str, ...], int]:
+        """Poll messages that no job waited for by reason."""
+        with self._lock:
+            return dict(self._dropped)

@@ -28,6 +28,7 @@ from typing import Literal
 import structlog
 
 from worker.engine.findings import Finding, finding_about, reason_of
+from worker.engine.rules import EngineRules
 from worker.errors import WorkerError
 from worker.ports import CircuitNotice, Clock, HoldReason
 
@@ -38,11 +39,6 @@ HautechCall = Literal["upload", "sign_in", "run", "look", "read", "list", "downl
 
 FAILURES_MOST = 5
 """So many failures in a row of one kind of call mean that Hautech is down, not unlucky."""
-
-OPEN_S = 30.0
-OPEN_MAX_S = 300.0
-"""How long nothing new is tried at first; it doubles up to the maximum, give or take a fifth."""
-
 
 FORGOTTEN = timedelta(hours=1)
 """After so long without a call of the kind that met it, a run may prove it over all the same: there
@@ -89,6 +85,7 @@ class Circuit:
 
     Args:
         clock: says when the next try is due.
+        rules: say how long nothing new is tried.
         random: spreads the tries of several processes.
         tell: hears of each change, outside of the lock, in the middle of a job's work: must be quick.
     """
@@ -97,10 +94,12 @@ class Circuit:
         self,
         *,
         clock: Clock,
+        rules: EngineRules,
         random: random.Random,
         tell: Callable[[CircuitNotice], None] = lambda _notice: None,
     ) -> None:
         self._clock = clock
+        self._rules = rules
         self._random = random
         self._tell = tell
         self._lock = Lock()
@@ -241,7 +240,8 @@ class Circuit:
 
     def _next_try_at(self) -> datetime:
         """When to try next after one more try in vain: later each time."""
-        open_s = min(OPEN_MAX_S, OPEN_S * 2.0 ** min(self._tries, 10))
+        rules = self._rules
+        open_s = min(rules.circuit_open_max_s, rules.circuit_open_s * 2.0 ** min(self._tries, 10))
         self._tries += 1
         return self._clock.now() + timedelta(seconds=open_s * self._random.uniform(0.8, 1.2))
 

@@ -68,7 +68,7 @@ class Engine:
     ) -> None:
         self._observer = observer or NoObserver()
         self._notices = Notices(board)
-        self._circuit = Circuit(clock=clock, random=random, tell=self._notices.note)
+        self._circuit = Circuit(clock=clock, rules=rules, random=random, tell=self._notices.note)
         most_per_s = rules.hautech_requests_per_s
         self._pace = Pace(clock=clock, random=random, most_per_s=most_per_s)
         self._in_flight = InFlight(queue, clock=clock, random=random, most=rules.in_flight_most)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.jobs.outcomes import Outcome
-from worker.ports import MessageKind
+from worker.ports import DropReason, MessageKind
 
 
 class NoObserver:
@@ -20,3 +20,6 @@ class NoObserver:
 
     def refused(self, error_code: str) -> None:
         """See `Observer.refused`."""
+
+    def poll_dropped(self, reason: DropReason) -> None:
+        """See `Observer.poll_dropped`."""

@@ -15,8 +15,9 @@ from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
 from worker.errors import PollMessageError, RequestError
 from worker.jobs import plan
+from worker.jobs.job import Job
 from worker.jobs.outcomes import Done, Outcome, RetryLater
-from worker.ports import WorkBudget
+from worker.ports import DropReason, WorkBudget
 
 log = structlog.get_logger(__name__)
 
@@ -42,12 +43,7 @@ class PollMessages:
         structlog.contextvars.bind_contextvars(request_id=poll_message.request_id)
         job = self._world.store.load(poll_message.request_id)
         if job is None or job.state.is_final or job.poll_ticket != poll_message.ticket:
-            log.info(
-                "a poll message that no job waits for was dropped",
-                action="poll_dropped",
-                job_state=job.state if job else None,
-            )
-            return Done()
+            return self._drop(job)
         bind_job(job)
         if isinstance(plan.next_move(job, at=self._world.now()), plan.Wait):
             return self._story.look(job, delivery, budget)
@@ -61,6 +57,20 @@ class PollMessages:
             return self._story.advance(held, entered)
         finally:
             self._gate.leave(entered)
+
+    def _drop(self, job: Job | None) -> Done:
+        """A message that no job waits for: another one carries it, if it is still to be carried."""
+        if job is None:
+            reason: DropReason = "no_job"
+        else:
+            reason = "over" if job.state.is_final else "replaced"
+        log.info(
+            "a poll message that no job waits for was dropped",
+            action="poll_dropped",
+            job_state=job.state if job else None,
+        )
+        self._world.observer.poll_dropped(reason)
+        return Done()
 
     def _refuse(self, body: str, error: PollMessageError) -> Outcome:
         """A message that this release cannot read as a poll.

@@ -50,5 +50,9 @@ class EngineRules:
     systemic_wait_max_s: float = 900.0
     """Each rest is one delivery, and the requests queue gives a message up after 100: with this
     maximum that takes a day."""
+    circuit_open_s: float = 30.0
+    """How long nothing new is tried at first once Hautech refuses or fails all of us; it doubles up
+    to the next, give or take a fifth."""
+    circuit_open_max_s: float = 300.0
     reconcile_jobs: int = 1_000
     """At most so many silent jobs are woken in one run."""

@@ -150,6 +150,12 @@ class Metrics:
             ["error_code"],
             tally.refusals(),
         )
+        yield _counter(
+            "polls_dropped",
+            "Poll messages that no job waited for: replaced by another, job over, or no_job.",
+            ["why"],
+            tally.drops(),
+        )
 
 
 def _family(name: str, says: str, labels: list[str]) -> GaugeMetricFamily:

@@ -11,7 +11,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 from typing import Final
 
@@ -40,7 +40,9 @@ _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 _FINISHED: Final = "finished"
 
 
-def run_worker(settings: Settings) -> int:
+def run_worker(
+    settings: Settings, build: Callable[[Settings], Application] = build_application
+) -> int:
     """Works until a signal comes, then stops cleanly. Returns the exit code 0.
 
     Must be called in the main thread, for its signals.
@@ -51,7 +53,7 @@ def run_worker(settings: Settings) -> int:
     configure_logging(log_format=settings.log_format, level=settings.log_level)
     for warning in settings.warnings:
         _log.warning(warning, action="unknown_setting")
-    application = build_application(settings)
+    application = build(settings)
     container = build_container(application)
     reconciling = Reconciling(application.engine.reconcile)
     with _signals() as arrived, _health(application, container):

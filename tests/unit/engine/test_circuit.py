@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.logs import all_logs
 from worker.adapters.memory import ManualClock
-from worker.engine.circuit import FAILURES_MOST, FORGOTTEN, OPEN_MAX_S, Circuit, HautechCall
+from worker.engine.circuit import FAILURES_MOST, FORGOTTEN, Circuit, HautechCall
+from worker.engine.rules import EngineRules
 from worker.errors import (
     AnswerUnknownError,
     CredentialsRefusedError,
@@ -24,6 +25,7 @@ from worker.errors import (
 )
 from worker.ports import CircuitNotice, HoldReason
 
+RULES = EngineRules(input_buckets=frozenset(), output_buckets=frozenset())
 DOWN = UnavailableError("503")
 REFUSED = CredentialsRefusedError("401: who are you?")
 BROKE = OutOfFundsError("402: the account is empty")
@@ -35,7 +37,9 @@ class Rig:
         self.clock = ManualClock()
         self.told: list[CircuitNotice] = []
         self.number: int | None = None
-        self.circuit = Circuit(clock=self.clock, random=random.Random(1), tell=self.told.append)
+        self.circuit = Circuit(
+            clock=self.clock, rules=RULES, random=random.Random(1), tell=self.told.append
+        )
 
     @property
     def reason(self) -> HoldReason | None:
@@ -153,7 +157,10 @@ def test_tries_that_fail_are_further_and_further_apart(rig: Rig) -> None:
         rig.end_probe()
     assert waits[0] <= 36
     assert 48 <= waits[1] <= 72
-    assert all(0.8 * OPEN_MAX_S <= wait_s <= 1.2 * OPEN_MAX_S for wait_s in waits[4:])
+    assert all(
+        0.8 * RULES.circuit_open_max_s <= wait_s <= 1.2 * RULES.circuit_open_max_s
+        for wait_s in waits[4:]
+    )
     assert rig.told[-1].since == rig.told[0].since
     rig.wait_for_a_try()
     rig.take_probe()
@@ -269,7 +276,7 @@ def test_a_wait_does_not_overflow_after_thousands_of_tries(rig: Rig) -> None:
     now = rig.clock.now()
     due = rig.circuit.state.next_try_at
     assert due is not None
-    assert due - now <= timedelta(seconds=1.2 * OPEN_MAX_S)
+    assert due - now <= timedelta(seconds=1.2 * RULES.circuit_open_max_s)
 
 
 @pytest.mark.parametrize("call", ["look", "read", "download"])

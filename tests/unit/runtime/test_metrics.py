@@ -92,6 +92,7 @@ def test_what_happened_is_counted_by_what_it_was(rig: Rig) -> None:
     tally.job_over("succeeded", None)
     tally.job_over("failed", "image.missing")
     tally.refused("request.invalid")
+    tally.poll_dropped("replaced")
     found = rig.samples()
     assert {name: value for name, value in found.items() if "_total" in name} == {
         "hautech_calls_total{call=look,outcome=ok}": 3,
@@ -102,6 +103,7 @@ def test_what_happened_is_counted_by_what_it_was(rig: Rig) -> None:
         "jobs_over_total{error_code=,status=succeeded}": 1,
         "jobs_over_total{error_code=image.missing,status=failed}": 1,
         "requests_refused_total{error_code=request.invalid}": 1,
+        "polls_dropped_total{why=replaced}": 1,
     }
 
 
