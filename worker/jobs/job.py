@@ -116,6 +116,8 @@ class Step:
     """The pipeline's raw output (any JSON), once completed."""
     earlier: tuple[PipelineRun, ...] = ()
     """Runs that failed at Hautech before a redrive: paid for, and not to be adopted again."""
+    kept: JsonObject | None = None
+    """Fields that a newer release wrote, by name; see `document`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +202,8 @@ class Job:
     event: JsonObject | None = None
     """The result event exactly as it is published, fixed when the verdict is."""
     history: tuple[HistoryEntry, ...] = ()
+    kept: JsonObject | None = None
+    """Fields that a newer release wrote, by name; see `document`."""
     version: int = 0
     """Counts saves; the store raises `StaleJobError` when it moved under us."""
     lease: Lease | None = None

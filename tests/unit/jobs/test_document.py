@@ -1,5 +1,6 @@
 """A stored job comes back as it was."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from tests.builders import NOON, at, given_up_job, new_job, running_job
 from worker.jobs import transitions
 from worker.jobs.document import JobDocumentError, from_document, to_document
-from worker.jobs.job import Failure, Job, Lease
+from worker.jobs.job import Failure, Job, JsonObject, Lease
 from worker.jobs.reopening import reopen
 
 LEASE = Lease(owner="worker-1", until=NOON)
@@ -56,12 +57,62 @@ def test_nulls_in_a_request_survive() -> None:
 
 @pytest.mark.parametrize(
     ("before", "after"),
-    [('{"request_id"', '{"new":1,"request_id"'), ('"steps":[{', '"steps":[{"new":1,')],
+    [
+        ('{"request_id"', '{"new":{"ä":[1,null]},"request_id"'),
+        ('"steps":[{', '"steps":[{"new":{"ä":[1,null]},'),
+    ],
 )
-def test_a_field_of_a_newer_release_is_never_dropped_in_silence(before: str, after: str) -> None:
+def test_a_field_of_a_newer_release_is_kept_while_an_older_one_goes_on(
+    before: str, after: str
+) -> None:
+    def moved(text: str) -> JsonObject:
+        job = from_document(text, version=1, lease=None)
+        job = transitions.await_pipelines(job, because="-", at=at(30))
+        written: JsonObject = json.loads(to_document(job))
+        return written
+
+    older = to_document(running_job())
+    assert before in older
+    expected = moved(older)
+    place = expected if before.startswith("{") else expected["steps"][0]
+    place["new"] = {"ä": [1, None]}
+    assert moved(older.replace(before, after, 1)) == expected
+
+
+def test_a_field_that_decides_keeps_an_older_release_away() -> None:
+    newer = to_document(running_job()).replace(
+        "{", '{"must_understand":["state","paid_by"],"paid_by":"x",', 1
+    )
+    with pytest.raises(JobDocumentError, match="paid_by"):
+        from_document(newer, version=1, lease=None)
+
+
+def test_a_list_of_known_fields_that_decide_keeps_nobody_away() -> None:
+    newer = to_document(running_job()).replace("{", '{"must_understand":["state","pipeline"],', 1)
+    job = from_document(newer, version=1, lease=None)
+    assert json.loads(to_document(job))["must_understand"] == ["state", "pipeline"]
+
+
+@pytest.mark.parametrize("names", ["5", '"x"', "{}", "null", "[[]]", "[5]"])
+def test_a_list_of_fields_that_decide_which_is_none_is_refused(names: str) -> None:
+    newer = to_document(running_job()).replace("{", '{"must_understand":' + names + ",", 1)
+    with pytest.raises(JobDocumentError, match="must_understand"):
+        from_document(newer, version=1, lease=None)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ('"pipeline":{', '"pipeline":{"new":1,'),
+        ('"state":"running"', '"state":"resting"'),
+        ('{"request_id"', '{"kept":{"state":"accepted"},"request_id"'),
+        ('"steps":[{', '"steps":[{"kept":{},'),
+    ],
+)
+def test_what_is_new_anywhere_else_keeps_an_older_release_away(before: str, after: str) -> None:
     text = to_document(running_job())
     assert before in text
-    with pytest.raises(JobDocumentError, match="new"):
+    with pytest.raises(JobDocumentError, match=r"new|state|kept"):
         from_document(text.replace(before, after, 1), version=1, lease=None)
 
 
