@@ -123,7 +123,8 @@ def test_a_job_that_a_newer_release_wrote_is_left_to_it_with_its_message(carrier
     records = service.world.store._records
     (request_id,) = records
     known = records[request_id]
-    newer = json.dumps({**json.loads(known.document), "of_a_newer_release": [1]})
+    decisive = {"of_a_newer_release": [1], "must_understand": ["of_a_newer_release"]}
+    newer = json.dumps({**json.loads(known.document), **decisive})
     records[request_id] = unreadable = dataclasses.replace(known, document=newer)
     service.run_for(deliveries=80)
     rests = service.outcomes[1:]
@@ -135,6 +136,22 @@ def test_a_job_that_a_newer_release_wrote_is_left_to_it_with_its_message(carrier
     service.run()
     assert service.job.state is JobState.SUCCEEDED
     assert len(service.world.hautech.runs) == 1
+
+
+@pytest.mark.parametrize("carrier", ["request", "poll"])
+def test_what_a_newer_release_added_is_kept_by_an_older_one_to_the_end(carrier: str) -> None:
+    service = Service()
+    if carrier == "request":
+        failing(service.world.hautech, "upload", iter([UnavailableError("503")]))
+    service.send(body())
+    service.step()
+    records = service.world.store._records
+    ((request_id, known),) = records.items()
+    newer = json.dumps({**json.loads(known.document), "of_a_newer_release": [1]})
+    records[request_id] = dataclasses.replace(known, document=newer)
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert json.loads(records[request_id].document)["of_a_newer_release"] == [1]
 
 
 def test_a_stray_poll_message_is_dead_lettered_without_an_event() -> None:
