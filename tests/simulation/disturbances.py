@@ -10,15 +10,14 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
+from tests.simulation.storm import CLOCKS_OFF_S
+
 if TYPE_CHECKING:
     from tests.simulation.service import SimService
     from tests.simulation.worker import SimWorker
 
 REDRIVEN_BY = 1.2
 """People redrive until a little after the storm, in shares of its length."""
-
-_OFF_S = (-600.0, -90.0, -20.0, 20.0, 90.0, 600.0)
-"""By how much a clock that somebody sets is off afterwards, or was before."""
 
 
 class Disturbances:
@@ -58,7 +57,7 @@ class Disturbances:
     def _set_a_clock(self) -> None:
         """By NTP, to the true time; or by somebody who is wrong about it."""
         if self._workers:
-            skew_s = self._rng.choice((0.0, self._rng.choice(_OFF_S)))
+            skew_s = self._rng.choice((0.0, self._rng.choice(CLOCKS_OFF_S)))
             self._rng.choice(self._workers).set_clock(skew_s)
 
     def _redrive(self) -> None:

@@ -13,150 +13,23 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from tests.simulation.canaries import LINK, TOKEN
-from worker.errors import (
-    AnswerUnknownError,
-    CredentialsRefusedError,
-    HautechRefusedError,
-    OutOfFundsError,
-    OutputDamagedError,
-    PipelineLostError,
-    ThrottledError,
-    UnavailableError,
+from tests.simulation.faults import (
+    FAULTS,
+    KILL_AFTER,
+    KILL_BEFORE,
+    SAID,
+    Fault,
+    advised,
+    refused,
+    unavailable,
 )
-from worker.hautech.redaction import redact
-
-HAUTECH_CALLS = (
-    "upload", "sign_in", "run", "look", "read_pipeline", "runs_since", "download",
-)  # fmt: skip
-
-_SAID = redact(f"500 from {LINK} with Bearer {TOKEN}")
-"""What the gateway lets through of an error text that holds secrets."""
+from worker.errors import OutOfFundsError
 
 _PAID_MORE = 3.0
 
-
-class ForeignError(Exception):
-    """An error of a library that nobody translated; its text has secrets in it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """One thing that goes wrong with one call.
-
-    `effects` says how often the call takes effect before its answer; `late_s` that it takes effect
-    so much later, whatever became of the caller; `error` what the caller gets instead of an answer.
-    """
-
-    name: str
-    effects: int = 1
-    late_s: float = 0.0
-    error: Callable[[], Exception] | None = None
-    slow_s: float = 0.0
-    kill: bool = False
-    freeze_s: float = 0.0
-
-
-def _unavailable() -> Exception:
-    return UnavailableError(_SAID)
-
-
-def _throttled() -> Exception:
-    return ThrottledError(_SAID)
-
-
-def _advised() -> Exception:
-    return ThrottledError(_SAID, retry_after_s=7)
-
-
-def _refused() -> Exception:
-    return CredentialsRefusedError(_SAID)
-
-
-def _foreign() -> Exception:
-    return ForeignError(f"GET {LINK}: Authorization: Bearer {TOKEN}")
-
-
-_KILL_BEFORE = Fault("killed before", effects=0, kill=True)
-_KILL_AFTER = Fault("killed after", kill=True)
-_ANY = (
-    Fault("error before", effects=0, error=_unavailable),
-    Fault("throttled", effects=0, error=_throttled),
-    Fault("slow"),
-)
-_WRITE = (
-    Fault("answer lost", error=_unavailable),
-    Fault("effect late", effects=0, late_s=1.0, error=_unavailable),
-)
-_SEND = (*_ANY, *_WRITE, Fault("twice", effects=2))
-_AWS_REFUSED = Fault("credentials refused", effects=0, error=_refused)
-_BUG = Fault("foreign error", effects=0, error=_foreign)
-_READ_HAUTECH = (
-    *_ANY,
-    Fault("throttled with advice", effects=0, error=_advised),
-    Fault("credentials refused", effects=0, error=_refused),
-    _BUG,
-)
-
-FAULTS: dict[str, tuple[Fault, ...]] = {
-    "store.create": (*_ANY, *_WRITE, _AWS_REFUSED),
-    "store.load": (*_ANY, _AWS_REFUSED),
-    "store.unchanged_since": (*_ANY,),
-    "store.take_lease": (*_ANY, *_WRITE),
-    "store.save": (*_ANY, *_WRITE),
-    "queue.send_poll": _SEND,
-    "queue.send_dead_letter": _SEND,
-    "queue.jobs_in_flight": (*_ANY, _AWS_REFUSED, _BUG),
-    "requests.send_batched": _SEND,
-    "dead_letters.receive": (*_ANY, *_WRITE[:1]),
-    "dead_letters.delete": (*_ANY[:2], *_WRITE[:1]),
-    "objects.open": (*_ANY, Fault("cut body"), _BUG),
-    "objects.put": (
-        *_ANY,
-        *_WRITE,
-        _AWS_REFUSED,
-        Fault("swallowed"),
-        Fault("swallowed"),
-        Fault("damaged"),
-    ),
-    "objects.head": (*_ANY, _AWS_REFUSED),
-    "topic.publish": _SEND,
-    "hautech.upload": (*_READ_HAUTECH, Fault("answer lost", error=_unavailable)),
-    "hautech.sign_in": (
-        Fault("error before", effects=0, error=_unavailable),
-        Fault("credentials refused", effects=0, error=_refused),
-    ),
-    "hautech.run": (
-        Fault("not sent", effects=0, error=_unavailable),
-        Fault("throttled", effects=0, error=_throttled),
-        Fault("throttled with advice", effects=0, error=_advised),
-        Fault("credentials refused", effects=0, error=_refused),
-        Fault("out of funds", effects=0, error=lambda: OutOfFundsError(_SAID)),
-        Fault("refused", effects=0, error=lambda: HautechRefusedError(_SAID)),
-        Fault("sent, nothing begun", effects=0, error=lambda: AnswerUnknownError(_SAID)),
-        Fault("answer lost", error=lambda: AnswerUnknownError(_SAID)),
-        Fault("answer lost", error=lambda: AnswerUnknownError(_SAID)),
-        Fault("effect late", effects=0, late_s=1.0, error=lambda: AnswerUnknownError(_SAID)),
-        Fault("foreign error after", error=_foreign),
-        Fault("killed in the air", effects=0, late_s=1.0, kill=True),
-        Fault("slow"),
-    ),
-    "hautech.look": (
-        *_READ_HAUTECH,
-        Fault("not found", effects=0, error=lambda: PipelineLostError(_SAID)),
-    ),
-    "hautech.read_pipeline": _READ_HAUTECH,
-    "hautech.runs_since": _READ_HAUTECH,
-    "hautech.download": (
-        *_READ_HAUTECH,
-        Fault("cut", effects=0, error=lambda: OutputDamagedError(_SAID)),
-    ),
-    "receive": (*_ANY[:2], Fault("answer lost"), Fault("delivered twice"), Fault("few")),
-    "delete": (*_ANY[:2], *_WRITE[:1], Fault("forgotten")),
-    "change_visibility": (*_ANY[:2], *_WRITE[:1], Fault("shown early"), Fault("shown early")),
-    "extend": (*_ANY[:2], *_WRITE[:1]),
-}
-"""By call; a call has each of its faults equally often. Kills and freezes come on top."""
+CLOCKS_OFF_S = (-290.0, -90.0, -20.0, 20.0, 90.0, 290.0)
+"""By how much a clock that somebody sets is off afterwards. Further off, AWS answers nobody: it refuses
+what is signed more than five minutes off, so such a worker gets no lease and pays for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +62,7 @@ class Storm:
     fault_rate: float
     kill_rate: float
     freeze_rate: float
+    clock_rate: float = 0.0
     outages: tuple[Outage, ...] = ()
     backlogs: tuple[Backlog, ...] = ()
     met: Counter[str] = field(default_factory=Counter)
@@ -208,6 +82,7 @@ class Storm:
             fault_rate=rng.choice((0.0, 0.02, 0.05, 0.1, 0.2, 0.35)),
             kill_rate=rng.choice((0.0, 0.0, 0.01, 0.03, 0.1)),
             freeze_rate=rng.choice((0.0, 0.0, 0.01, 0.05)),
+            clock_rate=rng.choice((0.0, 0.0, 0.0, 0.01, 0.03)),
             outages=_outages(rng, over_s),
             backlogs=_backlogs(rng, over_s),
         )
@@ -233,11 +108,14 @@ class Storm:
             elif fault.name == "slow":
                 fault = Fault("slow", slow_s=self._slowness_s(call))
         elif dice < self.fault_rate + self.kill_rate:
-            fault = rng.choice((_KILL_BEFORE, _KILL_AFTER))
+            fault = rng.choice((KILL_BEFORE, KILL_AFTER))
         elif dice < self.fault_rate + self.kill_rate + self.freeze_rate:
             frozen_s = rng.choice((5.0, 30.0, 70.0, 200.0, 1000.0))
             effects = rng.choice((0, 1))
             fault = Fault("frozen " + ("after" if effects else "before"), 1, freeze_s=frozen_s)
+        elif dice < self.fault_rate + self.kill_rate + self.freeze_rate + self.clock_rate:
+            off_s = rng.choice((0.0, 0.0, *CLOCKS_OFF_S))
+            fault = Fault("clock set", clock_off_s=off_s)
         if fault is not None:
             self.met[f"{call}: {fault.name}"] += 1
         return fault
@@ -279,10 +157,10 @@ class Storm:
 
 def _outages(rng: random.Random, over_s: float) -> tuple[Outage, ...]:
     kinds = (
-        ("down", False, _unavailable),
-        ("token refused", False, _refused),
-        ("no funds", True, lambda: OutOfFundsError(_SAID)),
-        ("throttling", False, _advised),
+        ("down", False, unavailable),
+        ("token refused", False, refused),
+        ("no funds", True, lambda: OutOfFundsError(SAID)),
+        ("throttling", False, advised),
     )
     found = []
     for _ in range(rng.choice((0, 0, 1, 2))):

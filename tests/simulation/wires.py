@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from tests.scenarios.crash import Killed
 from tests.simulation.clockwork import Task
-from tests.simulation.storm import Fault
+from tests.simulation.faults import Fault
 from worker.adapters.messages import QueueMessage
 from worker.errors import PipelineLostError, WorkerError
 from worker.runtime.slots import Kind
@@ -94,6 +94,8 @@ class Wire:
             scheduler.after(there_s + fault.late_s, partial(self._late, call, act))
         if fault.kill and not fault.effects:
             worker.die_here(call, f"{_job(task)} {fault.name}")
+        if fault.clock_off_s is not None:
+            worker.set_clock(fault.clock_off_s)
         if fault.freeze_s and fault.name.endswith("before"):
             worker.freeze(fault.freeze_s)
         task.sleep(there_s + fault.slow_s)
@@ -230,6 +232,8 @@ class AnswerWire:
             return
         if fault is not None and fault.freeze_s:
             worker.freeze(fault.freeze_s)
+        if fault is not None and fault.clock_off_s is not None:
+            worker.set_clock(fault.clock_off_s)
         is_ours = effect(fault) if fault is None or fault.effects else False
         if fault is not None and fault.error is not None:
             answer.set_exception(fault.error())
