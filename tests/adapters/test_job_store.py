@@ -14,7 +14,7 @@ from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.memory import MemoryJobStore
 from worker.errors import LeaseHeldError, LostRaceError, RecordTooLargeError, StaleJobError
 from worker.jobs import transitions
-from worker.jobs.job import Failure, Job, JobState, Lease
+from worker.jobs.job import Failure, Job, JobState, Lease, SourceImage
 from worker.ports import JobStore
 
 MINE = Lease(owner="mine", until=at(60))
@@ -261,10 +261,32 @@ def test_jobs_unchanged_since_a_moment_come_oldest_first(store: JobStore) -> Non
 
 
 def test_record_that_does_not_fit_is_refused_by_name_and_not_stored(store: JobStore) -> None:
-    huge = replace(new_job(requestId="sku-1"), request={"workflow": "x", "input": "é" * 205_000})
+    job = created(store, lease=MINE)
+    huge = replace(job, request={"workflow": "x", "input": "é" * 205_000})
     with pytest.raises(RecordTooLargeError, match=r"sku-1.*409600"):
-        store.create(huge)
+        store.save(huge, lease=None)
+    assert store.load("sku-1") == job
+
+
+def test_a_new_job_must_leave_room_in_its_record_for_how_it_goes_on(store: JobStore) -> None:
+    def sized(size_bytes: int, *, images: int = 0) -> Job:
+        job = replace(
+            new_job(requestId="sku-1"), request={"workflow": "x", "input": "x" * size_bytes}
+        )
+        source = SourceImage(uri="s3://catalog/a.png")
+        return replace(job, images=(source,) * images)
+
+    for too_large in (sized(280_000), sized(200_000, images=200)):
+        with pytest.raises(RecordTooLargeError, match=r"sku-1.*room for how the job goes on"):
+            store.create(too_large)
     assert store.load("sku-1") is None
+    assert store.create(sized(270_000)) is None
+
+
+def test_a_job_that_was_taken_in_with_less_room_is_the_same_job(store: JobStore) -> None:
+    job = created(store)
+    huge = replace(job, request={"workflow": "x", "input": "x" * 280_000})
+    assert store.create(huge) == job
 
 
 def test_one_of_many_that_create_a_job_at_once_wins(atomic_store: JobStore) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from tests.builders import FULL_NAOMI_INPUT, body, message
 from tests.scenarios.harness import Service
 from worker.adapters.memory.clock import START
+from worker.adapters.memory.pictures import draw_png
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import UnavailableError
@@ -227,3 +228,45 @@ def test_a_stray_message_on_the_polls_queue_is_dead_lettered() -> None:
     service.run()
     assert reason_of_only_dead_letter(service).error_code == "poll.malformed"
     assert len(service.world.polls) == 0
+
+
+CUSTOM = "0b8b5a1c-1111-4222-8333-444455556666"
+
+
+def many_images(service: Service, *, count: int) -> str:
+    """A request of so many images, whose keys have 900 characters, and which are there."""
+    keys = [f"raw/{number:04}-{'k' * 891}" for number in range(count)]
+    for key in keys:
+        service.world.objects.add(S3Uri("catalog", key), draw_png("a"))
+    return body(CUSTOM, input={"imageIds": [f"s3://catalog/{key}" for key in keys]})
+
+
+def test_a_request_whose_record_would_become_too_large_on_the_way_is_refused_unpaid() -> None:
+    service = Service()
+    service.send(many_images(service, count=100))
+    service.run()
+    assert_nothing_was_paid_and_nothing_is_left(service)
+    assert service.world.hautech.uploads == 0
+    reason = reason_of_only_dead_letter(service)
+    assert (reason.error_code, reason.error_stage) == ("record.too_large", "accept")
+
+
+def test_the_most_images_that_are_taken_end_in_a_picture() -> None:
+    service = Service()
+    service.send(many_images(service, count=80))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert (service.world.hautech.uploads, len(service.world.hautech.runs)) == (80, 1)
+
+
+def test_a_job_whose_record_became_too_large_fails_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service()
+    monkeypatch.setattr(service.world.hautech, "_new_id", lambda kind: kind + "x" * 400_000)
+    service.send(body())
+    service.run()
+    assert service.job.failure is not None
+    assert "record cannot be written" in service.job.failure.message
+    assert_nothing_was_paid_and_nothing_is_left(service)
+    assert reason_of_only_dead_letter(service).error_code == "attempts.exhausted"

@@ -63,3 +63,40 @@ def test_the_largest_output_that_is_taken_is_announced_with_its_size() -> None:
     assert service.job.state is JobState.SUCCEEDED
     (output,) = service.event.data.outputs
     assert (output.width, output.height) == (16_384, 16_384)
+
+
+def given(count: int, **changes: Any) -> Service:
+    """A service whose only job ended with so many pictures."""
+    service = Service()
+    hautech = service.world.hautech
+    new_id = hautech._new_id
+    hautech._new_id = lambda kind: new_id(kind) + "-" * 160  # type: ignore[method-assign]
+    ids = [hautech.add_image(draw_png(f"{number}")) for number in range(count)]
+    hautech.output_of = lambda _input, _output: {"images": ids}
+    service.send(body(**changes))
+    service.run()
+    return service
+
+
+def test_more_pictures_than_any_workflow_gives_are_not_collected() -> None:
+    service = given(101)
+    error = service.event.data.error
+    assert error is not None
+    assert (error.code, error.stage) == ("output.unusable", "collect")
+    assert [uri.key for uri in service.world.objects.puts] == [
+        "generated/sku-1042/sku-1042-front.json"
+    ]
+    assert len(given(100).event.data.outputs) == 100
+
+
+def test_an_event_that_sns_would_never_take_fails_the_job_with_a_reason() -> None:
+    # A quote is two bytes in JSON, and the metadata are in the event and in its attributes.
+    place = "s3://shop/" + '"' * 980 + "/"
+    metadata = {f"note-{number}": "x" * 2_300 for number in range(7)}
+    service = given(100, output=place, metadata=metadata)
+    error = service.event.data.error
+    assert error is not None
+    assert error.code == "record.too_large"
+    assert "SNS carries at most 262,144" in error.message
+    assert len(service.event.dumps()) < 30_000
+    assert given(100, output=place).event.data.error is None

@@ -181,13 +181,14 @@ class HautechGateway:
 
     def _status(self, word: str) -> PipelineStatus:
         phase = PipelinePhase.of(word)
+        word = word[:50]  # it is remembered, so it must not be a megabyte
         if phase is PipelinePhase.OTHER and word not in self._unknown_words:
             if len(self._unknown_words) < 100:
                 self._unknown_words.add(word)
             _log.warning(
                 "Hautech uses a pipeline status that we do not know; we go on polling",
                 action="unknown_pipeline_status",
-                status=word[:50],
+                status=word,
             )
         return _STATUS.get(phase, "pending")
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from worker.errors import LeaseHeldError, LostRaceError, RecordTooLargeError, StaleJobError
+from worker.jobs.document import to_document
 from worker.jobs.job import Job, Lease
 
 RECORD_LIMIT_BYTES = 400 * 1024
@@ -13,6 +14,30 @@ RECORD_LIMIT_BYTES = 400 * 1024
 
 _FIELDS_BYTES = 2048
 """Room for everything in an item but the document: some fields of known lengths and two names."""
+
+
+_ROOM_BYTES = 128 * 1024
+"""For what every job adds: its history (32 KiB), what a workflow gave (32 KiB, once more in the
+event), its metadata in the event (16 KiB), and some small things."""
+
+_ROOM_PER_IMAGE_BYTES = 400
+"""For what an upload adds: an id of up to 200 characters, two times, three numbers."""
+
+
+def check_room(job: Job) -> None:
+    """Raises RecordTooLargeError for a new job whose record could not hold how it goes on.
+
+    Later it could fail only after something was paid, or not even say that it failed.
+    """
+    room_bytes = _ROOM_BYTES + _ROOM_PER_IMAGE_BYTES * len(job.images)
+    most_bytes = RECORD_LIMIT_BYTES - room_bytes
+    size_bytes = len(to_document(job).encode()) + _FIELDS_BYTES
+    if size_bytes > most_bytes:
+        raise RecordTooLargeError(
+            f"job {job.request_id}: its record would begin with {size_bytes} bytes, and "
+            f"{max(0, most_bytes)} are the most that leaves room for how the job goes on: send less "
+            "input, fewer images or shorter keys"
+        )
 
 
 def check_size(job: Job, document: str) -> None:

@@ -42,11 +42,15 @@ from worker.ports import ResultTopic
 
 log = structlog.get_logger(__name__)
 
+_EVENT_MAX_BYTES = 256 * 1024
+"""Source: SNS quotas, message size; the attributes count."""
+
 
 def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
     """Fix the verdict "succeeded" and its event in the record."""
     at = world.now()
     event = _event(held.job, at, outputs=outputs, failure=None)
+    _check_size(event)
     because = f"{len(outputs)} output(s) verified in S3" if outputs else "no picture to collect"
     open_job = held.job
     held.job = settle(open_job, event=_as_json(event), failure=None, at=at, because=because)
@@ -56,6 +60,20 @@ def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
         # The verdict is not fixed, and never will be in this form: the job can still fail.
         held.job = open_job
         raise
+
+
+def _check_size(event: ResultEvent) -> None:
+    """Raise RecordTooLargeError for an event that the topic would refuse for ever."""
+    attributes = message_attributes(event)
+    size_bytes = len(event.dumps().encode()) + sum(
+        len((name + "String" + value).encode()) for name, value in attributes.items()
+    )
+    if size_bytes > _EVENT_MAX_BYTES:
+        raise RecordTooLargeError(
+            f"job {event.subject}: its event would have {size_bytes:,} bytes, and SNS carries at "
+            f"most {_EVENT_MAX_BYTES:,}: the {len(event.data.outputs)} picture(s) are in S3; ask "
+            "for fewer, or under shorter keys"
+        )
 
 
 def settle_failure(world: World, held: HeldJob, error: PermanentError, stage: Stage) -> None:

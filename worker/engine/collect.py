@@ -35,6 +35,9 @@ _COLLECT_S = 10.0
 """Time that must be left to begin with a picture."""
 
 
+_PICTURES_MAX = 100
+"""Workflows give one picture, or a handful. Thousands are an answer gone wrong."""
+
 _DOUBTS = 2
 """So many times an unusable output is not believed."""
 
@@ -46,6 +49,10 @@ def collect(world: World, held: HeldJob) -> list[Output]:
     passing error. Repeating it writes the same bytes to the same keys.
     """
     pictures = _pictures(world, held.job)
+    if len(pictures) > _PICTURES_MAX:
+        raise OutputUnusableError(
+            f"Hautech's output names {len(pictures):,} pictures: at most {_PICTURES_MAX} are collected"
+        )
     outputs: list[Output] = []
     for index, picture in enumerate(pictures):
         held.need(_COLLECT_S, "collecting an output")

@@ -15,6 +15,7 @@ from worker.errors import (
     AttemptsExhaustedError,
     LostRaceError,
     PermanentError,
+    RecordTooLargeError,
     Stage,
     SubmissionUnknownError,
     WorkerError,
@@ -110,10 +111,10 @@ def is_exhausted(
 def is_poison(error: Exception, delivery: Delivery) -> bool:
     """Whether writing the record fails for what is in it, again and again, not for the store.
 
-    Adapters translate what stores say into errors of ours, so those never count: an answer that
-    nobody knows yet must not cost a paid job.
+    Adapters translate what stores say into errors of ours, so those never count, but for the one
+    that is about the content: an answer that nobody knows yet must not cost a paid job.
     """
-    is_about_content = isinstance(error, ValueError | RecursionError)
+    is_about_content = isinstance(error, ValueError | RecursionError | RecordTooLargeError)
     return is_about_content and delivery.count >= _POISON_DELIVERIES
 
 

@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import Any, Final
+
+MAX_ID_CHARACTERS: Final = 200
+_MAX_AMOUNT_CHARACTERS: Final = 64
 
 
 class ShapeError(ValueError):
@@ -28,6 +31,30 @@ def required_text(document: Mapping[str, Any], *names: str) -> str:
         if isinstance(value, str) and value:
             return value
     raise ShapeError(f"{names[0]}: expected a string, got {_kind(document.get(names[0]))}")
+
+
+def required_id(document: Mapping[str, Any], *names: str) -> str:
+    """The first of the named fields that can be an id: 1 to 200 visible characters.
+
+    Ids are kept in records and shown in logs. One of a megabyte would fit into no record, which
+    then could not be written any more; one with control characters would write lines of its own.
+
+    Raises:
+        ShapeError: None of them is.
+    """
+    for name in names:
+        value = document.get(name)
+        if isinstance(value, str) and is_id(value):
+            return value
+    raise ShapeError(
+        f"{names[0]}: expected an id of 1 to {MAX_ID_CHARACTERS} visible characters, "
+        f"got {_kind(document.get(names[0]))}"
+    )
+
+
+def is_id(value: str) -> bool:
+    """Whether a text can be an id: opaque, but neither endless nor invisible."""
+    return 1 <= len(value) <= MAX_ID_CHARACTERS and value.isprintable() and " " not in value
 
 
 def text(document: Mapping[str, Any], name: str) -> str | None:
@@ -75,8 +102,11 @@ def credits_of(value: Any) -> Decimal | None:
         )
     if isinstance(value, bool) or not isinstance(value, (str, int, float, Decimal)):
         return None
+    digits = str(value).strip()
+    if len(digits) > _MAX_AMOUNT_CHARACTERS:  # a record has room for an amount, not for a book
+        return None
     try:
-        amount = Decimal(str(value).strip())
+        amount = Decimal(digits)
     except InvalidOperation:
         return None
     # "1E+3000000" is a number, too, and three million characters when it is written out.

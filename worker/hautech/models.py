@@ -17,6 +17,7 @@ from worker.hautech.fields import (
     credits_of,
     moment,
     object_or_empty,
+    required_id,
     required_text,
     text,
     whole_number,
@@ -67,7 +68,7 @@ class Image:
         """Reads an ImageEntity; the documentation calls the id `imageId`, the type `id`."""
         fields = as_object(document, "image")
         return cls(
-            image_id=required_text(fields, "id", "imageId"),
+            image_id=required_id(fields, "id", "imageId"),
             width=whole_number(fields, "width"),
             height=whole_number(fields, "height"),
             format=text(fields, "format"),
@@ -117,7 +118,7 @@ class Pipeline:
         """Reads a PipelineDto."""
         fields = as_object(document, "pipeline")
         return cls(
-            pipeline_id=required_text(fields, "id"),
+            pipeline_id=required_id(fields, "id"),
             status=required_text(fields, "status"),
             metadata=object_or_empty(fields, "metadata"),
             input=object_or_empty(fields, "input"),
@@ -174,7 +175,7 @@ class PipelinePreview:
         """Reads a PipelinePreviewDto."""
         fields = as_object(document, "pipeline preview")
         return cls(
-            pipeline_id=required_text(fields, "id"),
+            pipeline_id=required_id(fields, "id"),
             status=required_text(fields, "status"),
             metadata=object_or_empty(fields, "metadata"),
             created_at=moment(fields, "createdAt"),
@@ -237,7 +238,7 @@ class Account:
         permissions = fields.get("permissions")
         names = permissions if isinstance(permissions, (list, dict)) else ()
         return cls(
-            account_id=required_text(fields, "id"),
+            account_id=required_id(fields, "id"),
             alias=text(fields, "alias"),
             type=text(fields, "type"),
             balance=credits_of(fields.get("balance")),
@@ -261,7 +262,7 @@ class Workflow:
         """Reads a WorkflowDto."""
         fields = as_object(document, "workflow")
         return cls(
-            workflow_id=required_text(fields, "id"),
+            workflow_id=required_id(fields, "id"),
             alias=text(fields, "alias"),
             version=whole_number(fields, "version"),
             is_public=fields.get("isPublic") is True,
@@ -283,7 +284,7 @@ class Pose:
         """Reads a PoseEntity."""
         fields = as_object(document, "pose")
         return cls(
-            pose_id=required_text(fields, "id", "poseId"),
+            pose_id=required_id(fields, "id", "poseId"),
             preview_image_id=text(fields, "previewImageId"),
             expires_at=moment(fields, "expiresAt"),
             created_at=moment(fields, "createdAt"),

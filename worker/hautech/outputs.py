@@ -5,11 +5,12 @@ Two passes, ids first, because an id can always be turned into a fresh link and 
 be refreshed. An id that was sent as input is never a result: outputs may echo their inputs.
 """
 
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
+
+from worker.hautech.fields import is_id
 
 MAX_DEPTH: Final = 4
 
@@ -24,7 +25,7 @@ _ID_LIST_KEYS: Final = ("imageIds", "images")
 _WRAPPERS: Final = ("output", "result", "data", "image")
 _URL_KEYS: Final = ("imageUrl", "url", "resultUrl")
 _URL_LIST_KEYS: Final = ("imageUrls", "urls", "images")
-_ID: Final = re.compile(r"[^\s/?#]{1,200}")
+_NO_LINK: Final = frozenset("/?#")
 _INPUT_ECHOES: Final = frozenset(
     {"poseImageId", "garmentImageId", "preparedImageId", "maskImageId", "sourceImageId"}
 )
@@ -138,7 +139,10 @@ def _new_ids(values: list[Any], sent: frozenset[str]) -> list[str]:
     return [
         value
         for value in values
-        if isinstance(value, str) and _ID.fullmatch(value) and value.lower() not in sent
+        if isinstance(value, str)
+        and is_id(value)
+        and _NO_LINK.isdisjoint(value)
+        and value.lower() not in sent
     ]
 
 

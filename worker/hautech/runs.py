@@ -17,7 +17,7 @@ from worker.hautech.errors import (
     RefusedError,
     WorkflowNotFoundError,
 )
-from worker.hautech.fields import as_object, required_text
+from worker.hautech.fields import as_object, required_id
 from worker.hautech.transport import Call
 
 # Source: the documentation names the first route, the API's own schema has listed only the
@@ -98,7 +98,7 @@ class Runner:
 
 
 def _pipeline_id(document: Any) -> str:
-    return required_text(as_object(document, "run answer"), "pipelineId")
+    return required_id(as_object(document, "run answer"), "pipelineId")
 
 
 def _no_time_for_the_other_route(not_found: NotFoundError, deadline: Deadline) -> NotFoundError:

@@ -16,6 +16,12 @@ HISTORY_LIMIT = 120
 """Entries kept; DynamoDB items may have 400 KB (Source: DynamoDB quotas, item size), and a
 request of 256 KiB must fit beside them."""
 
+HISTORY_LIMIT_BYTES = 32 * 1024
+"""Of all entries: a hundred images with keys of a kilobyte would fill the record with their names."""
+
+_ENTRY_BYTES = 150
+"""Of an entry, beside what it is about and why."""
+
 BECAUSE_LIMIT = 400
 """Characters of one reason."""
 
@@ -72,4 +78,11 @@ def told(job: Job, subject: str, before: str | None, after: str, because: str, a
     if len(history) > HISTORY_LIMIT:
         # The beginning tells what was asked, the end what goes on; the middle is repetition.
         history = (*history[:20], *history[-(HISTORY_LIMIT - 20) :])
+    while len(history) > 1 and sum(map(_size_bytes, history)) > HISTORY_LIMIT_BYTES:
+        middle = len(history) // 6
+        history = (*history[:middle], *history[middle + 1 :])
     return replace(job, history=history, updated_at=at)
+
+
+def _size_bytes(entry: HistoryEntry) -> int:
+    return len((entry.subject + entry.because).encode(errors="replace")) + _ENTRY_BYTES

@@ -140,6 +140,9 @@ def test_status_words_have_a_meaning(word: Any, phase: Any) -> None:
         ("a lot", None),
         ("NaN", None),
         ("Infinity", None),
+        ("0." + "1" * 60, Decimal("0." + "1" * 60)),
+        ("1." + "0" * 63, None),
+        ("1E+3000000", None),
         (True, None),
         (None, None),
         ([], None),
@@ -202,3 +205,18 @@ def test_reading_anything_gives_a_value_or_a_shape_error(document: Any) -> None:
     for model in (Image, Pipeline, PipelinePreview, PipelinePage, Account, Workflow, Pose):
         with contextlib.suppress(ShapeError):
             model.from_json(document)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "x" * 201, "a b", "a\nb", "\x1b[2J", "a\x9b", "a\u202eb", "a\u2028b", 7, None, ["a"]],
+)
+def test_what_would_not_fit_a_record_or_a_line_is_no_id(text: Any) -> None:
+    for read in (Image.from_json, Pipeline.from_json, PipelinePreview.from_json):
+        with pytest.raises(ShapeError, match="id: expected an id"):
+            read({"id": text, "status": "pending"})
+
+
+@pytest.mark.parametrize("text", ["x" * 200, "a/../b", "ä:1?#%2F"])
+def test_ids_are_opaque_otherwise(text: str) -> None:
+    assert Image.from_json({"id": text}).image_id == text

@@ -121,6 +121,7 @@ def test_a_server_error_leaves_the_outcome_unknown(status: Any) -> None:
         b"[]",
         b'{"pipelineId": null}',
         b'{"pipelineId": ""}',
+        b'{"pipelineId": "' + b"p" * 201 + b'"}',
         b'{"pipe',
         b'{"operationId": "o-1"}',
         b"null",

@@ -14,7 +14,7 @@ from tests.builders import (
 from worker.errors import IllegalTransitionError
 from worker.jobs import transitions
 from worker.jobs.job import Failure, JobState, StepState
-from worker.jobs.moving import HISTORY_LIMIT
+from worker.jobs.moving import HISTORY_LIMIT, HISTORY_LIMIT_BYTES
 
 FAILURE = Failure(code="image.missing", message="gone", stage="upload", retryable=False)
 
@@ -136,6 +136,16 @@ def test_the_history_stays_bounded_and_keeps_its_beginning() -> None:
     assert len(job.history) == HISTORY_LIMIT
     assert job.history[0].because.startswith("valid request")
     assert job.history[-1].at == at(HISTORY_LIMIT * 2 - 1)
+
+
+def test_a_history_of_long_names_stays_bounded_too() -> None:
+    job = new_job()
+    for second in range(HISTORY_LIMIT):
+        job = transitions.note_failure(job, because=f"{second}" + "ä" * 400, at=at(second))
+    texts = [entry.subject + entry.because for entry in job.history]
+    assert 24 * 1024 < sum(len(text.encode()) for text in texts) < HISTORY_LIMIT_BYTES
+    assert job.history[0].because.startswith("valid request")
+    assert job.history[-1].at == at(HISTORY_LIMIT - 1)
 
 
 def test_a_second_call_that_cost_nothing_leaves_the_first_as_unknown_as_before() -> None:

@@ -32,6 +32,7 @@ from botocore.exceptions import ClientError
 
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
 from worker.adapters.records import (
+    check_room,
     check_size,
     from_epoch_ms,
     lost_race,
@@ -92,6 +93,13 @@ class DynamoJobStore:
 
     def create(self, job: Job) -> Job | None:
         """See `JobStore.create`. Raises RecordTooLargeError, too."""
+        try:
+            check_room(job)
+        except RecordTooLargeError:
+            known = self.load(job.request_id)
+            if known is None:
+                raise
+            return known  # an earlier release took it in
         token = self._new_token()
         created = replace(job, version=1, lease=stored_lease(job.lease))
         found = self._put(created, token, "attribute_not_exists(pk)", {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 
-from worker.adapters.records import check_size, lost_race, stale, stored_lease
+from worker.adapters.records import check_room, check_size, lost_race, stale, stored_lease
 from worker.jobs.document import from_document, to_document
 from worker.jobs.job import Job, JobState, Lease
 from worker.ports import JobSummary
@@ -38,6 +38,7 @@ class MemoryJobStore:
         with self._lock:
             record = self._records.get(job.request_id)
             if record is None:
+                check_room(job)
                 self._write(created)
         return None if record is None else record.read()
 
