@@ -25,6 +25,8 @@ from typing import Any, Final, Literal, TextIO
 import structlog
 from structlog.stdlib import ProcessorFormatter
 
+from worker.contracts.text import visible, visible_json
+
 LogFormat = Literal["json", "console"]
 
 # No pattern asks for the beginning of a word: a secret may stand right behind another letter.
@@ -188,20 +190,32 @@ def _to_json(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> str:
         "event": event.pop("event", None),
         **event,
     }
-    return _ENCODER.encode(ordered)
+    return visible_json(_ENCODER.encode(ordered))
 
 
 def _as_text(value: object) -> str:
     return value.isoformat() if hasattr(value, "isoformat") else repr(value)
 
 
+_OF_LINES: Final = frozenset({"exception", "stack"})
+
 # Made once: json.dumps makes one per call when it is given options.
 _ENCODER: Final = json.JSONEncoder(default=_as_text, ensure_ascii=False)
 
 
 def _console(*, colors: bool) -> Callable[[Any, str, MutableMapping[str, Any]], str]:
-    return structlog.dev.ConsoleRenderer(
+    render = structlog.dev.ConsoleRenderer(
         colors=colors and not os.environ.get("NO_COLOR"),
         exception_formatter=structlog.dev.plain_traceback,
         pad_event_to=0,
     )
+
+    def render_visibly(logger: Any, name: str, event: MutableMapping[str, Any]) -> str:
+        # The renderer writes texts as they are, and ids and reasons are written by others.
+        safe = {
+            key: visible(value, keeps_lines=key in _OF_LINES) if isinstance(value, str) else value
+            for key, value in event.items()
+        }
+        return render(logger, name, safe)
+
+    return render_visibly

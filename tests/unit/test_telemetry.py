@@ -65,6 +65,42 @@ def test_console_lines_are_for_people(sink: Sink) -> None:
     assert "\x1b" not in sink.text  # no colours off a terminal
 
 
+# Moves the cursor (ESC and its one-character form), begins a line, turns the direction of writing.
+STEERING = "\x1b[2J \x9b2J\nFAKE\r\u2028\u202e\x7f"
+
+
+@pytest.mark.parametrize("log_format", ["json", "console"])
+def test_what_others_wrote_steers_no_terminal_and_begins_no_line(
+    sink: Sink, log_format: Any
+) -> None:
+    configure_logging(log_format=log_format, stream=sink.stream)
+    structlog.get_logger().warning(f"said {STEERING}", pipeline_id=STEERING, short="\x1b[2J")
+    logging.getLogger("library").warning("library said %s", STEERING)
+    lines = sink.text.split("\n")
+    assert [line.isprintable() for line in lines] == [True, True, True]
+    assert lines[2] == ""
+    assert all("x1b[2J" in line or "u001b[2J" in line for line in lines[:2])
+
+
+def test_json_lines_read_back_as_they_were(sink: Sink) -> None:
+    configure_logging(log_format="json", stream=sink.stream)
+    structlog.get_logger().info("x", said=STEERING)
+    assert json.loads(sink.text)["said"] == STEERING
+
+
+def test_a_stack_trace_keeps_its_lines_on_the_console(sink: Sink) -> None:
+    def fail() -> None:
+        raise ValueError("\x1b[2J")
+
+    configure_logging(log_format="console", stream=sink.stream)
+    try:
+        fail()
+    except ValueError:
+        structlog.get_logger().exception("a bug")
+    assert "\n    raise ValueError" in sink.text
+    assert "ValueError: \\x1b[2J" in sink.text
+
+
 def test_off_a_terminal_the_format_is_json(sink: Sink) -> None:
     configure_logging(stream=sink.stream)
     structlog.get_logger().info("hello")

@@ -64,11 +64,12 @@ class DeadLetterReason:
         if not attributes.get("errorCode"):
             return None
         return cls(
-            error_code=attributes["errorCode"],
-            error_message=attributes.get("errorMessage", ""),
-            error_stage=attributes.get("errorStage", ""),
-            request_id=attributes.get("requestId"),
-            event_id=attributes.get("eventId"),
+            # On one line, whoever wrote them: a producer's own attributes come with what SQS moves.
+            error_code=one_line(attributes["errorCode"], _MAX_OTHER_CHARACTERS),
+            error_message=one_line(attributes.get("errorMessage", ""), MAX_MESSAGE_CHARACTERS),
+            error_stage=one_line(attributes.get("errorStage", ""), _MAX_OTHER_CHARACTERS),
+            request_id=one_line(attributes.get("requestId", ""), _MAX_OTHER_CHARACTERS) or None,
+            event_id=one_line(attributes.get("eventId", ""), _MAX_OTHER_CHARACTERS) or None,
             failed_at=failed_at,
         )
 

@@ -52,6 +52,32 @@ def one_line(text: str, limit: int) -> str:
     return shorten(_NOT_XML.sub("\N{REPLACEMENT CHARACTER}", _CONTROL.sub(" ", text)), limit)
 
 
+def visible(text: str, *, keeps_lines: bool = False) -> str:
+    """`text` with control characters written out (ESC as `x1b`), also those that turn the
+    direction of writing: what others wrote moves no cursor and begins no line of its own.
+
+    With `keeps_lines`, line breaks and tabs stay.
+    """
+    kept = "\n\t" if keeps_lines else ""
+    return _CONTROL.sub(
+        lambda found: found[0] if found[0] in kept else _escaped(found[0]),
+        text,
+    )
+
+
+def visible_json(line: str) -> str:
+    """JSON text whose strings hold no raw control character: `json` itself leaves some as they are."""
+    if line.isascii() and "\x7f" not in line:
+        return line
+    return _CONTROL.sub(
+        lambda found: found[0] if found[0] == "\n" else f"\\u{ord(found[0]):04x}", line
+    )
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode()
+
+
 def is_attribute_text(text: str) -> bool:
     """Whether SNS and SQS take `text` as the value of a String attribute: not empty, XML 1.0."""
     return bool(text) and _NOT_XML.search(text) is None

@@ -107,7 +107,8 @@ class _Commands(TyperGroup):
             typer.echo(_settings_text(error), err=True)
             raise typer.Exit(SETTINGS) from error
         except WorkerError as error:
-            typer.echo(f"error: {error.message}", err=True)
+            plain = import_module("worker.runtime.commands.output").plain
+            typer.echo(f"error: {plain(error.message)}", err=True)
             raise typer.Exit(FAILED) from error
 
 

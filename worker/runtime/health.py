@@ -9,6 +9,10 @@ new one in its place would know less (decision 13).
 
 Both answer JSON: reasons, if any, and counts. `/metrics` has the figures (`metrics.py`). Nothing secret
 is in any of them.
+
+The port is open to whoever reaches it, so it takes little: a handful of connections at once. Whoever
+comes then takes the place of the one who has been there for longest; a probe needs a moment, and only
+who sends nothing, or a letter now and then, stays.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ import json
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
@@ -39,6 +44,11 @@ STUCK_CALL_S: Final = 120.0
 """A receive takes 20 s by itself and about 80 s with all timeouts and repetitions of the SDK."""
 
 _CLIENT_TIMEOUT_S: Final = 5.0
+
+MAX_CONNECTIONS: Final = 16
+"""At once. Each has a thread and a file descriptor, which the work needs, too."""
+
+_REFUSED_PAUSE_S: Final = 0.1
 
 
 def liveness_reasons(state: ContainerState) -> list[str]:
@@ -128,8 +138,44 @@ class HealthServer:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64  # in line with the system, which costs us nothing
     state: Callable[[], ContainerState]
     metrics: Callable[[], bytes]
+
+    def __init__(self, address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> None:
+        self._lock = threading.Lock()
+        self._open: list[socket.socket] = []
+        """The oldest first."""
+        super().__init__(address, handler)
+
+    def get_request(self) -> tuple[socket.socket, Any]:
+        """Takes a connection. Raises OSError, which the base class passes over."""
+        try:
+            return super().get_request()
+        except OSError:
+            # Out of descriptors, say: the connection stays in line, and asking for it without a
+            # pause would take a processor.
+            time.sleep(_REFUSED_PAUSE_S)
+            raise
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Answers in a thread, and sends the oldest connection away when there are too many."""
+        with self._lock:
+            self._open.append(request)
+            oldest = self._open[0] if len(self._open) > MAX_CONNECTIONS else None
+            if oldest is not None:
+                self._open.remove(oldest)
+                # Its thread, which reads, finds the end of what comes, and closes it.
+                with contextlib.suppress(OSError):
+                    oldest.shutdown(socket.SHUT_RDWR)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """Closes a connection."""
+        with self._lock:
+            if request in self._open:
+                self._open.remove(request)
+        super().shutdown_request(request)
 
     def server_bind(self) -> None:
         """Opens the port, without asking DNS for our own name as the base class does."""

@@ -166,14 +166,16 @@ def test_a_command_asks_only_for_the_settings_that_it_needs(monkeypatch) -> None
 
 def test_our_own_errors_end_a_command_with_a_sentence(invoke, monkeypatch) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise CredentialsRefusedError("DynamoDB Query on jobs: refused; give the process a role")
+        raise CredentialsRefusedError(
+            "DynamoDB Query on jobs: refused;\x9b give the process a role"
+        )
 
     monkeypatch.setattr(MemoryJobStore, "list_by_state", refuse)
 
     done = invoke("jobs")
 
     assert done.exit_code == 1
-    assert done.stderr == "error: DynamoDB Query on jobs: refused; give the process a role\n"
+    assert done.stderr == "error: DynamoDB Query on jobs: refused;\ufffd give the process a role\n"
 
 
 LATE_WARNING = """

@@ -184,3 +184,12 @@ def test_no_jobs_is_said_and_not_shown_as_an_empty_table(invoke) -> None:
 
     assert (done.exit_code, done.stdout) == (0, "")
     assert "No jobs that are running yet." in done.stderr
+
+
+def test_json_moves_no_cursor_either(invoke, service) -> None:
+    service.send(body(metadata={"note": "\x9b2J\u202eback\x7f"}))
+    service.run()
+    done = invoke("job", "sku-1042-front", "--json")
+    assert all(line.isprintable() for line in done.stdout.split("\n"))
+    request = json.loads(done.stdout)["request"]
+    assert request["metadata"] == {"note": "\x9b2J\u202eback\x7f"}

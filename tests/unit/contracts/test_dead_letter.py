@@ -71,3 +71,17 @@ def test_primitive_arguments_are_enough() -> None:
         request_id=None, event_id="e", failed_at=AT,
     )  # fmt: skip
     assert found["errorStage"] == "poll"
+
+
+def test_attributes_that_somebody_else_wrote_are_read_as_short_lines() -> None:
+    forged = {
+        "errorCode": "x\nfake",
+        "errorMessage": "all good\x1b[2J\n" * 1_000,
+        "requestId": "sku-2\r\n" * 1_000,
+        "failedAt": "2026-03-01T12:00:00Z",
+    }
+    read = DeadLetterReason.from_attributes(forged)
+    assert read is not None
+    texts = (read.error_code, read.error_message, read.request_id or "")
+    assert all(text.isprintable() for text in texts)
+    assert [len(text) for text in texts] == [6, 1_000, 256]

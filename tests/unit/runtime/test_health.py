@@ -1,3 +1,4 @@
+import contextlib
 import json
 import socket
 import threading
@@ -12,7 +13,7 @@ from worker.engine.intake import Intake
 from worker.errors import SettingsError
 from worker.ports import HoldReason
 from worker.runtime.container import ContainerState
-from worker.runtime.health import HealthServer, liveness_reasons, readiness_reasons
+from worker.runtime.health import MAX_CONNECTIONS, HealthServer, liveness_reasons, readiness_reasons
 from worker.runtime.receiver import ReceiverState
 from worker.runtime.slots import Kind
 
@@ -169,3 +170,37 @@ def test_closing_ends_the_thread_and_frees_the_port(rig: Rig) -> None:
     assert not any(thread.name == "health" for thread in threading.enumerate())
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def test_slow_connections_give_way_to_a_probe(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody is sent away for being slow: only a newer connection does that.
+    monkeypatch.setattr("worker.runtime.health._Handler.timeout", 600)
+    with contextlib.ExitStack() as stack:
+        slow = []
+        for _ in range(MAX_CONNECTIONS * 3):
+            address = ("127.0.0.1", rig.server.port)
+            slow.append(stack.enter_context(socket.create_connection(address, timeout=20)))
+            slow[-1].sendall(b"GET /hea")
+        assert rig.get("/healthz")[0] == 200
+        for one in slow[: MAX_CONNECTIONS * 2]:
+            assert one.recv(1) == b""
+
+
+def test_a_port_that_cannot_take_a_connection_does_not_take_a_processor(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries, paused = [], threading.Event()
+
+    def accept(_server: object) -> None:
+        tries.append(1)
+        raise OSError(24, "Too many open files")
+
+    def pause(_seconds: float) -> None:
+        paused.set()
+        monkeypatch.undo()
+
+    monkeypatch.setattr("worker.runtime.health.time.sleep", pause)
+    monkeypatch.setattr("socketserver.TCPServer.get_request", accept)
+    assert rig.get("/healthz")[0] == 200
+    assert paused.is_set()
+    assert len(tries) == 1

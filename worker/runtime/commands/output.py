@@ -14,6 +14,8 @@ import typer
 from rich.console import Console, RenderableType
 from rich.text import Text
 
+from worker.contracts.text import visible_json
+
 OK: Final = 0
 FAILED: Final = 1
 """Something was found to be wrong, or did not work."""
@@ -67,7 +69,7 @@ def styled(value: object, style: str = "") -> Text:
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout, without colours and never wrapped."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    typer.echo(visible_json(json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def remark(text: str) -> None:
