@@ -270,3 +270,19 @@ def test_a_job_whose_record_became_too_large_fails_with_a_reason(
     assert "record cannot be written" in service.job.failure.message
     assert_nothing_was_paid_and_nothing_is_left(service)
     assert reason_of_only_dead_letter(service).error_code == "attempts.exhausted"
+
+
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_a_result_event_that_comes_back_as_a_request_is_not_announced(*, is_wrapped: bool) -> None:
+    service = Service()
+    service.send(body())
+    service.run()
+    (event,) = service.world.topic.events
+    notification = json.dumps({"Type": "Notification", "Message": event.text})
+    service.send(notification if is_wrapped else event.text)
+    service.run()
+    assert service.world.topic.events == [event]
+    reason = reason_of_only_dead_letter(service)
+    assert reason.error_code == "request.malformed"
+    assert "end that subscription" in reason.error_message
+    assert reason.event_id is None

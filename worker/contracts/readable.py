@@ -16,6 +16,7 @@ from worker.contracts.envelopes import MAX_ENVELOPES
 from worker.contracts.json_text import read_json
 from worker.contracts.metadata import metadata_problems
 from worker.contracts.request import REQUEST_ID_PATTERN, check_request_id, check_workflow
+from worker.contracts.result import EVENT_SOURCE
 from worker.errors import MalformedRequestError
 
 # In text that is no JSON: the key and its value, as long as the value has no escapes.
@@ -53,6 +54,15 @@ def readable_metadata(body: str | bytes) -> dict[str, Any]:
     except (MalformedRequestError, RecursionError):
         return {}
     return metadata if isinstance(checked, dict) else {}
+
+
+def is_own_event(body: str | bytes) -> bool:
+    """Whether a message is a result event, which the topic delivered to the requests queue."""
+    document, _ = _innermost(body)
+    return document is not None and (document.get("source"), document.get("specversion")) == (
+        EVENT_SOURCE,
+        "1.0",
+    )
 
 
 def _field(body: str | bytes, name: str, pattern: re.Pattern[str]) -> str | None:

@@ -7,12 +7,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import datetime
 
 import structlog
 
 from worker.contracts.dead_letter import DeadLetterReason
-from worker.contracts.readable import readable_metadata, readable_request_id, readable_workflow
+from worker.contracts.readable import (
+    is_own_event,
+    readable_metadata,
+    readable_request_id,
+    readable_workflow,
+)
 from worker.contracts.result import (
     ErrorInfo,
     Output,
@@ -28,6 +34,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.collect import result_ids
 from worker.engine.world import HeldJob, World
 from worker.errors import (
+    MalformedRequestError,
     OutputForbiddenError,
     PermanentError,
     RecordTooLargeError,
@@ -41,6 +48,11 @@ from worker.jobs.transitions import finish, settle
 from worker.ports import ResultTopic
 
 log = structlog.get_logger(__name__)
+
+_ECHO = (
+    "the message is a result event of this worker, not a request: the result topic delivers to the "
+    "requests queue (end that subscription)"
+)
 
 _EVENT_MAX_BYTES = 256 * 1024
 """Source: SNS quotas, message size; the attributes count."""
@@ -126,7 +138,13 @@ def reject(world: World, body: str, error: PermanentError, *, event_id: str | No
 
     There is no record, so that a corrected request can be sent under the same id. Unless it is
     given, the event's id is derived from the message, so a redelivery announces the same event.
+
+    A result event of ours, which a subscription brought back, is put away and not announced: the
+    event about it would come back, too, and so on for ever.
     """
+    is_echo = is_own_event(body)
+    if is_echo:
+        error = MalformedRequestError(_ECHO)
     at = world.now()
     failure = Failure(code=error.code, message=error.message, stage="accept", retryable=False)
     event = result_event(
@@ -141,11 +159,14 @@ def reject(world: World, body: str, error: PermanentError, *, event_id: str | No
             metadata=readable_metadata(body),
         ),
     )
-    publish(world.topic, event)
-    world.queue.send_dead_letter(body, _reason(event, failure))
+    if not is_echo:
+        publish(world.topic, event)
+    reason = _reason(event, failure)
+    world.queue.send_dead_letter(body, replace(reason, event_id=None) if is_echo else reason)
     world.observer.refused(error.code)
+    done = "refused and dead-lettered" if is_echo else "refused, announced and dead-lettered"
     log.warning(
-        f"the message was refused, announced and dead-lettered: {error.message}",
+        f"the message was {done}: {error.message}",
         action="request_rejected",
         request_id=event.data.request_id,
         error_code=error.code,
