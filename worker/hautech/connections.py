@@ -15,6 +15,7 @@ import socket
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from http.client import HTTPResponse
 from typing import Any, Final
 
 from requests import PreparedRequest, Response
@@ -127,8 +128,47 @@ def _pools(
     return {"http": PlainPool, "https": TlsPool}
 
 
+class _TimelyHeader(HTTPResponse):
+    """An answer whose header is there within the time for one receive, or not at all.
+
+    The read timeout holds for each receive: a header that comes letter by letter, or "100 Continue"
+    without end, would hold a thread and a paid call for as long as somebody likes.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._header_from = sock
+
+    def begin(self) -> None:
+        sock = self._header_from
+        timeout_s = sock.gettimeout()
+        # Source: CPython, socket.makefile: a buffer around a SocketIO, which is Python code.
+        file: Any = getattr(self.fp, "raw", None)
+        if timeout_s is None or file is None:
+            super().begin()
+            return
+        ends_at_s = time.monotonic() + timeout_s
+        receive = file.readinto
+
+        def receive_in_time(buffer: Any) -> Any:
+            left_s = ends_at_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError("timed out")
+            sock.settimeout(left_s)
+            return receive(buffer)
+
+        file.readinto = receive_in_time
+        try:
+            super().begin()
+        finally:
+            del file.readinto
+            sock.settimeout(timeout_s)
+
+
 class _TimelyConnection(HTTPConnection):
     """Is made in time for its request, or not at all."""
+
+    response_class = _TimelyHeader
 
     def connect(self) -> None:
         super().connect()

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -377,3 +378,31 @@ def test_a_proxy_is_used_when_configured_and_never_for_loopback() -> None:
             client.get_account()
         with client_at(server.url, proxy_url=proxied.proxy_url) as client:
             assert client.get_account().account_id == "acc-1"
+
+
+def endless_continues(wire: Any) -> None:
+    for _ in range(2_000):
+        wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        time.sleep(0.005)
+
+
+def endless_header(wire: Any) -> None:
+    wire.send(b"HTTP/1.1 200 OK\r\nX: ")
+    for _ in range(2_000):
+        wire.send(b"x")
+        time.sleep(0.005)
+
+
+@pytest.mark.parametrize("drip", [endless_continues, endless_header])
+def test_a_header_that_drips_ends_at_the_read_timeout(drip: Any) -> None:
+    def behave(wire: Any) -> None:
+        wire.read_request()
+        with contextlib.suppress(OSError):  # the client has hung up
+            drip(wire)
+            wire.answer(b'{"pipelineId": "p-1"}')
+
+    with raw_server(behave) as server, client_at(server.url, read_timeout_s=0.5) as client:
+        with pytest.raises(AnswerUnknownError, match=r"0\.5 s"):
+            run(client)
+        with pytest.raises(ReadTimedOutError):
+            client.get_pipeline("p-1")
