@@ -8,11 +8,12 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python; do \
 VENV := .venv
 EMULATOR := .venv-emulator
 AUDIT := .venv-audit
+NODE_READY := node_modules/.ready
 RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants faults lint format bench package fuzz audit docs lock clean
+.PHONY: help setup demo sandbox test mutants faults lint format bench package deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,6 +32,12 @@ $(EMULATOR)/.ready: requirements/installer.txt requirements/emulator.txt
 $(AUDIT)/.ready: requirements/installer.txt requirements/audit.txt
 	@$(call make_venv,$(AUDIT),requirements/audit.txt)
 	@touch $@
+
+# Only deploying needs Node.js. npm checks what it fetches by the hashes of the lock file.
+$(NODE_READY): package.json package-lock.json .npmrc
+	@command -v npm >/dev/null || { echo "Deploying needs npm (Node.js 20.19 or newer), and there is none here: see https://nodejs.org, or the package nodejs of your system."; exit 1; }
+	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.log("Deploying needs Node.js 20.19 or newer; this is " + process.version + "."); process.exit(1) }'
+	@echo "setting up node_modules …" && npm ci --silent && touch $@
 
 define make_venv
 test -n "$(PYTHON)" || { echo "hautech-worker needs Python 3.11 or newer, and none of python3, python3.13, python3.12, python3.11, python is. Install one, or name it: make PYTHON=/path/to/python3 …"; exit 1; }; \
@@ -75,6 +82,19 @@ package: $(VENV)/.ready ## the zip for Lambda: make package [ARCH=arm64|x86_64|n
 	@$(BIN)/python -m infra.lambda_package $(call given,ARCH,arch,arch) $(call given,PY,py,python) \
 		$(if $(filter no,$(PYCS)),--no-pycs)
 
+# The zip is made between the look at the account and the first thing that is created there.
+deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="memoryMb=1024 …"] [RESOURCE_PARAMS="…"]
+	@$(BIN)/python -m infra.deployment preflight $(call given,STAGE,stage,stage) $(call given,HAUTECH_SECRET_ARN,secret,secret-arn)
+	@$(MAKE) --no-print-directory $(NODE_READY) package
+	@$(BIN)/python -m infra.deployment deploy $(call given,STAGE,stage,stage) $(call given,HAUTECH_SECRET_ARN,secret,secret-arn) \
+		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params)
+
+secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for it, or reads stdin [STAGE=dev]
+	@$(BIN)/python -m infra.deployment secret $(call given,STAGE,stage,stage)
+
+undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data
+	@$(BIN)/python -m infra.deployment undeploy $(call given,STAGE,stage,stage) $(if $(RESOURCES),--resources)
+
 faults: setup ## every fault against the promises; writes docs/reference/faults.md [ONLY="matrix"]
 	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))
 
@@ -95,6 +115,6 @@ lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) $(UPGRADE) --group audit -o requirements/audit.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(EMULATOR) $(AUDIT) build dist demo-output .demo-output.unfinished-* .sandbox \
+	rm -rf $(VENV) $(EMULATOR) $(AUDIT) build dist node_modules .serverless demo-output .demo-output.unfinished-* .sandbox \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -12,27 +12,21 @@ process, whatever ends it.
 
 from __future__ import annotations
 
-import json
-import mimetypes
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from pathlib import Path
 from typing import Any, Self, TypeVar
 
 from sandbox.aws import (
-    LocalAws,
     MiniStack,
-    StackOutputs,
     deploy,
     subscribe_queue,
     worker_environment,
 )
 from sandbox.children import StandInProcess, WorkerProcess
 from sandbox.hautech import ControlClient, Credentials
-from worker.adapters.aws.dynamodb import DynamoJobStore
-from worker.jobs.job import Job
+from sandbox.stack_user import StackUser
 
 _LOOK_EVERY_S = 0.05
 _LOG_LINES_SHOWN = 30
@@ -48,7 +42,7 @@ class LocalStackError(Exception):
     """Something local did not do its part: "worker 1 ended with code 2; its last lines: …"."""
 
 
-class LocalStack:
+class LocalStack(StackUser):
     """AWS (MiniStack with `infra/resources.yml`), a stand-in of Hautech and worker processes.
 
     Args:
@@ -71,13 +65,10 @@ class LocalStack:
         workers: the worker processes, those that ended included.
     """
 
-    aws: LocalAws
-    outputs: StackOutputs
     standin: ControlClient
     credentials: Credentials
     api_url: str
     media_url: str
-    events_queue_url: str
 
     def __init__(
         self,
@@ -154,50 +145,7 @@ class LocalStack:
             for process in processes
         )
 
-    # -- what a user of the service does -----------------------------------------------------
-
-    def upload(self, photo: Path, key: str | None = None) -> str:
-        """Puts a photo into the input bucket and returns its `s3://` URI."""
-        bucket, key = self.outputs.input_bucket_name, key or photo.name
-        content_type = mimetypes.guess_type(photo.name)[0] or "application/octet-stream"
-        self.aws.client("s3").put_object(
-            Bucket=bucket, Key=key, Body=photo.read_bytes(), ContentType=content_type
-        )
-        return f"s3://{bucket}/{key}"
-
-    def submit(self, request: Mapping[str, Any] | str) -> str:
-        """Sends one request message (text is sent as it is) and returns SQS's message id."""
-        body = request if isinstance(request, str) else json.dumps(dict(request))
-        answer = self.aws.client("sqs").send_message(
-            QueueUrl=self.outputs.request_queue_url, MessageBody=body
-        )
-        return answer["MessageId"]
-
-    def receive_events(self) -> list[dict[str, Any]]:
-        """The events that were announced since the last call, without waiting."""
-        sqs = self.aws.client("sqs")
-        events: list[dict[str, Any]] = []
-        while True:
-            answer = sqs.receive_message(
-                QueueUrl=self.events_queue_url, MaxNumberOfMessages=10, WaitTimeSeconds=0
-            )
-            messages = answer.get("Messages", [])
-            if not messages:
-                return events
-            events += [json.loads(message["Body"]) for message in messages]
-            for message in messages:
-                sqs.delete_message(
-                    QueueUrl=self.events_queue_url, ReceiptHandle=message["ReceiptHandle"]
-                )
-
-    def job(self, request_id: str) -> Job | None:
-        """The durable record of a request, or None before it was accepted."""
-        return self._jobs.load(request_id)
-
-    def read(self, uri: str) -> bytes:
-        """The bytes of an object, such as an output."""
-        bucket, _, key = uri.removeprefix("s3://").partition("/")
-        return self.aws.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+    # -- waiting -------------------------------------------------------------------------------
 
     def wait_for(self, predicate: Callable[[], Found], *, deadline_s: float) -> Found:
         """Asks `predicate` again and again until it says something true, and returns that.
@@ -249,7 +197,6 @@ class LocalStack:
         self.aws = ministack.aws
         self.outputs = deploy(self.aws, "local")
         self.events_queue_url = subscribe_queue(self.aws, self.outputs.result_topic_arn)
-        self._jobs = DynamoJobStore(self.aws.client("dynamodb"), self.outputs.job_table_name)
         self.standin = self._open.enter_context(standin_process.wait_until_ready())
         self.api_url, self.media_url = standin_process.api_url, standin_process.media_url
         self.credentials = standin_process.credentials

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 
 Service = Literal["cloudformation", "dynamodb", "s3", "secretsmanager", "sns", "sqs", "sts"]
+UntypedService = Literal["iam", "lambda", "logs"]
+"""Few calls of these are made, so their types are not installed."""
 
 _session_lock = Lock()
 
@@ -53,7 +55,9 @@ class LocalAws:
     def client(self, service: Literal["sqs"]) -> "SQSClient": ...
     @overload
     def client(self, service: Literal["sts"]) -> "STSClient": ...
-    def client(self, service: Service) -> Any:
+    @overload
+    def client(self, service: UntypedService) -> Any: ...
+    def client(self, service: Service | UntypedService) -> Any:
         """A client for one service, the same one each time; safe to use from several threads."""
         keys = (self.access_key_id, self.secret_access_key)
         return _client(service, self.endpoint_url, self.region, keys)
@@ -72,7 +76,9 @@ def _session() -> boto3.Session:
 
 
 @functools.cache
-def _client(service: Service, endpoint_url: str, region: str, keys: tuple[str, str]) -> Any:
+def _client(
+    service: Service | UntypedService, endpoint_url: str, region: str, keys: tuple[str, str]
+) -> Any:
     with _session_lock:  # a session makes one client at a time; the clients are safe to share
         return _session().client(
             service,

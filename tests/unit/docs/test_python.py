@@ -3,10 +3,12 @@
 import ast
 import json
 from importlib import import_module
+from inspect import get_annotations
 
 import pytest
 
 from sandbox.local import LocalStack
+from sandbox.stack_user import StackUser
 from tests.unit.docs.pages import ROOT, blocks, pages, read
 from worker.contracts.request import parse_request
 
@@ -36,7 +38,7 @@ def test_the_local_stack_has_all_that_the_quickstart_uses_of_it() -> None:
         and node.value.id == "stack"
     }
 
-    there = {*dir(LocalStack), *LocalStack.__annotations__}
+    there = {*dir(LocalStack), *get_annotations(LocalStack), *get_annotations(StackUser)}
 
     assert {"submit", "upload", "outputs", "job", "read"} <= used <= there
 

@@ -1,0 +1,123 @@
+"""`make secret`, `make deploy` and `make undeploy`: python -m infra.deployment COMMAND --stage STAGE."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.deployment import preflight
+from infra.deployment.account import Account, sign_in
+from infra.deployment.errors import DeploymentError
+from infra.deployment.osls import ROOT
+from infra.deployment.removal import remove_stage
+from infra.deployment.rollout import RESOURCES_TEMPLATE, roll_out
+from infra.deployment.secret import SecretMissingError, ask, store_secret
+from infra.deployment.stacks import Stacks
+from infra.deployment.stage import Stage
+from sandbox.samples import write_samples
+
+_PROMPT = "a woman in a jacket, studio light"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns the exit status."""
+    given = _parser().parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # osls writes to the same place in between
+    try:
+        stage = Stage(given.stage)
+        account = sign_in()
+        stacks = Stacks(account.session.client("cloudformation"))
+        print(
+            f"stage {stage.name} in account {account.account_id}, {account.region}, as {account.identity}"
+        )
+        if given.command == "secret":
+            _keep_secret(account, stage)
+        elif given.command == "preflight":
+            _preflight(account, stage, stacks, given.secret_arn)
+        elif given.command == "deploy":
+            _deploy(account, stage, stacks, given)
+        else:
+            template = RESOURCES_TEMPLATE.read_text(encoding="utf-8")
+            remove_stage(account, stage, stacks, template, with_resources=given.resources)
+    except (DeploymentError, BotoCoreError, ClientError) as error:
+        print(f"\n{error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nstopped; the same command goes on where it was", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m infra.deployment", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("secret", "preflight", "deploy", "undeploy"):
+        command = commands.add_parser(name)
+        command.add_argument("--stage", default="dev")
+        if name in {"preflight", "deploy"}:
+            command.add_argument(
+                "--secret-arn", default="", help="instead of the stage's own secret"
+            )
+        if name == "deploy":
+            text = "name=value …, of `params` in serverless.yml"
+            command.add_argument("--params", default="", type=_pairs, help=text)
+            text = "name=value …, of the parameters of infra/resources.yml"
+            command.add_argument("--resource-params", default="", type=_pairs, help=text)
+        if name == "undeploy":
+            command.add_argument("--resources", action="store_true")
+    return parser
+
+
+def _pairs(text: str) -> dict[str, str]:
+    pairs = [word.partition("=") for word in text.split()]
+    if wrong := [name for name, equals, _ in pairs if not (name and equals)]:
+        raise argparse.ArgumentTypeError(f"{', '.join(wrong)}: must be name=value, space-separated")
+    return {name: value for name, _, value in pairs}
+
+
+def _keep_secret(account: Account, stage: Stage) -> None:
+    arn, is_new = store_secret(account, stage, ask())
+    print(f"{'stored' if is_new else 'stored a new version'}: {arn}")
+    print(f"next: make deploy STAGE={stage.name}")
+
+
+def _preflight(account: Account, stage: Stage, stacks: Stacks, arn: str) -> preflight.Ready:
+    try:
+        return preflight.check(account, stage, stacks, secret_arn=arn)
+    except SecretMissingError:
+        if not sys.stdin.isatty():
+            raise
+        print(f"There is no secret {stage.secret_name} yet.")
+        _keep_secret(account, stage)
+        return preflight.check(account, stage, stacks, secret_arn=arn)
+
+
+def _deploy(account: Account, stage: Stage, stacks: Stacks, given: argparse.Namespace) -> None:
+    ready = _preflight(account, stage, stacks, given.secret_arn)
+    env_file = roll_out(
+        account,
+        stage,
+        stacks,
+        ready,
+        parameters=given.params,
+        resource_parameters=given.resource_params,
+    )
+    photos = write_samples(env_file.parent / "samples")
+    print("\ndeployed. The first picture, from drawn samples (use your own photos as you like):\n")
+    print(f"  . {_short(env_file)} && .venv/bin/hautech-worker submit --wait \\")
+    print(f"      --image {_short(photos.garment)} --pose {_short(photos.pose)} \\")
+    print(f"      --aspect-ratio 7:10 --prompt '{_PROMPT}'")
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+if __name__ == "__main__":
+    sys.exit(main())

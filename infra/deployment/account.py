@@ -1,0 +1,45 @@
+"""The AWS account that a person is signed in to, as boto3 finds it: profile, variables, SSO."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.deployment.errors import PreflightError
+
+_SIGN_IN = (
+    "sign in first (`aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who we are and where: `session` makes the clients."""
+
+    session: boto3.Session
+    account_id: str
+    identity: str
+    region: str
+
+
+def sign_in() -> Account:
+    """The account of the machine's credentials, which are tried.
+
+    Raises:
+        PreflightError: there are none, they are refused, or no region is set.
+    """
+    try:
+        # boto3 by itself reads AWS_DEFAULT_REGION only; the worker and osls read this one, too.
+        session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
+        region = session.region_name
+        if not region:
+            raise PreflightError(
+                "AWS_REGION: not set, and your AWS profile names no region: AWS_REGION=eu-west-1"
+            )
+        who = session.client("sts").get_caller_identity()
+    except (BotoCoreError, ClientError) as error:
+        raise PreflightError(f"AWS credentials: {error}; {_SIGN_IN}") from error
+    return Account(session, who["Account"], who["Arn"], region)

@@ -1,0 +1,35 @@
+"""`.deployed/STAGE.env`: what the command line needs to work with a deployed stage. No secrets."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[2] / ".deployed"
+
+_VARIABLES: Mapping[str, str] = {
+    "WORKER_REQUEST_QUEUE_URL": "RequestQueueUrl",
+    "WORKER_POLL_QUEUE_URL": "PollQueueUrl",
+    "WORKER_DEAD_LETTER_QUEUE_URL": "DeadLetterQueueUrl",
+    "WORKER_JOB_TABLE": "JobTableName",
+    "WORKER_RESULT_TOPIC_ARN": "ResultTopicArn",
+    "WORKER_INPUT_BUCKETS": "InputBucketName",
+    "WORKER_OUTPUT_BUCKETS": "OutputBucketName",
+}
+"""Variable and the stack output it comes from."""
+
+
+def settings_of(outputs: Mapping[str, str]) -> dict[str, str]:
+    """The variables that name a stack's resources, from its outputs."""
+    return {variable: outputs[output] for variable, output in _VARIABLES.items()}
+
+
+def write_env_file(stage_name: str, values: Mapping[str, str], *, folder: Path = FOLDER) -> Path:
+    """Writes the file, for `source` in any POSIX shell, and returns its path."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{stage_name}.env"
+    lines = [f"# hautech-worker, stage {stage_name}. Written by `make deploy`; holds no secret."]
+    lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path

@@ -1,0 +1,83 @@
+"""What is looked at before anything is created; all that is wrong is said at once, with the fix."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from botocore.exceptions import ClientError
+
+from infra.deployment.account import Account
+from infra.deployment.errors import PreflightError
+from infra.deployment.secret import SecretPlace, find_secret
+from infra.deployment.stacks import Stacks
+from infra.deployment.stage import Stage
+from worker.adapters.aws.errors import error_code
+
+_BUCKETS = ("InputBucketName", "OutputBucketName")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What a deployment goes on with."""
+
+    secret: SecretPlace
+    has_resources: bool
+    """Whether the resources stack is there already."""
+
+
+def check(account: Account, stage: Stage, stacks: Stacks, *, secret_arn: str) -> Ready:
+    """Looks at the secret, both stacks and the buckets.
+
+    Raises:
+        SecretMissingError: nothing is wrong but that the stage has no secret yet.
+        PreflightError: something is wrong; all of it is listed.
+    """
+    problems = [*_stacks(stage, stacks), *_buckets(account, stage, stacks)]
+    try:
+        secret = find_secret(account, stage, secret_arn)
+    except PreflightError as error:
+        if not problems:
+            raise
+        raise PreflightError(*problems, *error.problems) from error
+    if problems:
+        raise PreflightError(*problems)
+    return Ready(secret, has_resources=stacks.status(stage.resources_stack) is not None)
+
+
+def _stacks(stage: Stage, stacks: Stacks) -> Iterator[str]:
+    for name, removal in (
+        (stage.resources_stack, f"make undeploy STAGE={stage.name} RESOURCES=1"),
+        (stage.functions_stack, f"make undeploy STAGE={stage.name}"),
+    ):
+        status = stacks.status(name)
+        if status is None:
+            continue
+        if status.endswith("_IN_PROGRESS"):
+            yield f"stack {name}: {status}: somebody is changing it: wait until that has ended"
+        elif status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
+            yield f"stack {name}: {status}: it can only be deleted: `{removal}`"
+        elif status == "UPDATE_ROLLBACK_FAILED":
+            yield (
+                f"stack {name}: {status}: put right what its events name, then "
+                f"`aws cloudformation continue-update-rollback --stack-name {name}`"
+            )
+
+
+def _buckets(account: Account, stage: Stage, stacks: Stacks) -> Iterator[str]:
+    outputs = stacks.outputs(stage.resources_stack)
+    s3 = account.session.client("s3")
+    for name in _BUCKETS:
+        bucket = outputs.get(name)
+        if bucket is None:
+            continue
+        try:
+            s3.head_bucket(Bucket=bucket)
+        except ClientError as error:
+            reason = {"404": "there is no such bucket", "403": "you may not look at it"}.get(
+                error_code(error), str(error)
+            )
+            yield (
+                f"bucket {bucket} ({name} of stack {stage.resources_stack}): {reason}: "
+                "make it again, or correct the stack's parameter"
+            )

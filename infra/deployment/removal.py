@@ -1,0 +1,63 @@
+"""Takes a stage away again: functions first, on request the resources; buckets with data stay."""
+
+from __future__ import annotations
+
+from botocore.exceptions import ClientError
+
+from infra.deployment.account import Account
+from infra.deployment.errors import DeploymentError
+from infra.deployment.osls import remove_functions
+from infra.deployment.stacks import Stacks
+from infra.deployment.stage import Stage
+from worker.adapters.aws.errors import error_code
+
+_BUCKET = "AWS::S3::Bucket"
+
+
+def remove_stage(
+    account: Account, stage: Stage, stacks: Stacks, template: str, *, with_resources: bool
+) -> None:
+    """Removes the functions and, on request, queues, table, topic and empty buckets.
+
+    Args:
+        account: where.
+        stage: which.
+        stacks: the stacks there.
+        template: text of infra/resources.yml, to lift the table's protection with.
+        with_resources: whether the resources go too, the record of what was paid among them.
+
+    Raises:
+        DeploymentError: something cannot be deleted; it names that.
+    """
+    if stacks.status(stage.functions_stack) is None:
+        print(f"there is no stack {stage.functions_stack}")
+    else:
+        remove_functions(account, stage)
+    if not with_resources:
+        return
+    name = stage.resources_stack
+    if stacks.status(name) is None:
+        print(f"there is no stack {name}")
+        return
+    buckets = stacks.resources(name, _BUCKET)
+    if not (stacks.status(name) or "").startswith(("ROLLBACK", "DELETE", "CREATE_FAILED")):
+        stacks.apply(name, template, parameters={"ProtectJobTable": "false"}, tags=stage.tags)
+    stacks.delete(name)
+    _remove_empty(account, buckets)
+
+
+def _remove_empty(account: Account, buckets: list[str]) -> None:
+    """The stack keeps its buckets; those in which nothing lies are removed here."""
+    s3 = account.session.client("s3")
+    for bucket in buckets:
+        try:
+            # An emulator, unlike AWS, deletes a bucket whatever lies in it.
+            held = s3.list_object_versions(Bucket=bucket, MaxKeys=1)
+            if held.get("Versions") or held.get("DeleteMarkers"):
+                print(f"bucket {bucket} holds data and stays; delete it by hand if you want to")
+                continue
+            s3.delete_bucket(Bucket=bucket)
+            print(f"bucket {bucket} was empty and is gone")
+        except ClientError as error:
+            if error_code(error) not in {"NoSuchBucket", "404"}:
+                raise DeploymentError(f"bucket {bucket}: {error}") from error

@@ -1,0 +1,57 @@
+"""Puts a stage into an account: resources, functions, and the file for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from infra.deployment.account import Account
+from infra.deployment.env_file import settings_of, write_env_file
+from infra.deployment.osls import ROOT, deploy_functions
+from infra.deployment.preflight import Ready
+from infra.deployment.stacks import Stacks
+from infra.deployment.stage import Stage
+
+RESOURCES_TEMPLATE = ROOT / "infra" / "resources.yml"
+
+
+def roll_out(
+    account: Account,
+    stage: Stage,
+    stacks: Stacks,
+    ready: Ready,
+    *,
+    parameters: Mapping[str, str],
+    resource_parameters: Mapping[str, str],
+) -> Path:
+    """Makes or changes both stacks; the path of the environment file.
+
+    Args:
+        account: where.
+        stage: which.
+        stacks: the stacks there.
+        ready: what the preflight found.
+        parameters: values of the `params` of serverless.yml.
+        resource_parameters: values of parameters of infra/resources.yml; others stay as they are.
+
+    Raises:
+        DeploymentError: one of the stacks failed; it names what failed first.
+    """
+    outputs = stacks.apply(
+        stage.resources_stack,
+        RESOURCES_TEMPLATE.read_text(encoding="utf-8"),
+        parameters=resource_parameters,
+        tags=stage.tags,
+    )
+    secret = {"hautechSecretArn": ready.secret.arn, "secretKeyArn": ready.secret.key_arn}
+    names = {"resourcesStack": stage.resources_stack}
+    given = {name: value for name, value in {**secret, **names, **parameters}.items() if value}
+    deploy_functions(account, stage, given)
+    values = {
+        **settings_of(outputs),
+        "AWS_REGION": account.region,
+        "HAUTECH_SECRET_ARN": ready.secret.arn,
+    }
+    if api_url := parameters.get("hautechApiUrl"):
+        values["HAUTECH_API_URL"] = api_url
+    return write_env_file(stage.name, values)

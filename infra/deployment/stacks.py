@@ -1,0 +1,188 @@
+"""CloudFormation stacks: made or changed, waited for, and their first failure named."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from infra.deployment.errors import DeploymentError
+
+if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
+    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
+
+DEADLINE_S = 1800.0
+_LOOK_EVERY_S = 3.0
+
+
+class Stacks:
+    """The stacks of an account and region.
+
+    Args:
+        client: CloudFormation.
+        look_every_s: how long to wait between two looks at a stack that changes.
+        say: told what a wait is for.
+    """
+
+    def __init__(
+        self,
+        client: CloudFormationClient,
+        *,
+        look_every_s: float = _LOOK_EVERY_S,
+        say: Callable[[str], None] = print,
+    ) -> None:
+        self._client = client
+        self._look_every_s = look_every_s
+        self._say = say
+
+    def status(self, name: str) -> str | None:
+        """`CREATE_COMPLETE` and the like; None when there is no such stack."""
+        stack = self._find(name)
+        return stack["StackStatus"] if stack else None
+
+    def outputs(self, name: str) -> dict[str, str]:
+        """The outputs of a stack by name; empty when there is none."""
+        stack = self._find(name)
+        outputs = stack.get("Outputs", []) if stack else []
+        return {one["OutputKey"]: one["OutputValue"] for one in outputs}
+
+    def apply(
+        self,
+        name: str,
+        template: str,
+        *,
+        parameters: Mapping[str, str] | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> dict[str, str]:
+        """Makes the stack, or changes it to what the template says; its outputs.
+
+        Args:
+            name: of the stack.
+            template: its text, 51,200 bytes at most.
+            parameters: those to set; others keep the value they have, or the default.
+            tags: for the stack and all that is in it.
+
+        Raises:
+            DeploymentError: refused or failed; it names the resource that failed first.
+        """
+        given = dict(parameters or {})
+        labels = [{"Key": key, "Value": value} for key, value in (tags or {}).items()]
+        try:
+            if self.status(name) is None:
+                self._say(f"creating stack {name} …")
+                stack_id = self._client.create_stack(
+                    StackName=name,
+                    TemplateBody=template,
+                    Parameters=_given(given),
+                    Capabilities=["CAPABILITY_IAM"],
+                    Tags=labels,  # type: ignore[arg-type]  # Key and Value, as it wants
+                    OnFailure="DELETE",  # what could not be made stands in nobody's way
+                )["StackId"]
+            else:
+                self._say(f"updating stack {name} …")
+                known = self._client.get_template_summary(TemplateBody=template)["Parameters"]
+                kept = self._parameters_of(name) & {one["ParameterKey"] for one in known}
+                stack_id = self._client.update_stack(
+                    StackName=name,
+                    TemplateBody=template,
+                    Parameters=_given(given, kept),
+                    Capabilities=["CAPABILITY_IAM"],
+                    Tags=labels,  # type: ignore[arg-type]  # the same
+                )["StackId"]
+        except ClientError as error:
+            if "No updates are to be performed" in str(error):
+                return self.outputs(name)
+            raise DeploymentError(f"stack {name}: {error}") from error
+        self._wait(name, stack_id, {"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+        return self.outputs(name)
+
+    def delete(self, name: str) -> None:
+        """Deletes a stack and waits; nothing if there is none.
+
+        Raises:
+            DeploymentError: something in it cannot be deleted; it names that.
+        """
+        stack = self._find(name)
+        if stack is None:
+            return
+        self._say(f"deleting stack {name} …")
+        try:
+            self._client.delete_stack(StackName=name)
+        except ClientError as error:
+            raise DeploymentError(f"stack {name}: {error}") from error
+        self._wait(name, stack.get("StackId", name), {"DELETE_COMPLETE"})
+
+    def resources(self, name: str, resource_type: str) -> list[str]:
+        """Physical ids of a stack's resources of one type, such as the names of its buckets."""
+        found = self._client.describe_stack_resources(StackName=name)["StackResources"]
+        return [
+            one["PhysicalResourceId"]
+            for one in found
+            if one["ResourceType"] == resource_type and one.get("PhysicalResourceId")
+        ]
+
+    def _parameters_of(self, name: str) -> set[str]:
+        stack = self._find(name)
+        return {one["ParameterKey"] for one in stack.get("Parameters", [])} if stack else set()
+
+    def _find(self, name: str) -> StackTypeDef | None:
+        try:
+            (stack,) = self._client.describe_stacks(StackName=name)["Stacks"]
+        except ClientError as error:
+            if "does not exist" in str(error):
+                return None
+            raise DeploymentError(f"stack {name}: {error}") from error
+        except (BotoCoreError, ValueError) as error:
+            raise DeploymentError(f"stack {name}: {error}") from error
+        return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
+
+    def _wait(self, name: str, stack_id: str, wanted: set[str]) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while True:
+            # By its id: a deleted stack is no longer found by its name.
+            try:
+                (stack,) = self._client.describe_stacks(StackName=stack_id)["Stacks"]
+                status = stack["StackStatus"]
+            except ClientError as error:
+                if "does not exist" not in str(error):
+                    raise DeploymentError(f"stack {name}: {error}") from error
+                status = "DELETE_COMPLETE"
+            if status in wanted:
+                return
+            if not status.endswith("_IN_PROGRESS"):
+                raise DeploymentError(
+                    f"stack {name} ended {status}: {self._first_failure(stack_id)}"
+                )
+            if time.monotonic() > deadline:
+                raise DeploymentError(f"stack {name} is still {status} after {DEADLINE_S:g} s")
+            time.sleep(self._look_every_s)
+
+    def _first_failure(self, stack_id: str) -> str:
+        """What failed first: the others were only cancelled because of it."""
+        events = self._client.describe_stack_events(StackName=stack_id)["StackEvents"]
+        failed = [
+            one
+            for one in reversed(events)  # newest first
+            if one.get("ResourceStatus", "").endswith("_FAILED")
+            and one.get("PhysicalResourceId") != stack_id
+        ]
+        if not failed:
+            return "no resource says why; see its events in the console"
+        return (
+            f"{failed[0].get('LogicalResourceId')} ({failed[0].get('ResourceType')}): "
+            f"{failed[0].get('ResourceStatusReason', 'no reason given')}"
+        )
+
+
+def _given(given: Mapping[str, str], kept: set[str] | None = None) -> list[ParameterTypeDef]:
+    new: list[ParameterTypeDef] = [
+        {"ParameterKey": key, "ParameterValue": value} for key, value in given.items()
+    ]
+    old: list[ParameterTypeDef] = [
+        {"ParameterKey": key, "UsePreviousValue": True}
+        for key in sorted((kept or set()) - {*given})
+    ]
+    return new + old
