@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import random
 import uuid
-from dataclasses import replace
 from functools import cached_property
 
 from worker import __version__
@@ -20,11 +19,13 @@ from worker.adapters.aws.secrets_manager import SecretsManager
 from worker.adapters.aws.sns import SnsResultTopic
 from worker.adapters.aws.sqs import SqsQueue, SqsWorkQueue
 from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
+from worker.adapters.period_tally import PeriodTally
 from worker.adapters.reloading_token import ReloadingToken
 from worker.adapters.server_clock import ServerClock
 from worker.adapters.system_clock import SystemClock
 from worker.adapters.tally import Tally
 from worker.engine.engine import Engine
+from worker.engine.observing import Observers
 from worker.engine.rules import EngineRules
 from worker.engine.world import RecordWorld
 from worker.errors import CredentialsRefusedError, Problem, SettingsError
@@ -32,6 +33,7 @@ from worker.hautech.auth import KeySecretError, SelfSignedToken, StaticToken, To
 from worker.hautech.client import HautechClient
 from worker.hautech.config import ClientConfig
 from worker.jobs.pacing import PollBounds
+from worker.ports import Observer
 from worker.settings import (
     SETTINGS,
     ApiToken,
@@ -197,10 +199,22 @@ class Application:
     @cached_property
     def engine(self) -> Engine:
         """The story of a job, with all of the above."""
-        return self.engine_holding_jobs(self.rules.lease_s)
+        return self.new_engine(self.rules, self.observer)
 
-    def engine_holding_jobs(self, lease_s: float) -> Engine:
-        """A new engine that holds a job for so long without saving it."""
+    @cached_property
+    def period(self) -> PeriodTally:
+        """The same since somebody last asked."""
+        return PeriodTally()
+
+    @cached_property
+    def observer(self) -> Observer:
+        """Who counts what the engine does."""
+        if self.settings.emits_metrics:
+            return Observers(self.tally, self.period)
+        return self.tally
+
+    def new_engine(self, rules: EngineRules, observer: Observer) -> Engine:
+        """Another engine of the same parts, with rules of its own."""
         return Engine(
             store=self.store,
             queue=self.work_queue,
@@ -208,11 +222,11 @@ class Application:
             topic=self.topic,
             hautech=self.gateway,
             clock=self.clock,
-            rules=replace(self.rules, lease_s=lease_s),
+            rules=rules,
             random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
             new_token=_new_token,
             board=self.board,
-            observer=self.tally,
+            observer=observer,
         )
 
     def make_clients(self) -> None:

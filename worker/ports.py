@@ -318,8 +318,14 @@ class Observer(Protocol):
     def handled(self, kind: MessageKind, outcome: Outcome) -> None:
         """The engine answered a message."""
 
-    def job_over(self, status: str, error_code: str | None) -> None:
-        """A job's event is out and its record final: `succeeded`, or `failed` with a code."""
+    def job_over(self, status: str, error_code: str | None, took_s: float) -> None:
+        """A job's event is out and its record final: `succeeded`, or `failed` with a code.
+
+        It was open for `took_s` seconds, from its acceptance or the redrive that opened it anew.
+        """
+
+    def pipeline_over(self, took_s: float | None, credits_used: str | None) -> None:
+        """A pipeline was seen to end, or given up: seconds and a decimal text, if they are known."""
 
     def refused(self, error_code: str) -> None:
         """A request was refused before it became a job; that is announced."""

@@ -33,7 +33,7 @@ def figures() -> list[Metric]:
     tally = Tally()
     tally.called("run", ThrottledError())
     tally.handled("polls", Done())
-    tally.job_over("failed", "image.missing")
+    tally.job_over("failed", "image.missing", 30.0)
     tally.refused("request.invalid")
     tally.poll_dropped("over")
     receiver = ReceiverState(last_success_age_s=1.0, trouble=None, call_age_s=None, is_alive=True)

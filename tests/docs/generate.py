@@ -2,7 +2,7 @@
 
     settings.md   the table of worker.settings.SETTINGS, between two marks
     errors.md     the tree of worker.errors, and what is decided about it, between marks
-    metrics.md    the figures of worker.runtime.metrics, between two marks
+    metrics.md    the figures of worker.runtime.metrics, and those of CloudWatch, between marks
     schemas/      worker.contracts.schemas, whole files
 
 What stands outside of the marks is written by hand and left alone. A test compares all of it.
@@ -19,6 +19,7 @@ from worker import errors
 from worker.contracts.schemas import json_schemas, render_schema
 from worker.engine.classify import Decision, decision_about
 from worker.engine.findings import Finding, finding_about
+from worker.runtime.metric_names import METRIC_NAMES
 from worker.settings import SETTINGS, SettingSpec
 
 REFERENCE: Final = Path(__file__).parents[2] / "docs" / "reference"
@@ -109,6 +110,13 @@ def metrics_markdown() -> str:
     return "\n".join(rows)
 
 
+def cloudwatch_markdown() -> str:
+    """Every metric of CloudWatch: name, unit, meaning."""
+    rows = ["| metric | unit | meaning |", "| --- | --- | --- |"]
+    rows += [f"| `{one.name}` | {one.unit} | {one.meaning} |" for one in METRIC_NAMES]
+    return "\n".join(rows)
+
+
 def _tree(root: type[errors.WorkerError]) -> Iterable[type[errors.WorkerError]]:
     """All classes below, parents first, in the order in which `worker.errors` has them."""
     for kind in root.__subclasses__():
@@ -146,7 +154,9 @@ def generated_pages() -> dict[Path, str]:
         codes.read_text(encoding="utf-8"), error_codes_markdown(), decisions_markdown()
     )
     metrics = REFERENCE / "metrics.md"
-    pages[metrics] = _filled(metrics.read_text(encoding="utf-8"), metrics_markdown())
+    pages[metrics] = _filled(
+        metrics.read_text(encoding="utf-8"), metrics_markdown(), cloudwatch_markdown()
+    )
     return pages
 
 

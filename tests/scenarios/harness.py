@@ -18,11 +18,13 @@ from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
 from tests.scenarios.crash import Camera, Killed, Killer, Watch, Watched, When, freeze, thaw
 from worker.adapters.memory import MemoryQueue, MemoryWorld
 from worker.adapters.memory.pictures import draw_png
+from worker.adapters.period_tally import PeriodTally
 from worker.adapters.tally import Tally
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.intake import Intake
+from worker.engine.observing import Observers
 from worker.engine.reconcile import ReconcileReport
 from worker.engine.redrive import Judgement
 from worker.engine.rules import EngineRules
@@ -70,6 +72,7 @@ class Service:
         self.deaths: list[str] = []
         self.outcomes: list[Outcome] = []
         self.tally = Tally()
+        self.period = PeriodTally()
         self.driver_log: list[str] = []
         """Errors of the driver's own calls: receive, delete, change visibility."""
         self._rules = EngineRules(
@@ -253,7 +256,7 @@ class Service:
             random=random.Random(7),
             new_token=self._new_token,
             board=Watched(world.board, "board", watch),
-            observer=self.tally,
+            observer=Observers(self.tally, self.period),
         )
 
     def _new_token(self) -> str:

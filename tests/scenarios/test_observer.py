@@ -51,3 +51,19 @@ def test_a_poll_message_that_no_job_needs_is_counted_by_what_became_of_its_job()
     service.world.polls.send(replaced)
     service.run()
     assert service.tally.drops() == {("replaced",): 1, ("over",): 1, ("no_job",): 1}
+
+
+def test_a_period_has_the_times_and_the_credits_of_what_ended() -> None:
+    service = Service()
+    service.send(body())
+    service.run()
+    missing = {"imageId": "s3://catalog/none.png", "label": "a jacket"}
+    service.send(body("prepare-image", requestId="missing", input=missing))
+    service.run()
+    period = service.period.take()
+    assert (period.succeeded, period.failed) == (1, 1)
+    assert period.credits > 0
+    assert len(period.jobs_s) == 2
+    assert period.pipelines_s == [service.world.hautech.duration_s]
+    assert period.jobs_s[0] >= service.world.hautech.duration_s
+    assert service.period.take().calls == 0

@@ -37,10 +37,14 @@ class Tally:
         with self._lock:
             self._handled[kind, word] += 1
 
-    def job_over(self, status: str, error_code: str | None) -> None:
-        """See `Observer.job_over`."""
+    def job_over(self, status: str, error_code: str | None, took_s: float) -> None:
+        """See `Observer.job_over`. Times are in the result events."""
+        del took_s
         with self._lock:
             self._over[status, error_code or ""] += 1
+
+    def pipeline_over(self, took_s: float | None, credits_used: str | None) -> None:
+        """See `Observer.pipeline_over`. Credits are in the result events."""
 
     def refused(self, error_code: str) -> None:
         """See `Observer.refused`."""

@@ -118,13 +118,15 @@ def announce(world: World, held: HeldJob) -> None:
         world.queue.send_dead_letter(json.dumps(job.request), reason)
     held.job = finish(held.job, at=world.now())
     held.release()
-    world.observer.job_over(event.data.status, job.failure.code if job.failure else None)
+    took_s = (world.now() - job.open_since).total_seconds()
+    error_code = job.failure.code if job.failure else None
+    world.observer.job_over(event.data.status, error_code, max(0.0, took_s))
     log.info(
         f"{event.data.status}; the event is published and the job is over",
         action=f"job_{event.data.status}",
         job_state=held.job.state,
         event_id=event.id,
-        error_code=job.failure.code if job.failure else None,
+        error_code=error_code,
     )
 
 

@@ -91,6 +91,7 @@ def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport])
                 ended_at=report.ended_at,
                 at=world.now(),
             )
+            world.observer.pipeline_over(_exact_s(report), report.credits)
             trouble = trouble or error
     if trouble is not None:
         raise trouble
@@ -157,19 +158,24 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
         ended_at=report.ended_at or at,
         at=at,
     )
-    took_s = _age_s(run, at)
-    is_exact = report.created_at is not None and report.ended_at is not None
-    if report.created_at and report.ended_at:
-        # Both from Hautech's clock: exact, however late we looked.
-        took_s = (report.ended_at - report.created_at).total_seconds()
-    if is_exact or held.job.redrives == 0:
+    exact_s = _exact_s(report)
+    took_s = _age_s(run, at) if exact_s is None else exact_s
+    if exact_s is not None or held.job.redrives == 0:
         world.durations.observe(step.workflow_id, took_s)
+    world.observer.pipeline_over(took_s, report.credits)
     log.info(
         f"pipeline completed after {took_s:.1f} s",
         action="pipeline_completed",
         step=step.name,
         pipeline_id=report.pipeline_id,
     )
+
+
+def _exact_s(report: PipelineReport) -> float | None:
+    """How long a pipeline took by Hautech's own clock, however late we looked; None if it is not said."""
+    if report.created_at is None or report.ended_at is None:
+        return None
+    return (report.ended_at - report.created_at).total_seconds()
 
 
 def _small_enough(output: Any, pipeline_id: str, sent: frozenset[str]) -> Any:

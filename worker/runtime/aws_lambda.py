@@ -14,20 +14,24 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Final
 
 import structlog
 
 from worker.adapters.aws.sqs import SqsQueue
+from worker.adapters.period_tally import PeriodTally
 from worker.bootstrap import PAID_CALL_S, Application, build_application
 from worker.engine.engine import Engine
 from worker.engine.reconcile import reconcile
 from worker.errors import Problem, SettingsError
+from worker.runtime.emf import EmfWriter, work_figures
 from worker.runtime.lambda_batch import BatchRunner, Handle
 from worker.runtime.lambda_event import batch_response, messages_in
 from worker.runtime.lambda_time import ANSWERS_S, BEGIN_S, Context, InvocationTime
 from worker.runtime.slots import Kind
+from worker.runtime.survey import survey_of
 from worker.settings import load_settings
 from worker.telemetry import configure_logging
 
@@ -36,6 +40,10 @@ _log = structlog.get_logger(__name__)
 SHORTEST_S: Final = math.ceil(PAID_CALL_S + BEGIN_S + ANSWERS_S)
 """A function with a shorter timeout could never begin a paid call: messages would come and go
 until their queue gives them up."""
+
+LONGEST_REST_S: Final = 1_200.0
+"""How long a request rests at most, give or take a fifth, while requests are held: Lambda receives
+them all the same. With this, the 90 deliveries after which one has to be decided take 28 hours."""
 
 _BATCH_NEEDS: Final = (
     "WORKER_POLL_QUEUE_URL",
@@ -92,7 +100,10 @@ class _BatchFunction:
         self._kind = kind
         self._queue = queue
         self._method = method
+        self._engine: Engine | None = None
         self._runner: BatchRunner | None = None
+        self._period = PeriodTally()
+        self._metrics = EmfWriter(application.settings.metrics_service)
         application.make_clients()
 
     def handle(self, event: Any, context: Context) -> dict[str, Any]:
@@ -100,12 +111,13 @@ class _BatchFunction:
         time = InvocationTime(context.get_remaining_time_in_millis)
         timeout_s = time.left_s()
         messages = messages_in(event)
-        if self._runner is None:
-            self._runner = self._made(timeout_s)
+        if self._runner is None or self._engine is None:
+            self._engine, self._runner = self._made(timeout_s)
         kept = self._runner.run(messages, time)
+        self._metrics.write(work_figures(self._period.take(), self._engine.limits()))
         return batch_response([message.message_id for message in messages], kept)
 
-    def _made(self, timeout_s: float) -> BatchRunner:
+    def _made(self, timeout_s: float) -> tuple[Engine, BatchRunner]:
         if timeout_s < SHORTEST_S:
             rule = "too short to pay for a pipeline and write that down"
             fix = f"at least {SHORTEST_S} s, and six times as much visibility for its queue"
@@ -114,8 +126,13 @@ class _BatchFunction:
             )
         # Nobody extends a lease here but the saves of the work itself. No invocation outlives one
         # that it takes, and the queue hides messages six times as long.
-        engine = self._application.engine_holding_jobs(math.ceil(timeout_s))
-        return BatchRunner(
+        rules = replace(
+            self._application.rules,
+            lease_s=math.ceil(timeout_s),
+            systemic_wait_max_s=LONGEST_REST_S,
+        )
+        engine = self._application.new_engine(rules, self._period)
+        return engine, BatchRunner(
             self._kind,
             handle=self._method(engine),
             queue=self._queue,
@@ -128,11 +145,14 @@ class _ReconcileFunction:
 
     def __init__(self, application: Application) -> None:
         self._world = application.record_world
+        self._survey = survey_of(application)
+        self._metrics = EmfWriter(application.settings.metrics_service)
 
     def handle(self, context: Context) -> dict[str, Any]:
         """One invocation."""
         time = InvocationTime(context.get_remaining_time_in_millis)
         report = reconcile(self._world, time)
+        self._metrics.write(self._survey.figures(report, time))
         return {
             "woken": len(report.woken),
             "leftAlone": report.left_alone,

@@ -19,12 +19,16 @@ import structlog
 
 from worker.adapters.aws.sqs import SqsQueue
 from worker.bootstrap import Application, build_application
+from worker.ports import WorkBudget
 from worker.runtime.container import Container, ContainerConfig
+from worker.runtime.emf import EmfWriter, work_figures
+from worker.runtime.emitting import Emitting
 from worker.runtime.health import HealthServer
 from worker.runtime.metrics import Metrics
 from worker.runtime.queues import MessageQueue, PatientDeletes
 from worker.runtime.reconciling import Reconciling
 from worker.runtime.slots import Kind
+from worker.runtime.survey import survey_of
 from worker.settings import Settings
 from worker.telemetry import configure_logging
 
@@ -55,8 +59,10 @@ def run_worker(
         _log.warning(warning, action="unknown_setting")
     application = build(settings)
     container = build_container(application)
-    reconciling = Reconciling(application.engine.reconcile)
-    with _signals() as arrived, _health(application, container):
+    metrics = _ReconcileMetrics(application)
+    reconcile = metrics.reconcile if settings.emits_metrics else application.engine.reconcile
+    reconciling = Reconciling(reconcile)
+    with _signals() as arrived, _health(application, container), _emf(application):
         container.start()
         reconciling.start()
         name = arrived.next_name()
@@ -105,6 +111,37 @@ def _health(application: Application, container: Container) -> Iterator[None]:
         yield
     finally:
         server.close()
+
+
+@contextlib.contextmanager
+def _emf(application: Application) -> Iterator[None]:
+    """The metrics on stdout, if they are on."""
+    settings = application.settings
+    if not settings.emits_metrics:
+        yield
+        return
+    engine, period = application.engine, application.period
+    emitting = Emitting(
+        lambda: work_figures(period.take(), engine.limits()), EmfWriter(settings.metrics_service)
+    )
+    emitting.start()
+    try:
+        yield
+    finally:
+        emitting.stop()
+
+
+class _ReconcileMetrics:
+    """Reconcile, and then the figures of the whole service on stdout."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._writer = EmfWriter(application.settings.metrics_service)
+
+    def reconcile(self, budget: WorkBudget) -> None:
+        """One run; see `Engine.reconcile`."""
+        report = self._application.engine.reconcile(budget)
+        self._writer.write(survey_of(self._application).figures(report, budget))
 
 
 def _finish(container: Container, arrived: _Arrivals) -> None:

@@ -60,6 +60,9 @@ class Settings:
     log_format: LogFormat | None
     """None: `console` on a terminal, else `json`."""
     log_level: LogLevel
+    emits_metrics: bool
+    """Whether metrics go to stdout once a minute, in CloudWatch's embedded format."""
+    metrics_service: str
     proxy_url: Secret | None
     """HTTP proxy for the Hautech API; None also when NO_PROXY excludes its host."""
     ca_bundle: str | None
@@ -137,6 +140,8 @@ def _read(reader: EnvironmentReader) -> Settings:
         log_level=cast(
             "LogLevel", reader.choice("WORKER_LOG_LEVEL", ("debug", "info", "warning", "error"))
         ),
+        emits_metrics=reader.choice("WORKER_METRICS", ("emf",)) == "emf",
+        metrics_service=reader.text("POWERTOOLS_SERVICE_NAME"),
         proxy_url=reader.proxy(api_url),
         ca_bundle=reader.text("REQUESTS_CA_BUNDLE") or None,
         warnings=reader.warnings(),

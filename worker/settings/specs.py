@@ -227,6 +227,18 @@ SETTINGS: Final = (
         default="info",
     ),
     SettingSpec(
+        name="WORKER_METRICS",
+        meaning=(
+            "`emf`: write the metrics for CloudWatch to stdout once a minute, as lines in its embedded "
+            "metric format. Not set: none. Lambda functions always write them."
+        ),
+    ),
+    SettingSpec(
+        name="POWERTOOLS_SERVICE_NAME",
+        meaning="The dimension `service` of these metrics: the name of the resources stack.",
+        default="hautech-worker",
+    ),
+    SettingSpec(
         name="HTTPS_PROXY",
         meaning="HTTP proxy for calls to Hautech and AWS; `NO_PROXY` lists hosts it is not for.",
         secret=True,

@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from tests.unit.runtime.fakes import FakeEngine
 from tests.unit.test_bootstrap import GOOD
 from worker.bootstrap import Application
+from worker.engine.engine import Engine
+from worker.engine.rules import EngineRules
 from worker.errors import SettingsError
+from worker.ports import Observer
 from worker.runtime import aws_lambda
 from worker.runtime.aws_lambda import SHORTEST_S, Functions
 from worker.runtime.lambda_event import NotABatchError
@@ -124,13 +126,13 @@ def test_a_timeout_too_short_for_the_paid_call_fails_the_call_and_says_what_to_s
 
 def test_a_lease_lasts_as_long_as_a_call_can(monkeypatch: pytest.MonkeyPatch) -> None:
     leases: list[float] = []
-    engine = FakeEngine()
+    make = Application.new_engine
 
-    def engine_holding_jobs(_self: Application, lease_s: float) -> FakeEngine:
-        leases.append(lease_s)
-        return engine
+    def new_engine(self: Application, rules: EngineRules, observer: Observer) -> Engine:
+        leases.append(rules.lease_s)
+        return make(self, rules, observer)
 
-    monkeypatch.setattr(Application, "engine_holding_jobs", engine_holding_jobs)
+    monkeypatch.setattr(Application, "new_engine", new_engine)
     functions = Functions({**GOOD, "WORKER_VISIBILITY_SECONDS": "600"})
     for left_s in (119.95, 118.0):
         functions.polls.handle({"Records": []}, FunctionContext(left_s))

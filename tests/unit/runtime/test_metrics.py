@@ -89,8 +89,8 @@ def test_what_happened_is_counted_by_what_it_was(rig: Rig) -> None:
     tally.called("run", ThrottledError("429"))
     for outcome in (Done(), PollAgain(3), RetryLater(9, "why"), RetryLater(9, "why")):
         tally.handled("polls", outcome)
-    tally.job_over("succeeded", None)
-    tally.job_over("failed", "image.missing")
+    tally.job_over("succeeded", None, 30.0)
+    tally.job_over("failed", "image.missing", 30.0)
     tally.refused("request.invalid")
     tally.poll_dropped("replaced")
     found = rig.samples()
