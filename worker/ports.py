@@ -298,6 +298,8 @@ class CircuitNotice:
     """From then on one request is let through, to find out."""
     said: str = ""
     """The error that it began with, or went on with."""
+    met_by: str = ""
+    """The kind of call that met it, for a worker that goes on from here; "" if it is not known."""
 
 
 MessageKind = Literal["requests", "polls"]

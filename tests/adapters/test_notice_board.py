@@ -19,6 +19,7 @@ HELD = CircuitNotice(
     since=NOON,
     next_try_at=at(90.5),
     said="POST /images: HTTP 401: wer bist du? – „niemand“",
+    met_by="upload",
 )
 
 

@@ -127,6 +127,11 @@ class Service:
         self._rules = dataclasses.replace(self._rules, **rules)
         self._engine = self._boot()
 
+    def new_environment(self) -> None:
+        """As on Lambda: another process takes over, and begins as the workers left off."""
+        self._engine = self._boot()
+        self._engine.resume()
+
     def send(self, body: str) -> None:
         """A producer sends a request."""
         self.world.requests.send(body)

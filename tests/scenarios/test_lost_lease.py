@@ -1,9 +1,13 @@
 """A worker that slept through the end of its lease writes nothing that others see."""
 
+import math
+
+import pytest
+
 from tests.builders import body
 from tests.scenarios.harness import VISIBILITY_S, Service
 from worker.contracts.workflows import WORKFLOWS
-from worker.jobs.job import JobState
+from worker.jobs.job import Job, JobState, Lease, StepState
 from worker.ports import ReceivedMessage
 
 SLEPT_S = 300
@@ -88,3 +92,27 @@ def test_a_request_is_not_dead_lettered_after_the_lease_is_lost():
     sleep_in(service, "topic", "publish")
 
     assert len(service.world.queue.sent_dead_letters) == 1
+
+
+def test_a_save_that_eats_the_time_of_the_paid_call_keeps_it_from_going_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = Service()
+    service.send(body())
+    save = service.world.store.save
+
+    def slow(job: Job, *, lease: Lease | None) -> Job:
+        saved = save(job, lease=lease)
+        if job.steps[0].state is StepState.SUBMITTING:
+            service.world.budget.left_s = 10.0
+        return saved
+
+    monkeypatch.setattr(service.world.store, "save", slow)
+    service.step()
+    assert not service.world.hautech.runs, "sent by a process that is about to be frozen"
+    assert service.job.steps[0].state is StepState.PLANNED
+    service.world.budget.left_s = math.inf
+    monkeypatch.setattr(service.world.store, "save", save)
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1

@@ -17,6 +17,7 @@ def notice_to_text(notice: CircuitNotice) -> str:
             "since": _text(notice.since),
             "nextTryAt": _text(notice.next_try_at),
             "said": notice.said,
+            "metBy": notice.met_by,
         },
         ensure_ascii=False,
     )
@@ -32,6 +33,7 @@ def notice_from_text(text: str) -> CircuitNotice | None:
             since=_moment(document["since"]),
             next_try_at=_moment(document["nextTryAt"]),
             said=str(document["said"]),
+            met_by=str(document.get("metBy") or ""),  # not in notices of the first release
         )
     except (ValueError, TypeError, KeyError):
         return None

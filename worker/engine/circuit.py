@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from threading import Lock
-from typing import Literal
+from typing import Literal, get_args
 
 import structlog
 
@@ -36,6 +36,8 @@ log = structlog.get_logger(__name__)
 
 HautechCall = Literal["upload", "sign_in", "run", "look", "read", "list", "download"]
 """The kinds of calls, as they are counted: one kind can be down while the others work."""
+
+CALLS: tuple[HautechCall, ...] = get_args(HautechCall)
 
 FAILURES_MOST = 5
 """So many failures in a row of one kind of call mean that Hautech is down, not unlucky."""
@@ -153,6 +155,23 @@ class Circuit:
         if has_paid:
             self._publish()
 
+    def resume(self, notice: CircuitNotice) -> None:
+        """Go on from where another process stood, as if this one had found it out. Tells nobody."""
+        if notice.reason is None:
+            return
+        with self._lock:
+            if self._state is not CLOSED:
+                return
+            # What a run proves is what a probe finds out, so it is the guess for those who do not say.
+            self._met_by = next((call for call in CALLS if call == notice.met_by), "run")
+            self._told = notice.reason
+            self._state = CircuitState(
+                reason=notice.reason,
+                since=notice.since or notice.told_at,
+                next_try_at=notice.next_try_at or notice.told_at,
+                said=notice.said,
+            )
+
     def answered(self, call: HautechCall, *, begun: int | None = None) -> None:
         """A call that began in term `begun` (the present one if None) did what was asked."""
         with self._lock:
@@ -267,5 +286,6 @@ class Circuit:
                 since=state.since,
                 next_try_at=state.next_try_at,
                 said=state.said,
+                met_by=self._met_by or "",
             )
             self._tell(notice)

@@ -20,7 +20,7 @@ from worker.engine.guarded_hautech import GuardedHautech
 from worker.engine.in_flight import InFlight
 from worker.engine.intake import Intake, IntakeGate
 from worker.engine.limits import Limits
-from worker.engine.notices import Notices
+from worker.engine.notices import Notices, holds_requests
 from worker.engine.observing import NoObserver
 from worker.engine.pace import Pace
 from worker.engine.poll_messages import PollMessages
@@ -99,6 +99,15 @@ class Engine:
         self._polls = PollMessages(
             self._world, gate=self._gate, in_flight=self._in_flight, story=story
         )
+
+    def resume(self) -> None:
+        """Begin as the workers left off, if they hold requests back. Asks the board; never raises.
+
+        For processes that live shortly: each would need failures of its own to find that out.
+        """
+        notice = self._notices.read()
+        if notice is not None and holds_requests(notice, at=self._world.now()):
+            self._circuit.resume(notice)
 
     def intake(self) -> Intake:
         """Whether new requests are taken now; polls always are."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from datetime import datetime, timedelta
 from threading import Lock
 
 import structlog
@@ -11,6 +12,18 @@ from worker.engine.trouble import text_of
 from worker.ports import CircuitNotice, NoticeBoard
 
 log = structlog.get_logger(__name__)
+
+
+BELIEVED_FOR = timedelta(minutes=30)
+"""So long after a try was due, a worker that holds requests has made it and told so: if there was a
+request to try with, that was back by then. On Lambda they rest for 24 min at most."""
+
+
+def holds_requests(notice: CircuitNotice | None, *, at: datetime) -> bool:
+    """Whether the workers hold requests back, as far as the notice can be believed at that time."""
+    if notice is None or notice.reason is None:
+        return False
+    return at - (notice.next_try_at or notice.told_at) <= BELIEVED_FOR
 
 
 class Notices:
@@ -38,6 +51,19 @@ class Notices:
         with self._posting:
             if self._noted:
                 self._post(self._board, self._noted.pop())
+
+    def read(self) -> CircuitNotice | None:
+        """What was told last by any process; None when nothing was, or it cannot be read."""
+        if self._board is None:
+            return None
+        try:
+            return self._board.read()
+        except Exception as error:  # noqa: BLE001 -- then this process finds out by itself
+            log.warning(
+                f"what the workers told of the circuit is not known: {text_of(error)}",
+                action="notice_not_read",
+            )
+            return None
 
     def _post(self, board: NoticeBoard, notice: CircuitNotice) -> None:
         try:

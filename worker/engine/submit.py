@@ -136,6 +136,9 @@ def _pay(world: World, held: HeldJob, name: str) -> None:
     submission = _submission(job, name)
     held.check_lease(world.rules.paid_call_s)
     try:
+        # Once more: the save may have taken long. A call that is under way when Lambda freezes the
+        # process would go out when it is thawed, long after its lease.
+        held.need(world.rules.paid_call_s, "the paid call")
         pipeline_id = world.hautech.run(
             step.workflow_id, resolved_input(job, step), _metadata(job, name, submission)
         )

@@ -132,6 +132,7 @@ class _BatchFunction:
             systemic_wait_max_s=LONGEST_REST_S,
         )
         engine = self._application.new_engine(rules, self._period)
+        engine.resume()
         return engine, BatchRunner(
             self._kind,
             handle=self._method(engine),

@@ -7,7 +7,6 @@ oldest pipeline must not go off, or blind, because the balance cannot be read.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Final
@@ -15,6 +14,7 @@ from typing import Final
 import structlog
 
 from worker.bootstrap import Application
+from worker.engine.notices import holds_requests
 from worker.engine.reconcile import ReconcileReport
 from worker.engine.trouble import text_of
 from worker.engine.world import RecordWorld
@@ -25,10 +25,6 @@ from worker.runtime import metric_names as names
 from worker.runtime.emf import Figure
 
 _log = structlog.get_logger(__name__)
-
-BELIEVED: Final = timedelta(minutes=30)
-"""So long after a try was due, a worker that holds requests has made it and told so: if there was a
-request to try with, that was back by then (they rest for 24 min at most)."""
 
 _OLDEST: Final = 20
 """Running jobs whose records are read for the oldest pipeline: those that changed longest ago. A
@@ -96,11 +92,7 @@ class Survey:
 
     def _circuit(self) -> Iterator[Figure]:
         notice = self._board.read()
-        is_open = notice is not None and notice.reason is not None
-        if notice is not None and is_open:
-            due = notice.next_try_at or notice.told_at
-            is_open = self._world.now() - due <= BELIEVED
-        yield names.CIRCUIT_OPEN, float(is_open)
+        yield names.CIRCUIT_OPEN, float(holds_requests(notice, at=self._world.now()))
 
     def _called(self, what: str, call: Callable[[], Decimal]) -> Iterator[Figure]:
         """A figure that Hautech tells. The call counts like any other."""

@@ -379,3 +379,59 @@ def test_only_its_own_end_ends_a_probe(rig: Rig) -> None:
     assert rig.circuit.take_probe() is None
     rig.end_probe()
     assert rig.take_probe()
+
+
+def told_by_another(rig: Rig, met_by: str = "upload") -> CircuitNotice:
+    now = rig.clock.now()
+    return CircuitNotice(
+        told_at=now - timedelta(minutes=2),
+        reason=HoldReason.HAUTECH_DOWN,
+        since=now - timedelta(hours=1),
+        next_try_at=now + timedelta(minutes=1),
+        said="503",
+        met_by=met_by,
+    )
+
+
+def test_a_new_process_goes_on_where_another_one_stood(rig: Rig) -> None:
+    rig.circuit.resume(told_by_another(rig))
+    assert rig.reason is HoldReason.HAUTECH_DOWN
+    assert rig.circuit.state.said == "503"
+    assert not rig.told, "the others know"
+    assert not rig.take_probe()
+    assert rig.wait_for_a_try() == 60
+    assert rig.take_probe()
+    rig.circuit.answered("upload")
+    rig.end_probe()
+    assert rig.reason is None
+    assert [notice.reason for notice in rig.told] == [None]
+
+
+def test_a_process_that_goes_on_tells_by_which_call_it_was_met(rig: Rig) -> None:
+    rig.circuit.resume(told_by_another(rig, "download"))
+    rig.circuit.answered("run")
+    assert rig.reason is HoldReason.HAUTECH_DOWN, "bought while pictures cannot be fetched"
+    rig.wait_for_a_try()
+    rig.fail("download", DOWN)
+    assert [notice.met_by for notice in rig.told] == ["download"]
+    rig.circuit.answered("download")
+    assert rig.reason is None
+
+
+@pytest.mark.parametrize("met_by", ["", "a call of a newer release"])
+def test_trouble_of_an_unknown_call_is_over_when_a_run_is_taken(rig: Rig, met_by: str) -> None:
+    rig.circuit.resume(told_by_another(rig, met_by))
+    rig.circuit.answered("run")
+    assert rig.reason is None
+
+
+def test_what_a_process_found_out_itself_is_not_overwritten(rig: Rig) -> None:
+    rig.fail("run", BROKE)
+    rig.circuit.resume(told_by_another(rig))
+    assert rig.reason is HoldReason.OUT_OF_FUNDS
+
+
+def test_a_notice_that_all_is_well_changes_nothing(rig: Rig) -> None:
+    rig.circuit.resume(CircuitNotice(told_at=rig.clock.now()))
+    assert rig.reason is None
+    assert not rig.told

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.unit.test_bootstrap import GOOD
+from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.bootstrap import Application
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
@@ -43,6 +44,7 @@ def aws_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setattr(DynamoNoticeBoard, "read", lambda _self: None)
 
 
 def imported_as(handler: str | None, **changes: str) -> dict[str, Any]:

@@ -10,11 +10,12 @@ import pytest
 from tests.builders import body
 from tests.scenarios.harness import Service
 from tests.support.logs import all_logs
+from worker.engine.notices import BELIEVED_FOR
 from worker.engine.reconcile import ReconcileReport
 from worker.errors import UnavailableError
 from worker.ports import CircuitNotice, HoldReason
 from worker.runtime.commands.redriving import Unlimited
-from worker.runtime.survey import BELIEVED, Survey
+from worker.runtime.survey import Survey
 
 NOTHING = ReconcileReport(woken=(), left_alone=0, unreadable=0, unwritable=0, is_complete=True)
 
@@ -62,7 +63,7 @@ def test_the_circuit_is_as_the_workers_told_it_unless_that_is_long_ago(service: 
         CircuitNotice(told_at=now, reason=HoldReason.OUT_OF_FUNDS, next_try_at=now)
     )
     assert figures(service)["CircuitOpen"] == 1
-    service.world.clock.advance((BELIEVED + timedelta(minutes=1)).total_seconds())
+    service.world.clock.advance((BELIEVED_FOR + timedelta(minutes=1)).total_seconds())
     assert figures(service)["CircuitOpen"] == 0
 
 

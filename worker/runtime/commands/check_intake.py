@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Final
 
 from worker.bootstrap import Application
+from worker.engine.notices import holds_requests
 from worker.ports import CircuitNotice, HoldReason
 from worker.runtime.commands.check_hautech import AREA
 from worker.runtime.commands.findings import Finding, skipped, unless_forbidden
@@ -16,11 +17,6 @@ NAME: Final = "intake"
 
 _QUIET: Final = timedelta(minutes=1)
 """So long after a try was due, the wait is for a request to try with."""
-
-_FRESH: Final = timedelta(minutes=20)
-"""So long after a try was due, a worker that holds requests has made it and told so: if there was a
-request to try with, that was back by then (they rest for 18 min at most).
-"""
 
 _FIXES: Final[Mapping[HoldReason, str]] = {
     HoldReason.HAUTECH_DOWN: "wait: the workers find out by themselves, and poll what is paid for",
@@ -52,7 +48,7 @@ def _finding(application: Application, notice: CircuitNotice | None) -> Finding:
         return Finding(AREA, NAME, "ok", "the worker that told last takes requests again")
     now = application.clock.now()
     told_s = (now - notice.told_at).total_seconds()
-    if now - (notice.next_try_at or notice.told_at) > _FRESH:
+    if not holds_requests(notice, at=now):
         said = (
             f"unknown: requests were held {duration(told_s)} ago ({notice.reason}); since then no "
             "worker has tried, because it was stopped or no request came"
