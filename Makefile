@@ -13,7 +13,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants faults lint format bench package deploy secret undeploy fuzz audit docs lock clean
+.PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold package deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,9 @@ secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for i
 
 undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data
 	@$(BIN)/python -m infra.deployment undeploy $(call given,STAGE,stage,stage) $(if $(RESOURCES),--resources)
+
+bench-cold: $(VENV)/.ready ## how long the Lambda functions take to start, next to the same by hand
+	@$(BIN)/python -m bench.cold_start
 
 faults: setup ## every fault against the promises; writes docs/reference/faults.md [ONLY="matrix"]
 	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))

@@ -14,7 +14,7 @@ from infra.lambda_package.install import install_packages
 from infra.lambda_package.interpreters import find_interpreter
 from infra.lambda_package.manifest import commit_of, write_manifest
 from infra.lambda_package.prune import prune
-from infra.lambda_package.sources import ENTRY_MODULES, copy_modules, imported_by
+from infra.lambda_package.sources import ENTRY_MODULE, copy_modules, imported_by
 from infra.lambda_package.target import Target
 
 ROOT: Final = Path(__file__).resolve().parents[2]
@@ -62,7 +62,7 @@ def fill(folder: Path, target: Target, *, interpreter: Path | None, compiler: st
     folder.mkdir()
     install_packages(REQUIREMENTS, folder, target)
     prune(folder)
-    copy_modules(ROOT, folder, imported_by(*ENTRY_MODULES).modules)
+    copy_modules(ROOT, folder, imported_by(ENTRY_MODULE).modules)
     write_manifest(folder, target, commit=commit_of(ROOT), compiler=compiler)
     if interpreter is not None:
         byte_compile(folder, interpreter)

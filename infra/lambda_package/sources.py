@@ -10,13 +10,8 @@ from typing import Final
 
 import grimp
 
-ENTRY_MODULES: Final = (
-    "worker.bootstrap",
-    "worker.telemetry",
-    "worker.runtime.handling",
-    "worker.runtime.queue_verbs",
-)
-"""From these the rest follows: what the handlers are made of."""
+ENTRY_MODULE: Final = "worker.runtime.aws_lambda"
+"""Has the handlers; from it the rest follows."""
 
 
 @dataclass(frozen=True, slots=True)

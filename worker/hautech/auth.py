@@ -3,7 +3,11 @@
 A provider is shared by all threads. Signing happens once per renewal, however many threads ask,
 and a refused token is thrown away only if it is still the current one: ten simultaneous 401s
 lead to one new token.
+
+Only who signs imports cryptography and PyJWT: they are a tenth of a cold start on Lambda.
 """
+
+from __future__ import annotations
 
 import base64
 import binascii
@@ -11,12 +15,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-import jwt
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 TOKEN_LIFE_S: Final = 3600
 RENEW_BEFORE_S: Final = 60
@@ -156,6 +158,8 @@ class SelfSignedToken:
         issued_at_s = min(max(now_s - BACKDATE_S, self._last_issued_at_s + 1), now_s)
         self._last_issued_at_s = issued_at_s
         expires_at_s = now_s + TOKEN_LIFE_S
+        import jwt  # noqa: PLC0415 - see the top
+
         token = jwt.encode(
             {**self._claims, "iat": issued_at_s, "exp": expires_at_s},
             self._key,
@@ -171,13 +175,18 @@ def load_key_secret(secret: str) -> RSAPrivateKey:
     Raises:
         KeySecretError: It is none of the accepted shapes, encrypted, not RSA, or too short.
     """
+    from cryptography.exceptions import UnsupportedAlgorithm  # noqa: PLC0415 - see the top
+    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey  # noqa: PLC0415
+
     secret = secret.strip().strip("\"'").replace("\\r", "").replace("\\n", "\n").strip()
     try:
         if secret.startswith("-----BEGIN"):
-            key = load_pem_private_key(secret.encode(), password=None)
+            key = serialization.load_pem_private_key(secret.encode(), password=None)
         else:
             body = "".join(secret.split())
-            key = load_der_private_key(base64.b64decode(body, validate=True), password=None)
+            decoded = base64.b64decode(body, validate=True)
+            key = serialization.load_der_private_key(decoded, password=None)
     except (ValueError, TypeError, binascii.Error, UnsupportedAlgorithm):
         # The cause is left out on purpose: it may quote parts of the key.
         raise KeySecretError(

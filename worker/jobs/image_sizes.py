@@ -13,8 +13,6 @@ import warnings
 import zlib
 from typing import Protocol
 
-from PIL import Image
-
 HEAD_BYTES_MAX = 8 * 1024 * 1024
 """EXIF, colour profiles and previews may push the size of a JPEG megabytes back."""
 
@@ -113,6 +111,9 @@ def avif_size(head: Head) -> Size:
 
 
 def _pillow_size(data: bytes) -> Size:
+    # Only an AVIF needs it, and few are: it would be a good part of every cold start on Lambda.
+    from PIL import Image  # noqa: PLC0415
+
     try:
         with warnings.catch_warnings():
             # Absurd sizes are refused by our own limits, with errors that name them.

@@ -19,7 +19,7 @@ from infra.lambda_package.bytecode import byte_compile
 from infra.lambda_package.errors import PackageError
 from infra.lambda_package.manifest import MANIFEST, commit_of, write_manifest
 from infra.lambda_package.prune import SERVICES, cut_models, prune
-from infra.lambda_package.sources import ENTRY_MODULES, copy_modules, imported_by
+from infra.lambda_package.sources import ENTRY_MODULE, copy_modules, imported_by
 from infra.lambda_package.target import target_of
 from worker import __version__
 from worker.adapters.aws.clients import Service
@@ -116,7 +116,7 @@ def test_the_functions_import_exactly_what_the_group_lambda_declares():
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     declared = groups["dependency-groups"]["lambda"]
     distributions = packages_distributions()
-    packages = imported_by(*ENTRY_MODULES).packages
+    packages = imported_by(ENTRY_MODULE).packages
     imported = {distributions[name][0].lower().replace("_", "-") for name in packages}
 
     # pydantic brings pydantic-core in the one version that it works with.
@@ -124,7 +124,7 @@ def test_the_functions_import_exactly_what_the_group_lambda_declares():
 
 
 def test_the_functions_import_nothing_of_the_command_line_or_the_container():
-    modules = imported_by(*ENTRY_MODULES).modules
+    modules = imported_by(ENTRY_MODULE).modules
 
     assert "worker.engine.submit" in modules
     assert "worker.adapters.aws.clients" in modules

@@ -1,0 +1,66 @@
+"""What a cold start does not import: seen in an interpreter of its own, with no clock involved."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+_NEVER = ("typer", "rich", "pygments", "prometheus_client", "http.server", "boto3", "s3transfer")
+_ONLY_WHEN_NEEDED = ("cryptography", "jwt", "PIL")
+
+_IMPORT = """
+import json, sys
+import worker.runtime.aws_lambda
+from worker.hautech.auth import load_key_secret
+from worker.jobs.image_sizes import NoSizeError, avif_size
+
+at_start = sorted(sys.modules)
+
+
+class Head:
+    data = bytearray(b"no picture")
+
+    def have(self, size_bytes):
+        return False
+
+
+try:
+    avif_size(Head())
+except NoSizeError:
+    pass
+try:
+    load_key_secret("no key")
+except ValueError:
+    pass
+print(json.dumps({"start": at_start, "later": sorted(sys.modules)}))
+"""
+
+
+@pytest.fixture(scope="module")
+def imported():
+    """The modules after the handlers were imported, and after an AVIF and a key were looked at."""
+    done = subprocess.run(
+        # structlog imports rich where it is installed; in the package it is not.
+        [sys.executable, "-c", "import sys; sys.modules['rich'] = None\n" + _IMPORT],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told = json.loads(done.stdout)
+    return {"start": set(told["start"]) - {"rich"}, "later": set(told["later"]) - {"rich"}}
+
+
+@pytest.mark.parametrize("module", [*_NEVER, *_ONLY_WHEN_NEEDED])
+def test_the_handlers_start_without_it(imported, module):
+    assert module not in imported["start"]
+
+
+@pytest.mark.parametrize("module", _NEVER)
+def test_the_handlers_never_import_it(imported, module):
+    assert module not in imported["later"]
+
+
+@pytest.mark.parametrize("module", ["cryptography", "PIL"])
+def test_what_is_left_out_at_the_start_comes_when_it_is_needed(imported, module):
+    assert module in imported["later"]
