@@ -9,6 +9,7 @@ VENV := .venv
 EMULATOR := .venv-emulator
 AUDIT := .venv-audit
 NODE_READY := node_modules/.ready
+INFRA := .venv-infra
 RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
@@ -16,7 +17,7 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-e
 .PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold package deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One virtual environment each: the emulator pins botocore. uv installs in seconds what takes pip
 # minutes; pip brings uv itself, checked by hash like everything else.
@@ -31,6 +32,10 @@ $(EMULATOR)/.ready: requirements/installer.txt requirements/emulator.txt
 
 $(AUDIT)/.ready: requirements/installer.txt requirements/audit.txt
 	@$(call make_venv,$(AUDIT),requirements/audit.txt)
+	@touch $@
+
+$(INFRA)/.ready: requirements/installer.txt requirements/infra.txt
+	@$(call make_venv,$(INFRA),requirements/infra.txt)
 	@touch $@
 
 # Only deploying needs Node.js. npm checks what it fetches by the hashes of the lock file.
@@ -70,6 +75,10 @@ lint: setup ## style, types, import directions, templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yml
+
+.PHONY: check-infra
+check-infra: $(INFRA)/.ready ## templates against rules of security; reasons in .checkov.yaml
+	$(INFRA)/bin/checkov --config-file .checkov.yaml
 
 format: setup ## format the code
 	$(BIN)/ruff check --fix .
@@ -116,8 +125,9 @@ lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) $(UPGRADE) -c requirements/runtime.txt --group lambda -o requirements/lambda.txt
 	$(LOCK) $(UPGRADE) --group emulator -o requirements/emulator.txt
 	$(LOCK) $(UPGRADE) --group audit -o requirements/audit.txt
+	$(LOCK) $(UPGRADE) --group infra -o requirements/infra.txt
 
 clean: ## remove what the targets made
-	rm -rf $(VENV) $(EMULATOR) $(AUDIT) build dist node_modules .serverless demo-output .demo-output.unfinished-* .sandbox \
+	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(INFRA) build dist node_modules .serverless demo-output .demo-output.unfinished-* .sandbox \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
