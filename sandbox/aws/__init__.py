@@ -6,7 +6,7 @@ from sandbox.aws.events import subscribe_queue
 from sandbox.aws.ministack import MiniStack
 from sandbox.aws.moto import MotoServer
 from sandbox.aws.processes import EmulatorError
-from sandbox.aws.stack import RESOURCES_TEMPLATE, DeployError, StackOutputs, deploy
+from sandbox.aws.stack import RESOURCES_TEMPLATE, DeployError, StackOutputs, create_stack, deploy
 
 __all__ = [
     "RESOURCES_TEMPLATE",
@@ -16,6 +16,7 @@ __all__ = [
     "MiniStack",
     "MotoServer",
     "StackOutputs",
+    "create_stack",
     "deploy",
     "subscribe_queue",
     "worker_environment",

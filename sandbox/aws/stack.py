@@ -71,13 +71,30 @@ def deploy(
     template: Path = RESOURCES_TEMPLATE,
     parameters: Mapping[str, str] | None = None,
 ) -> StackOutputs:
-    """Creates the stack and waits until it is complete.
+    """Creates a resources stack and waits until it is complete.
 
     Args:
         aws: the emulator.
         stack_name: a name that is new there; generated resource names begin with it.
         template: CloudFormation template with the outputs of `infra/resources.yml`.
         parameters: values for the template's parameters; the others keep their default.
+
+    Raises:
+        DeployError: as `create_stack`, or an output that the worker needs is missing.
+    """
+    return StackOutputs.from_mapping(
+        create_stack(aws, stack_name, template=template, parameters=parameters)
+    )
+
+
+def create_stack(
+    aws: LocalAws,
+    stack_name: str,
+    *,
+    template: Path,
+    parameters: Mapping[str, str] | None = None,
+) -> dict[str, str]:
+    """Creates a stack of any template, waits until it is complete and returns its outputs.
 
     Raises:
         DeployError: refused, failed or not complete within `DEPLOY_DEADLINE_S`; it names the
@@ -88,6 +105,7 @@ def deploy(
         cloudformation.create_stack(
             StackName=stack_name,
             TemplateBody=template.read_text(encoding="utf-8"),
+            Capabilities=["CAPABILITY_IAM"],
             Parameters=[
                 {"ParameterKey": key, "ParameterValue": value}
                 for key, value in (parameters or {}).items()
@@ -98,10 +116,7 @@ def deploy(
         raise DeployError(f"stack {stack_name} from {template}: {error}") from error
     if stack["StackStatus"] != "CREATE_COMPLETE":
         raise DeployError(_failure(cloudformation, stack))
-    outputs = stack.get("Outputs", [])
-    return StackOutputs.from_mapping(
-        {output["OutputKey"]: output["OutputValue"] for output in outputs}
-    )
+    return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def _wait_until_settled(cloudformation: "CloudFormationClient", stack_name: str) -> "StackTypeDef":

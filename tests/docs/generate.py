@@ -3,6 +3,7 @@
     settings.md   the table of worker.settings.SETTINGS, between two marks
     errors.md     the tree of worker.errors, and what is decided about it, between marks
     metrics.md    the figures of worker.runtime.metrics, and those of CloudWatch, between marks
+    infrastructure.md   parameters and outputs of the templates in infra/, between marks
     schemas/      worker.contracts.schemas, whole files
 
 What stands outside of the marks is written by hand and left alone. A test compares all of it.
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from tests.docs.figures import figures, label_names
+from tests.docs.infrastructure import TEMPLATES, outputs_markdown, parameters_markdown
 from worker import errors
 from worker.contracts.schemas import json_schemas, render_schema
 from worker.engine.classify import Decision, decision_about
@@ -157,6 +159,11 @@ def generated_pages() -> dict[Path, str]:
     pages[metrics] = _filled(
         metrics.read_text(encoding="utf-8"), metrics_markdown(), cloudwatch_markdown()
     )
+    infrastructure = REFERENCE / "infrastructure.md"
+    tables = [
+        table for name in TEMPLATES for table in (parameters_markdown(name), outputs_markdown(name))
+    ]
+    pages[infrastructure] = _filled(infrastructure.read_text(encoding="utf-8"), *tables)
     return pages
 
 
