@@ -92,11 +92,12 @@ package: $(VENV)/.ready ## the zip for Lambda: make package [ARCH=arm64|x86_64|n
 		$(if $(filter no,$(PYCS)),--no-pycs)
 
 # The zip is made between the look at the account and the first thing that is created there.
-deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="memoryMb=1024 …"] [RESOURCE_PARAMS="…"]
+deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="memoryMb=1024 …"] [RESOURCE_PARAMS="…"] [MONITORING_PARAMS="AlarmEmail=…"]
 	@$(BIN)/python -m infra.deployment preflight $(call given,STAGE,stage,stage) $(call given,HAUTECH_SECRET_ARN,secret,secret-arn)
 	@$(MAKE) --no-print-directory $(NODE_READY) package
 	@$(BIN)/python -m infra.deployment deploy $(call given,STAGE,stage,stage) $(call given,HAUTECH_SECRET_ARN,secret,secret-arn) \
-		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params)
+		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params) \
+		$(call given,MONITORING_PARAMS,monitoring_params,monitoring-params)
 
 secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for it, or reads stdin [STAGE=dev]
 	@$(BIN)/python -m infra.deployment secret $(call given,STAGE,stage,stage)

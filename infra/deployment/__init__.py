@@ -3,6 +3,7 @@
     make secret ──► Secrets Manager: hautech-worker-STAGE
                         │
     make deploy ──► preflight ──► resources stack ──► osls: functions ──► .deployed/STAGE.env
+                                                             └──► monitoring stack, if wanted
 
 Nothing is created before the preflight has found nothing wrong. It is never shipped.
 """

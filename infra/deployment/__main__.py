@@ -69,6 +69,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--params", default="", type=_pairs, help=text)
             text = "name=value …, of the parameters of infra/resources.yml"
             command.add_argument("--resource-params", default="", type=_pairs, help=text)
+            text = "name=value …, of the parameters of infra/monitoring.yml; makes alarms"
+            command.add_argument("--monitoring-params", default="", type=_pairs, help=text)
         if name == "undeploy":
             command.add_argument("--resources", action="store_true")
     return parser
@@ -107,6 +109,7 @@ def _deploy(account: Account, stage: Stage, stacks: Stacks, given: argparse.Name
         ready,
         parameters=given.params,
         resource_parameters=given.resource_params,
+        monitoring_parameters=given.monitoring_params,
     )
     photos = write_samples(env_file.parent / "samples")
     print("\ndeployed. The first picture, from drawn samples (use your own photos as you like):\n")

@@ -17,7 +17,7 @@ _BUCKET = "AWS::S3::Bucket"
 def remove_stage(
     account: Account, stage: Stage, stacks: Stacks, template: str, *, with_resources: bool
 ) -> None:
-    """Removes the functions and, on request, queues, table, topic and empty buckets.
+    """Removes the functions and, on request, alarms, queues, table, topic and empty buckets.
 
     Args:
         account: where.
@@ -35,6 +35,7 @@ def remove_stage(
         remove_functions(account, stage)
     if not with_resources:
         return
+    stacks.delete(stage.monitoring_stack)  # as long as it imports from them, the resources stay
     name = stage.resources_stack
     if stacks.status(name) is None:
         print(f"there is no stack {name}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.deployment.account import Account
 from infra.deployment.env_file import settings_of, write_env_file
+from infra.deployment.monitoring import watch
 from infra.deployment.osls import ROOT, deploy_functions
 from infra.deployment.preflight import Ready
 from infra.deployment.stacks import Stacks
@@ -23,8 +24,9 @@ def roll_out(
     *,
     parameters: Mapping[str, str],
     resource_parameters: Mapping[str, str],
+    monitoring_parameters: Mapping[str, str],
 ) -> Path:
-    """Makes or changes both stacks; the path of the environment file.
+    """Makes or changes the stacks; the path of the environment file.
 
     Args:
         account: where.
@@ -33,6 +35,7 @@ def roll_out(
         ready: what the preflight found.
         parameters: values of the `params` of serverless.yml.
         resource_parameters: values of parameters of infra/resources.yml; others stay as they are.
+        monitoring_parameters: the same of infra/monitoring.yml; see `watch`.
 
     Raises:
         DeploymentError: one of the stacks failed; it names what failed first.
@@ -54,4 +57,6 @@ def roll_out(
     }
     if api_url := parameters.get("hautechApiUrl"):
         values["HAUTECH_API_URL"] = api_url
-    return write_env_file(stage.name, values)
+    env_file = write_env_file(stage.name, values)
+    watch(stage, stacks, monitoring_parameters)
+    return env_file

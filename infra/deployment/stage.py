@@ -9,6 +9,7 @@ from infra.deployment.errors import PreflightError
 
 SERVICE = "hautech-worker"
 
+_OTHER_STACKS = ("resources-", "monitoring-", "container-")
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]|[a-z]")
 
 
@@ -24,18 +25,22 @@ class Stage:
     def __post_init__(self) -> None:
         """Checks the name."""
         # "resources-x" would give its functions the stack of x's resources.
-        if not _NAME.fullmatch(self.name) or self.name.startswith(("resources-", "container-")):
+        if not _NAME.fullmatch(self.name) or self.name.startswith(_OTHER_STACKS):
             raise PreflightError(
                 f'STAGE: "{self.name[:60]}" cannot be part of the names of stacks and functions: '
-                "1 to 20 of a-z, 0-9 and -, a letter first, no - at the end, not resources-… or "
-                "container-…; such as "
-                "make deploy STAGE=dev"
+                "1 to 20 of a-z, 0-9 and -, a letter first, no - at the end, not resources-…, "
+                "monitoring-… or container-…; such as make deploy STAGE=dev"
             )
 
     @property
     def resources_stack(self) -> str:
         """The stack of infra/resources.yml."""
         return f"{SERVICE}-resources-{self.name}"
+
+    @property
+    def monitoring_stack(self) -> str:
+        """The stack of infra/monitoring.yml."""
+        return f"{SERVICE}-monitoring-{self.name}"
 
     @property
     def functions_stack(self) -> str:

@@ -20,11 +20,12 @@ def test_a_name_that_cannot_be_used_is_refused_with_an_example(name: str) -> Non
 def test_the_stacks_of_a_stage_have_different_names() -> None:
     stage = Stage("dev")
 
-    assert len({stage.functions_stack, stage.resources_stack}) == 2
+    assert len({stage.functions_stack, stage.resources_stack, stage.monitoring_stack}) == 3
 
 
 def test_no_stage_can_have_the_functions_of_another_ones_resources() -> None:
     # hautech-worker-resources-dev is the resources stack of dev; a stage "resources-dev" would
     # call its functions stack the same.
-    with pytest.raises(PreflightError, match="STAGE"):
-        Stage("resources-dev")
+    for name in ("resources-dev", "monitoring-dev", "container-dev"):
+        with pytest.raises(PreflightError, match="STAGE"):
+            Stage(name)
