@@ -75,6 +75,8 @@ lint: setup ## style, types, import directions, templates
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/cfn-lint infra/*.yml
+	$(BIN)/hadolint Dockerfile
+	$(BIN)/shellcheck .ci/run
 
 .PHONY: check-infra
 check-infra: $(INFRA)/.ready ## templates against rules of security; reasons in .checkov.yaml
@@ -124,6 +126,8 @@ lock: ## resolve the dependencies again (needs uv)
 	$(LOCK) $(UPGRADE) pyproject.toml -o requirements/runtime.txt
 	$(LOCK) $(UPGRADE) pyproject.toml --group dev -o requirements/dev.txt
 	$(LOCK) $(UPGRADE) -c requirements/runtime.txt --group lambda -o requirements/lambda.txt
+	$(LOCK) $(UPGRADE) -c requirements/runtime.txt --group lambda-image -o requirements/lambda-image.txt
+	$(LOCK) $(UPGRADE) --group build -o requirements/build.txt
 	$(LOCK) $(UPGRADE) --group emulator -o requirements/emulator.txt
 	$(LOCK) $(UPGRADE) --group audit -o requirements/audit.txt
 	$(LOCK) $(UPGRADE) --group infra -o requirements/infra.txt

@@ -22,8 +22,8 @@ _FILES: Final = ("*.pyi", "py.typed", "*.pyx", "*.pxd", "*.c", "*.h", ".lock")
 _FOLDERS: Final = ("__pycache__", "tests")
 
 
-def prune(packages: Path) -> None:
-    """Removes commands, type stubs, sources in C, tests, and the models of services we do not call.
+def prune(packages: Path, *, services: Iterable[str] = SERVICES) -> None:
+    """Removes commands, type stubs, sources in C, tests, and the models of all but these services.
 
     Raises:
         PackageError: something that is kept is not there, so a new version has moved it.
@@ -37,7 +37,7 @@ def prune(packages: Path) -> None:
         _remove(packages.rglob(pattern))
     for info in packages.glob("*.dist-info"):
         _remove(member for member in info.iterdir() if member.name not in _KEPT_OF_DIST_INFO)
-    cut_models(packages / "botocore" / "data", SERVICES)
+    cut_models(packages / "botocore" / "data", services)
 
 
 def cut_models(data: Path, services: Iterable[str]) -> None:

@@ -1,0 +1,24 @@
+"""What is taken out of an image's packages."""
+
+import pytest
+
+from infra.image.trim import CREDENTIAL_SERVICES, trim
+from infra.lambda_package.errors import PackageError
+from infra.lambda_package.prune import SERVICES
+
+
+def test_models_that_the_sdk_needs_to_get_credentials_stay(tmp_path):
+    data = tmp_path / "lib/python3.13/site-packages/botocore/data"
+    for name in (*SERVICES, *CREDENTIAL_SERVICES, "ec2"):
+        (data / name).mkdir(parents=True)
+
+    trim(tmp_path)
+
+    left = {path.name for path in data.iterdir()}
+    assert left == {*SERVICES, *CREDENTIAL_SERVICES}
+    assert "sts" in left, "a pod of Kubernetes gets its role through it"
+
+
+def test_a_folder_that_is_no_environment_is_refused(tmp_path):
+    with pytest.raises(PackageError, match="no virtual environment"):
+        trim(tmp_path)
