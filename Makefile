@@ -46,7 +46,7 @@ $(NODE_READY): package.json package-lock.json .npmrc
 
 define make_venv
 test -n "$(PYTHON)" || { echo "hautech-worker needs Python 3.11 or newer, and none of python3, python3.13, python3.12, python3.11, python is. Install one, or name it: make PYTHON=/path/to/python3 …"; exit 1; }; \
-echo "setting up $(1) with $$($(PYTHON) --version) …"; \
+echo "setting up $(1) with $$($(PYTHON) --version) (a minute or two) …"; \
 { $(1)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(1); } && \
 $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt && \
 $(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2)
@@ -60,8 +60,9 @@ given = $(if $(or $($(1)),$($(2))),--$(3) '$(subst ','\'',$(or $($(1)),$($(2))))
 demo: setup ## photos through the whole service, on this machine: make demo [GARMENT=a.png POSE=b.png]
 	@$(BIN)/python -m sandbox.demo $(call given,GARMENT,garment,garment) $(call given,POSE,pose,pose) $(call given,OUT,out,out)
 
-sandbox: setup ## the service on this machine until Ctrl-C, to play with: submit, watch, job, doctor
-	@$(BIN)/python -m sandbox
+# ENV from the command line only: in the environment it is the start-up file of the user's shell.
+sandbox: setup ## the service on this machine until Ctrl-C, to play with: make sandbox [ENV=file]
+	@$(BIN)/python -m sandbox $(if $(findstring command line,$(origin ENV)),$(call given,ENV,ENV,env))
 
 test: setup ## all tests but the ones that spend credits
 	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections.abc import Callable, Collection
@@ -10,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
+
+from worker.contracts.envelopes import unwrap
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -42,8 +43,8 @@ class Arrival:
 
     @classmethod
     def of(cls, message: Any) -> Self:
-        """From a message of a queue that is subscribed to the result topic, raw."""
-        data = json.loads(message["Body"])["data"]
+        """From a message of a queue that is subscribed to the result topic."""
+        data = unwrap(message["Body"])["data"]
         error = data["error"]
         return cls(
             request_id=data["requestId"],

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
+
+_FIRST_WORDS = "# Settings of the local sandbox"
+_ENDPOINT = re.compile("^export AWS_ENDPOINT_URL='(.*)'$", re.MULTILINE)
+_ANSWER_S = 2.0
 
 # What a developer's shell may hold and would send the commands elsewhere, or sign in twice.
 _FOREIGN = (
@@ -20,6 +27,40 @@ _FOREIGN = (
     "HAUTECH_API_TOKEN",
     "HAUTECH_SECRET_ARN",
 )
+
+
+class InUseError(Exception):
+    """The file belongs to somebody: "a sandbox is running here already (.sandbox/env); stop it, …"."""
+
+
+def check_free(path: Path) -> None:
+    """Lets pass what a sandbox left behind that was killed: nobody listens at its address.
+
+    Raises:
+        InUseError: the sandbox that wrote the file runs, or no sandbox wrote it.
+        OSError: it cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        return
+    other = "give another file with --env (make sandbox ENV=…)"
+    if not text.startswith(_FIRST_WORDS):
+        raise InUseError(f"{path} is there, and no sandbox wrote it; {other}")
+    endpoint = _ENDPOINT.search(text)
+    if endpoint is not None and _listens(endpoint[1]):
+        raise InUseError(f"a sandbox is running here already ({path}); stop it, or {other}")
+
+
+def _listens(url: str) -> bool:
+    try:
+        address = urlsplit(url)
+        if address.hostname is None or address.port is None:
+            return False
+        with socket.create_connection((address.hostname, address.port), timeout=_ANSWER_S):
+            return True
+    except (OSError, ValueError):
+        return False
 
 
 class EnvFile:
@@ -55,7 +96,7 @@ class EnvFile:
 
 def _text(values: Mapping[str, str]) -> str:
     lines = [
-        "# Settings of the local sandbox, secrets included. Written by `make sandbox`, gone with it.",
+        f"{_FIRST_WORDS}, secrets included. Written by `make sandbox`, gone with it.",
         f"unset {' '.join(name for name in _FOREIGN if name not in values)}",
     ]
     lines += [f"export {name}={_quoted(value)}" for name, value in sorted(values.items())]

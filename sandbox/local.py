@@ -22,6 +22,7 @@ from sandbox.aws import (
     MiniStack,
     deploy,
     subscribe_queue,
+    turn_expiry_on,
     worker_environment,
 )
 from sandbox.children import StandInProcess, WorkerProcess
@@ -196,7 +197,10 @@ class LocalStack(StackUser):
         self._open.callback(_at_once, [standin_process.stop, ministack.stop])
         self.aws = ministack.aws
         self.outputs = deploy(self.aws, "local")
-        self.events_queue_url = subscribe_queue(self.aws, self.outputs.result_topic_arn)
+        # The emulator's CloudFormation leaves out what the template says of it.
+        turn_expiry_on(self.aws, self.outputs.job_table_name)
+        # In SNS's envelope, for an event may have more attributes than raw delivery carries.
+        self.events_queue_url = subscribe_queue(self.aws, self.outputs.result_topic_arn, raw=False)
         self.standin = self._open.enter_context(standin_process.wait_until_ready())
         self.api_url, self.media_url = standin_process.api_url, standin_process.media_url
         self.credentials = standin_process.credentials

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from sandbox.aws import DeployError, EmulatorError
 from sandbox.aws.ministack import free_loopback_port
-from sandbox.envfile import EnvFile
+from sandbox.envfile import EnvFile, InUseError, check_free
 from sandbox.local import LocalStack, LocalStackError
 from sandbox.samples import write_samples
 
@@ -35,10 +35,12 @@ def run_playground(env_path: Path, *, pipeline_s: float, say: Say) -> int:
         say: tells a person what goes on; it is never given a secret.
 
     Returns:
-        1 if something local did not work, 2 if the file cannot be written.
+        1 if something local did not work, 2 if the file cannot be written, or not without taking
+        it from another sandbox.
     """
-    say("starting AWS (emulated), Hautech (a stand-in) and a worker …")
     try:
+        check_free(env_path)
+        say("starting AWS (emulated), Hautech (a stand-in) and a worker …")
         with LocalStack(workers=0, standin_options={"durationSeconds": pipeline_s}) as stack:
             try:
                 _play(stack, env_path, pipeline_s, say)
@@ -47,6 +49,9 @@ def run_playground(env_path: Path, *, pipeline_s: float, say: Say) -> int:
     except (EmulatorError, DeployError, LocalStackError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except InUseError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
     except OSError as error:
         if error.filename is None:
             raise
@@ -64,6 +69,7 @@ def _play(stack: LocalStack, env_path: Path, pipeline_s: float, say: Say) -> NoR
             "pose": stack.upload(samples.pose, "pose.png"),
         }
     stack.wait_until_receiving()
+    check_free(env_path)  # another one may have started at the same time
     # Without a health port: a worker that is started by hand must not want that of ours.
     file = EnvFile(env_path, stack.worker_environment())
     try:

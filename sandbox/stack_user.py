@@ -10,6 +10,7 @@ from typing import Any
 
 from sandbox.aws import LocalAws, StackOutputs
 from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.contracts.envelopes import unwrap
 from worker.jobs.job import Job
 
 
@@ -19,7 +20,7 @@ class StackUser:
     Attributes:
         aws: makes boto3 clients for the emulator.
         outputs: the stack outputs: queues, topic, table and buckets.
-        events_queue_url: a queue that receives every event of the topic, raw.
+        events_queue_url: a queue that receives every event of the topic, in SNS's envelope.
     """
 
     aws: LocalAws
@@ -47,7 +48,7 @@ class StackUser:
         """The events that were announced since the last call, without waiting.
 
         Args:
-            queue_url: another queue that is subscribed, raw.
+            queue_url: another queue that is subscribed, raw or not.
         """
         sqs = self.aws.client("sqs")
         queue_url = queue_url or self.events_queue_url
@@ -59,7 +60,7 @@ class StackUser:
             messages = answer.get("Messages", [])
             if not messages:
                 return events
-            events += [json.loads(message["Body"]) for message in messages]
+            events += [unwrap(message["Body"]) for message in messages]
             for message in messages:
                 sqs.delete_message(QueueUrl=queue_url, ReceiptHandle=message["ReceiptHandle"])
 

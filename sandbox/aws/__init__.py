@@ -6,7 +6,14 @@ from sandbox.aws.events import subscribe_queue
 from sandbox.aws.ministack import MiniStack
 from sandbox.aws.moto import MotoServer
 from sandbox.aws.processes import EmulatorError
-from sandbox.aws.stack import RESOURCES_TEMPLATE, DeployError, StackOutputs, create_stack, deploy
+from sandbox.aws.stack import (
+    RESOURCES_TEMPLATE,
+    DeployError,
+    StackOutputs,
+    create_stack,
+    deploy,
+    turn_expiry_on,
+)
 
 __all__ = [
     "RESOURCES_TEMPLATE",
@@ -19,5 +26,6 @@ __all__ = [
     "create_stack",
     "deploy",
     "subscribe_queue",
+    "turn_expiry_on",
     "worker_environment",
 ]

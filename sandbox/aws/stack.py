@@ -119,6 +119,14 @@ def create_stack(
     return {output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
+def turn_expiry_on(aws: LocalAws, table: str) -> None:
+    """What `TimeToLiveSpecification` of the template's job table does, where it is not deployed."""
+    aws.client("dynamodb").update_time_to_live(
+        TableName=table,
+        TimeToLiveSpecification={"AttributeName": "expiresAtEpochS", "Enabled": True},
+    )
+
+
 def _wait_until_settled(cloudformation: "CloudFormationClient", stack_name: str) -> "StackTypeDef":
     deadline = time.monotonic() + DEPLOY_DEADLINE_S
     while True:

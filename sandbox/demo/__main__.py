@@ -7,6 +7,7 @@ Ends with 0 if all jobs succeeded, 1 if something failed, 2 if a photo or an opt
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def main() -> int:
     """Runs the demo; returns the exit status."""
     interrupts_end_at_once()
     arguments = _arguments()
-    print("about half a minute; Ctrl-C stops it, and nothing stays behind", flush=True)
+    if all(_is_there(photo) for photo in (arguments.garment, arguments.pose)):
+        print("about half a minute; Ctrl-C stops it, and nothing stays behind", flush=True)
     # Importing takes seconds on a slow disk: a person who changes their mind gets no stack trace.
     from sandbox.demo.command import run_and_tell  # noqa: PLC0415 - after the signals are handled
 
@@ -27,6 +29,12 @@ def main() -> int:
     except Interrupted as interrupted:
         print("stopped; everything that was started is gone again", file=sys.stderr)
         return interrupted.exit_code
+
+
+def _is_there(photo: Path | None) -> bool:
+    """Whether it is worth announcing a run; what is wrong with a photo is told once it is read."""
+    # Unlike that of Path, this one does not raise where the home folder is not known.
+    return photo is None or Path(os.path.expanduser(photo)).is_file()  # noqa: PTH111
 
 
 def _arguments() -> argparse.Namespace:

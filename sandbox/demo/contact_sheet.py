@@ -56,8 +56,9 @@ def _header(report: DemoReport) -> Markup:
         element("h1", "Product photos in, model photos out."),
         element(
             "p",
-            "Each request below went through the whole service on one machine. Nothing is lost, "
-            "nothing is paid twice, and waiting costs nothing.",
+            "Each request below went through the whole service on one machine. What was paid for "
+            "is looked for before it is paid again, a killed worker loses nothing, and waiting "
+            "costs nothing.",
             class_="promise",
         ),
         element(

@@ -89,6 +89,7 @@ def test_a_bad_photo_is_one_clear_error_and_nothing_is_started(
     assert demo.errors.count("\n") == 1
     assert demo.errors.startswith(f"error: --pose (POSE=) {photo}: ")
     assert demo.seen == {}
+    assert ("half a minute" in demo.output) == (content is not None)
     assert not (tmp_path / "demo-output").exists()
 
 

@@ -16,6 +16,7 @@ from typing import Self
 import pytest
 
 from sandbox.aws.ministack import EmulatorMissingError, find_executable
+from sandbox.envfile import EnvFile
 from tests.support.aws import missing_need
 from tests.support.demo_process import DEADLINE_S, DemoProcess
 
@@ -97,6 +98,34 @@ def test_a_submitted_request_becomes_a_picture(playground: PlaygroundProcess) ->
     assert "succeeded" in done.stdout + done.stderr
 
 
+def test_doctor_finds_nothing_to_warn_of(playground: PlaygroundProcess) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "worker", "doctor", "--json"],
+        env=playground.sourced(), cwd=ROOT, capture_output=True, text=True, check=False,
+        timeout=DEADLINE_S,
+    )  # fmt: skip
+
+    findings = json.loads(done.stdout)["findings"]
+    assert [one for one in findings if one["level"] in {"warning", "failed"}] == []
+
+
+def test_a_second_one_in_the_same_folder_takes_nothing_away(
+    playground: PlaygroundProcess,
+) -> None:
+    before = playground.env_file.read_text()
+
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=playground.folder, capture_output=True,
+        text=True, check=False, timeout=DEADLINE_S,
+    )  # fmt: skip
+
+    assert done.returncode == 2
+    assert "a sandbox is running here already (.sandbox/env); stop it" in done.stderr
+    assert "starting" not in done.stdout
+    assert playground.env_file.read_text() == before
+
+
 def test_the_addresses_that_it_tells_answer(playground: PlaygroundProcess) -> None:
     url = re.search(r"http://127\.0\.0\.1:\d+/healthz", playground.output)
     assert url is not None
@@ -133,8 +162,7 @@ def test_ctrl_c_is_its_ordinary_end_and_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_kill_leaves_no_process_and_the_next_run_replaces_the_file(tmp_path: Path) -> None:
     stale = tmp_path / ".sandbox" / "env"
-    stale.parent.mkdir()
-    stale.write_text("of a sandbox that was killed")
+    EnvFile(stale, {"AWS_ENDPOINT_URL": "http://127.0.0.1:9", "KEY": "killed"})
 
     with PlaygroundProcess(tmp_path) as playground:
         playground.until_it_runs()

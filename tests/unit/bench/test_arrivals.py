@@ -38,7 +38,7 @@ def message(request_id, at_ms, *, status="succeeded", error=None):
         "pipelines": [{"step": "full-naomi", "pipelineId": f"pipeline of {request_id}"}],
     }
     return {
-        "Body": json.dumps({"data": data}),
+        "Body": json.dumps({"Type": "Notification", "Message": json.dumps({"data": data})}),
         "ReceiptHandle": f"handle of {request_id} at {at_ms}",
         "Attributes": {"SentTimestamp": str(at_ms)},
     }

@@ -1,12 +1,13 @@
 """A shell that sources the file has exactly its values, and nothing that contradicts them."""
 
+import socket
 import stat
 import subprocess
 from pathlib import Path
 
 import pytest
 
-from sandbox.envfile import EnvFile
+from sandbox.envfile import EnvFile, InUseError, check_free
 
 HOSTILE = 'it\'s $(touch x) `y` "z" \\ \n end'
 
@@ -55,3 +56,32 @@ def test_it_is_removed_with_its_folder_but_never_the_file_of_another_sandbox(
     second.remove()
 
     assert not path.parent.exists()
+
+
+def test_the_file_of_a_sandbox_that_runs_is_not_free(tmp_path: Path) -> None:
+    path = tmp_path / "env"
+    with socket.create_server(("127.0.0.1", 0)) as emulator:
+        url = f"http://127.0.0.1:{emulator.getsockname()[1]}"
+        EnvFile(path, {"AWS_ENDPOINT_URL": url})
+        with pytest.raises(InUseError, match=r"running here already .*/env.*; stop it, or .*--env"):
+            check_free(path)
+
+    check_free(path)  # killed: nobody listens any more
+
+
+def test_a_file_that_no_sandbox_wrote_is_not_free(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(b"API_KEY=\xff\n")
+
+    with pytest.raises(InUseError, match="no sandbox wrote it"):
+        check_free(path)
+
+
+@pytest.mark.parametrize("url", ["", "http://", "http://127.0.0.1", "http://127.0.0.1:x"])
+def test_a_file_without_an_address_is_free_as_one_that_is_not_there(
+    tmp_path: Path, url: str
+) -> None:
+    check_free(tmp_path / "env")
+    EnvFile(tmp_path / "env", {"AWS_ENDPOINT_URL": url})
+
+    check_free(tmp_path / "env")
