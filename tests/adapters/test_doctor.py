@@ -325,12 +325,32 @@ def test_links_that_may_not_be_followed_fail_before_anything_is_paid(
     assert "only https is followed" in found["Hautech", "upload host"]["said"]
 
 
-def test_no_region_is_told_once(doctor: Doctor) -> None:
+def test_no_region_is_told_once_in_the_words_of_the_other_commands(doctor: Doctor) -> None:
     found = doctor(AWS_REGION=None, AWS_DEFAULT_REGION=None)
 
-    assert "AWS_REGION" in found["AWS", "credentials"]["said"]
+    assert found["AWS", "region"]["said"].startswith(
+        "not set: the AWS SDK does not know the region"
+    )
+    assert found["AWS", "region"]["fix"].startswith("export AWS_REGION=eu-west-1, say")
+    assert {name for area, name in found if area == "AWS"} == {"region", "everything on AWS"}
     assert found["AWS", "everything on AWS"]["level"] == "skipped"
     assert not [name for area, name in found if area in {"Queues", "Buckets", "Job table"}]
+
+
+def test_a_sandbox_that_was_stopped_is_told_once(doctor: Doctor) -> None:
+    found = doctor(AWS_ENDPOINT_URL="http://127.0.0.1:9")
+
+    assert found["AWS", "endpoint"]["said"] == "nobody answers at http://127.0.0.1:9"
+    assert "still running?" in found["AWS", "endpoint"]["fix"]
+    assert [name for (_, name), one in found.items() if one["level"] == "failed"] == ["endpoint"]
+    assert found["AWS", "everything on AWS"]["level"] == "skipped"
+
+
+def test_a_network_without_sts_is_only_a_warning(doctor: Doctor) -> None:
+    found = doctor(AWS_ENDPOINT_URL_STS="http://127.0.0.1:9")
+
+    assert found["AWS", "credentials"]["level"] == "warning"
+    assert {area for area, _ in found} > {"AWS", "Job table"}
 
 
 def test_held_intake_is_told_with_its_reason_and_what_to_do(

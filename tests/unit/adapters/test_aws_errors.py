@@ -127,6 +127,25 @@ def test_every_error_without_an_answer_has_its_class(
     assert type(error).__name__ in ours.message
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "error", "is_asked"),
+    [
+        ("http://127.0.0.1:1", sdk.EndpointConnectionError(endpoint_url=URL), True),
+        ("http://127.0.0.1:1", sdk.ConnectTimeoutError(endpoint_url=URL), True),
+        ("http://127.0.0.1:1", sdk.ReadTimeoutError(endpoint_url=URL), False),
+        ("", sdk.EndpointConnectionError(endpoint_url=URL), False),
+    ],
+)
+def test_an_emulator_that_nobody_reaches_may_have_been_stopped(
+    monkeypatch: pytest.MonkeyPatch, endpoint: str, error: Exception, *, is_asked: bool
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+
+    said = translated(error, CALL, URL).message
+
+    assert said.endswith("; is what AWS_ENDPOINT_URL names still running?") == is_asked
+
+
 def test_message_names_call_resource_code_status_reason_and_request() -> None:
     error = translated(answer("NeverSeen", 418), CALL, URL)
     assert error.message == (

@@ -331,6 +331,7 @@ def test_a_job_that_has_succeeded_is_left_as_it_is(invoke, service) -> None:
 
     assert done.exit_code == 0
     assert "sku-1  left as it is" in done.stdout
+    assert "1 job: 1 left as it is." in done.stderr
 
 
 def test_a_job_whose_dead_letter_is_gone_is_redriven_from_its_record(invoke, mixed) -> None:

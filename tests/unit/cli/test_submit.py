@@ -79,6 +79,7 @@ def test_the_same_submit_twice_is_the_same_request_and_one_upload(invoke, servic
     assert "Uploaded" not in second.stderr
     assert "The same request again is the same job" in second.stderr
     assert "the same id with other content is refused" in second.stderr
+    assert max(len(line) for line in second.stderr.splitlines()) <= 80
 
 
 def test_another_seed_is_another_job(invoke, service, photo) -> None:
@@ -92,6 +93,23 @@ def test_naomi_takes_the_pose_as_pose_id(invoke, service, photo) -> None:
 
     assert done.exit_code == 0, done.output
     assert sent(service)[0]["input"]["poseId"] == POSE
+
+
+def test_an_option_that_the_workflow_does_not_take_names_those_that_it_takes(invoke) -> None:
+    done = invoke("submit", "--workflow", "prepare-pose", *FLAGS)
+
+    assert done.exit_code == 2
+    assert "this workflow does not take it" in done.stderr
+    assert "it takes --pose, --aspect-ratio" in done.stderr
+
+
+def test_a_rule_about_two_fields_names_their_options(invoke, photo) -> None:
+    words = ("--workflow", "naomi", "--image", photo, "--pose", POSE, "--prompt", "a label")
+
+    done = invoke("submit", *words)
+
+    assert "--aspect-ratio (input.aspectRatio)" in done.stderr
+    assert "is required when --pose is an s3:// URI" in done.stderr
 
 
 def test_ids_of_hautech_are_passed_on(invoke, service) -> None:

@@ -9,6 +9,7 @@ inside the `with` by the adapter that knows what it means; everything else comes
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -174,6 +175,11 @@ _NO_ANSWER: tuple[type[Exception], ...] = (
     UnicodeDecodeError,
 )
 
+_UNREACHABLE = (sdk.EndpointConnectionError, sdk.ConnectTimeoutError)
+
+ENDPOINT_FIX = "is what AWS_ENDPOINT_URL names still running?"
+"""What to ask when nobody listens at an address that is not AWS's own."""
+
 _CLOCK_TEXTS = ("Signature expired", "Signature not yet current")
 """How all services but S3 say that the clock is off (Source: AWS Signature Version 4, "Troubleshooting")."""
 
@@ -230,8 +236,15 @@ def translated(error: Exception, call: AwsCall, resource: str) -> WorkerError:
             "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         )
     if isinstance(error, _NO_ANSWER):
-        return UnavailableError(f"{where}: no usable answer ({reason})")
+        is_elsewhere = isinstance(error, _UNREACHABLE) and os.environ.get("AWS_ENDPOINT_URL")
+        fix = f"; {ENDPOINT_FIX}" if is_elsewhere else ""
+        return UnavailableError(f"{where}: no usable answer ({reason}){fix}")
     return WorkerError(f"{where}: {reason}")
+
+
+def is_unreachable(error: WorkerError) -> bool:
+    """Whether no connection came about, so that others to the same place will not either."""
+    return isinstance(error.__cause__, _UNREACHABLE)
 
 
 def entry_error(

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Final, cast
 import botocore.session
 from botocore.config import Config
 
-from worker.adapters.aws.errors import AwsCall, aws_errors
+from worker.adapters.aws.errors import ENDPOINT_FIX, AwsCall, aws_errors, is_unreachable
 from worker.contracts.text import redact
 from worker.errors import UnavailableError
+from worker.runtime.commands.environment import region_problems
 from worker.runtime.commands.findings import Finding
 
 if TYPE_CHECKING:
@@ -21,12 +22,14 @@ AREA: Final = "AWS"
 _WHO = AwsCall("STS", "GetCallerIdentity", "sts:GetCallerIdentity")
 
 
-def check_identity(region: str | None, topic_arn: str) -> Iterator[Finding]:
+def check_region() -> Iterator[Finding]:
+    """That the SDK knows a region; nothing is found if it does."""
+    for problem in region_problems():
+        yield Finding(AREA, "region", "failed", problem.rule, problem.fix)
+
+
+def check_identity(region: str, topic_arn: str) -> Iterator[Finding]:
     """The region and the caller. `topic_arn` may be empty; its account should be the caller's."""
-    if region is None:
-        fix = "set AWS_REGION to the region of the stack, such as eu-west-1"
-        yield Finding(AREA, "region", "failed", "not set", fix)
-        return
     endpoint = redact(os.environ.get("AWS_ENDPOINT_URL", ""))
     local = f", at {endpoint} instead of AWS" if endpoint else ""
     yield Finding(AREA, "region", "ok", f"{region}{local}")
@@ -35,6 +38,9 @@ def check_identity(region: str | None, topic_arn: str) -> Iterator[Finding]:
         with aws_errors(_WHO, region):
             caller = client.get_caller_identity()
     except UnavailableError as error:
+        if is_unreachable(error) and client.meta.endpoint_url == os.environ.get("AWS_ENDPOINT_URL"):
+            yield Finding(AREA, "endpoint", "failed", f"nobody answers at {endpoint}", ENDPOINT_FIX)
+            return
         # A private network may have no way to STS; the worker itself does not need it.
         yield Finding(AREA, "credentials", "warning", f"could not ask who we are: {error.message}")
         return

@@ -14,7 +14,7 @@ from rich.text import Text
 from worker.bootstrap import Application, build_application
 from worker.runtime.commands.check_hautech import check_hautech
 from worker.runtime.commands.check_identity import AREA as IDENTITY
-from worker.runtime.commands.check_identity import check_identity
+from worker.runtime.commands.check_identity import check_identity, check_region
 from worker.runtime.commands.check_intake import check_intake
 from worker.runtime.commands.check_queues import AREA as QUEUES
 from worker.runtime.commands.check_queues import check_queues
@@ -90,10 +90,10 @@ def _aws(application: Application) -> Iterator[Finding]:
         region = application.clients.sqs.meta.region_name
         return check_identity(region, settings.result_topic_arn)
 
-    found = list(findings_of(IDENTITY, "credentials", identity))
+    found = list(check_region()) or list(findings_of(IDENTITY, "credentials", identity))
     yield from found
     if any(finding.level == "failed" for finding in found):
-        said = "queues, topic, table and buckets are checked once this works"
+        said = "not checked: queues, topic, table and buckets come once this works"
         yield Finding(IDENTITY, "everything on AWS", "skipped", said)
         return
     yield from findings_of(QUEUES, "queues", lambda: check_queues(application))

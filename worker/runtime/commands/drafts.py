@@ -39,6 +39,13 @@ FLAGS: Final[Mapping[str, str]] = {
 }
 """Which option makes which field of a request."""
 
+_INPUTS: Final = {
+    field.removeprefix("input."): flag for field, flag in FLAGS.items() if "." in field
+}
+_KNOWN, _NOT_OURS = "known fields: ", "is not a field of input"
+# The other names are words that a sentence may have, too: label, prompt, seed.
+_INPUT_NAME = re.compile(rf"\b({'|'.join(name for name in _INPUTS if name != name.lower())})\b")
+
 
 @dataclass(frozen=True, slots=True)
 class Draft:
@@ -147,12 +154,21 @@ def parse_metadata(pairs: Sequence[str]) -> dict[str, str]:
 
 
 def as_flag(problem: Problem) -> Problem:
-    """The problem under the name of the option that makes the field."""
+    """The problem in the words of the options: under the name of the one that makes the field."""
     flag = FLAGS.get(problem.field)
     if flag is None:
         return problem
     name = f"{flag} ({problem.field})" if "." in problem.field else flag
-    return Problem(name, problem.value, problem.rule, problem.fix)
+    return Problem(name, problem.value, _with_flags(problem.rule), _with_flags(problem.fix))
+
+
+def _with_flags(text: str) -> str:
+    if text.startswith(_KNOWN):
+        flags = [_INPUTS.get(name, name) for name in text.removeprefix(_KNOWN).split(", ")]
+        return f"it takes {', '.join(flags)}"
+    if text == _NOT_OURS:
+        return "this workflow does not take it"
+    return _INPUT_NAME.sub(lambda found: _INPUTS[found[1]], text)
 
 
 def _from_lines(text: str, folder: Path) -> list[Draft]:

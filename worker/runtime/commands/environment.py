@@ -29,13 +29,14 @@ def load_with_region(
         settings = load_settings(environ, needs=needs)
     except SettingsError as error:
         problems += error.problems
-    problems += _region_problems()
+    problems += region_problems()
     if settings is None or problems:
         raise SettingsError(problems)
     return settings
 
 
-def _region_problems() -> list[Problem]:
+def region_problems() -> list[Problem]:
+    """Why the AWS SDK knows no region; nothing if it does. Asks nothing of the network."""
     # As the adapters find it (worker.adapters.aws.clients): botocore by itself reads only
     # AWS_DEFAULT_REGION and the profile (Source: botocore.configprovider, "region").
     if os.environ.get("AWS_REGION"):

@@ -51,8 +51,8 @@ def print_receipt(batch: Batch, errors: dict[str, str], *, expires: bool, follow
         again = (
             "With --expires-in, the same command later is another job."
             if expires
-            else "The same request again is the same job, paid once; the same id with other content "
-            "is refused."
+            else "The same request again is the same job, paid once;\n"
+            "the same id with other content is refused."
         )
         remark(f"Sent {count(len(sent), 'request')}. {again}")
         if follow:

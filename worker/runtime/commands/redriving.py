@@ -247,6 +247,13 @@ def _counts(results: list[_Result], *, is_dry_run: bool) -> str:
     return ", ".join(f"{number} {word}" for word, number in words.most_common())
 
 
+def _what(results: list[_Result]) -> str:
+    """How many dead letters, and how many jobs that had none any more."""
+    letters = sum(result.message_id is not None for result in results)
+    counted = ((letters, "dead letter"), (len(results) - letters, "job"))
+    return ", ".join(count(number, noun) for number, noun in counted if number)
+
+
 def _word(result: _Result, *, is_dry_run: bool) -> str:
     if result.judgement is None:
         return "not done"
@@ -268,7 +275,7 @@ def _print(results: list[_Result], *, is_dry_run: bool) -> None:
         why = result.judgement.because if result.judgement else result.trouble
         console.print(styled(f"  {why}"), soft_wrap=True)
     if results:
-        remark(f"{count(len(results), 'dead letter')}: {_counts(results, is_dry_run=is_dry_run)}.")
+        remark(f"{_what(results)}: {_counts(results, is_dry_run=is_dry_run)}.")
     else:
         remark("No dead letters that fit.")
 
