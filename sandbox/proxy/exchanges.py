@@ -75,29 +75,33 @@ class Connection:
         self._is_delayed = False
 
     async def carry(self) -> None:
-        """Until either side ends the connection, or the dice do."""
+        """Until either side ends the connection, or the dice do; closes both ends of it."""
+        is_reset = True  # also when we are cancelled, wherever that strikes
+        try:
+            is_reset = await self._carry()
+        finally:
+            for _, writer in (self._client, self._server):
+                end(writer, is_reset=is_reset)
+
+    async def _carry(self) -> bool:
+        """Whether the connection ends with a reset."""
         pumps = [
             asyncio.ensure_future(self._pump(from_client=True)),
             asyncio.ensure_future(self._pump(from_client=False)),
         ]
-        is_reset = False
         try:
             done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
             for pump in done:
                 pump.result()
         except _CutError as cut:
-            is_reset = cut.is_reset
+            return cut.is_reset
         except OSError:
-            is_reset = True
-        except asyncio.CancelledError:
-            is_reset = True
-            raise
+            return True
         finally:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for _, writer in (self._client, self._server):
-                end(writer, is_reset=is_reset)
+        return False
 
     async def _pump(self, *, from_client: bool) -> None:
         reader = (self._client if from_client else self._server)[0]

@@ -8,6 +8,7 @@ when it is, and may stand between the start and the picture in any length.
 from __future__ import annotations
 
 import io
+import re
 import struct
 import warnings
 import zlib
@@ -17,6 +18,7 @@ HEAD_BYTES_MAX = 8 * 1024 * 1024
 """EXIF, colour profiles and previews may push the size of a JPEG megabytes back."""
 
 _JPEG_SEGMENTS_MAX = 2_000
+_FILL_BYTES = re.compile(rb"\xff+")
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF markers; the three others define tables (Source: ITU-T T.81, table B.1)."""
 
@@ -80,8 +82,10 @@ def jpeg_size(head: Head) -> Size:
     data, have = head.data, head.have
     position = 2
     for _ in range(_JPEG_SEGMENTS_MAX):
-        while have(position + 2) and data[position + 1] == 0xFF and position < HEAD_BYTES_MAX:
-            position += 1  # fill bytes
+        while position < HEAD_BYTES_MAX and have(position + 2) and data[position + 1] == 0xFF:
+            # All that are there at once: one at a time, megabytes of them cost seconds.
+            fill = _FILL_BYTES.match(data, position + 1)
+            position = fill.end() - 1 if fill else position + 1
         if position >= HEAD_BYTES_MAX or not have(position + 4) or data[position] != 0xFF:
             break
         marker = data[position + 1]

@@ -86,8 +86,9 @@ class _GrowingHead:
         self.data = bytearray()
 
     def have(self, size_bytes: int) -> bool:
-        while len(self.data) < size_bytes and (
-            chunk := self._read(max(_HEAD_BYTES, size_bytes) - len(self.data))
+        # Never a few bytes: a hostile JPEG asks for its megabytes one by one.
+        while (missing := size_bytes - len(self.data)) > 0 and (
+            chunk := self._read(max(_HEAD_BYTES, missing))
         ):
             self.data.extend(chunk)
         return len(self.data) >= size_bytes

@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
+from worker.jobs.image_sizes import jpeg_size
 from worker.jobs.images import NotAnImageError, read_head
 
 
@@ -74,6 +75,26 @@ def test_a_hostile_jpeg_is_given_up_after_its_first_megabytes(filler: bytes) -> 
     with pytest.raises(NotAnImageError, match="frame header"):
         read_head(reader(data, asked))
     assert sum(asked) <= 8 * 1024 * 1024 + 70_000
+    assert len(asked) < 200  # in pieces, not in bytes
+
+
+class CountingHead:
+    """All bytes are there; counts how often that is asked."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = bytearray(data)
+        self.questions = 0
+
+    def have(self, size_bytes: int) -> bool:
+        self.questions += 1
+        return len(self.data) >= size_bytes
+
+
+def test_fill_bytes_are_not_looked_at_one_by_one() -> None:
+    plain = picture("JPEG")
+    head = CountingHead(plain[:2] + b"\xff" * 1_000_000 + plain[2:])
+    assert jpeg_size(head) == (320, 200)
+    assert head.questions < 100
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "AVIF"])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import socket
 import time
 from collections.abc import Callable, Iterator
 from random import Random
+from unittest.mock import Mock
 
 import pytest
 
 from sandbox.proxy import CALM, HOSTILE, Mischief, Mood, TcpProxy, draw_fate
+from sandbox.proxy.exchanges import Connection, MoodSwitch
 from sandbox.proxy.tcp_proxy import EXCHANGES
 from tests.unit.hautech.raw_server import RawServer, Wire, raw_server
 
@@ -185,6 +188,47 @@ def test_nothing_is_left_when_the_proxy_ends(server: RawServer) -> None:
         client.close()
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", proxy.port), timeout=1)
+
+
+class SlowReader(asyncio.StreamReader):
+    """A side that says nothing, and takes its time to stop listening."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_stopping = asyncio.Event()
+
+    async def read(self, _n: int = -1) -> bytes:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            self.is_stopping.set()
+            await asyncio.sleep(0)
+        raise AssertionError("nothing ends this wait but being cancelled")
+
+
+def test_a_connection_that_just_ends_when_the_proxy_stops_is_closed_on_both_sides() -> None:
+    writers = [Mock(spec=asyncio.StreamWriter), Mock(spec=asyncio.StreamWriter)]
+    for writer in writers:
+        writer.get_extra_info.return_value = None
+
+    async def stop_in_between() -> None:
+        hung_up, slow = asyncio.StreamReader(), SlowReader()
+        hung_up.feed_eof()
+        connection = Connection(
+            (hung_up, writers[0]),
+            (slow, writers[1]),
+            switch=MoodSwitch(),
+            random=Random(1),
+            note=lambda _: None,
+        )
+        carrying = asyncio.ensure_future(connection.carry())
+        await slow.is_stopping.wait()
+        carrying.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await carrying
+
+    asyncio.run(stop_in_between())
+    assert [writer.transport.abort.called for writer in writers] == [True, True]
 
 
 def test_the_same_seed_gives_the_same_fates() -> None:
