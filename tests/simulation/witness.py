@@ -87,6 +87,9 @@ class Witness:
         """When each paid call was sent that may have cost something, by the key that it carried: one
         key is one step, and another one after a redrive that may pay again."""
         self._excuses: dict[str, str] = {}
+        self._first_sent_s: dict[str, float] = {}
+        self._sent_s: dict[str, float] = {}
+        """When the first paid call of a step went out: by its key, and by pipeline."""
         self._paid: dict[str, list[str]] = defaultdict(list)
 
     def tell(self, who: str, what: str, how: str = "") -> None:
@@ -156,6 +159,7 @@ class Witness:
             else:
                 self._excuses[key] = because
         calls.append(self._scheduler.now_s)
+        self._first_sent_s.setdefault(key, self._scheduler.now_s)
 
     def heard_of_run(self, metadata: JsonObject, error: WorkerError) -> None:
         """The paid call gave an error; all but one kind say that it cost nothing."""
@@ -164,8 +168,8 @@ class Witness:
 
     def heard_of_no_pipeline(self, pipeline_id: str) -> None:
         """A worker was told that a pipeline of ours does not exist."""
-        age_s = self._scheduler.now_s - self._hautech.paid[pipeline_id].at_s
-        self.not_found_age_s[pipeline_id] = age_s
+        # The record's age begins with the intent: a run that began later looks older than it is.
+        self.not_found_age_s[pipeline_id] = self._scheduler.now_s - self._sent_s[pipeline_id]
 
     def paid(self, metadata: JsonObject, pipeline_id: str) -> None:
         """A paid call took effect, perhaps long after its caller had gone."""
@@ -175,6 +179,7 @@ class Witness:
             because = self._excuses.get(key, "a call took effect after all looks")
             self.paid_twice.append(PaidTwice(request_id, step, because))
         paid.append(pipeline_id)
+        self._sent_s[pipeline_id] = self._first_sent_s[key]
 
     def _has_looked_twice(self, task: Task, request_id: str, since_s: float) -> bool:
         looks = [look for look in self._looks[request_id] if look.at_s >= since_s]
