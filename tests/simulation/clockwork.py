@@ -63,19 +63,22 @@ class Scheduler:
 
 
 class SkewedClock:
-    """The Clock port: the true time, and an error (seconds), constant until the clock is set."""
+    """The Clock port: the true time, and an error (seconds), constant until the clock is set.
+
+    A process reads it as the real ones read theirs (`SystemClock`), which never goes back.
+    """
 
     def __init__(self, scheduler: Scheduler, skew_s: float = 0.0) -> None:
         self._scheduler = scheduler
-        self._start = START + timedelta(seconds=skew_s)
+        self._skew_s = skew_s
 
     def now(self) -> datetime:
         """What this clock shows (aware UTC)."""
-        return self._start + timedelta(seconds=self._scheduler.now_s)
+        return START + timedelta(seconds=self._scheduler.now_s + self._skew_s)
 
     def set(self, skew_s: float) -> None:
-        """Somebody sets it: from now on it has this error."""
-        self._start = START + timedelta(seconds=skew_s)
+        """Somebody sets it: forward, it has this error from now on; back, nothing changes."""
+        self._skew_s = max(self._skew_s, skew_s)
 
 
 @dataclass(frozen=True, slots=True)

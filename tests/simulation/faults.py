@@ -41,6 +41,8 @@ class Fault:
     slow_s: float = 0.0
     kill: bool = False
     freeze_s: float = 0.0
+    clock_off_s: float | None = None
+    """The clock of the caller's machine is set during the call, and is wrong by so much afterwards."""
 
 
 def unavailable() -> Exception:

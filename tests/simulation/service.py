@@ -188,7 +188,7 @@ class SimService:
         worker = SimWorker(
             self,
             f"worker-{self._workers_made}",
-            skew_s=self.rng.choice((0.0, self.rng.uniform(-600.0, 600.0))),
+            skew_s=self.rng.choice((0.0, self.rng.uniform(-300.0, 300.0))),
             concurrency=self.rng.choice((2, 3, 6)),
         )
         self._workers.append(worker)

@@ -62,6 +62,7 @@ class Storm:
     fault_rate: float
     kill_rate: float
     freeze_rate: float
+    clock_rate: float = 0.0
     outages: tuple[Outage, ...] = ()
     backlogs: tuple[Backlog, ...] = ()
     met: Counter[str] = field(default_factory=Counter)
@@ -81,6 +82,7 @@ class Storm:
             fault_rate=rng.choice((0.0, 0.02, 0.05, 0.1, 0.2, 0.35)),
             kill_rate=rng.choice((0.0, 0.0, 0.01, 0.03, 0.1)),
             freeze_rate=rng.choice((0.0, 0.0, 0.01, 0.05)),
+            clock_rate=rng.choice((0.0, 0.0, 0.0, 0.01, 0.03)),
             outages=_outages(rng, over_s),
             backlogs=_backlogs(rng, over_s),
         )
@@ -111,6 +113,9 @@ class Storm:
             frozen_s = rng.choice((5.0, 30.0, 70.0, 200.0, 1000.0))
             effects = rng.choice((0, 1))
             fault = Fault("frozen " + ("after" if effects else "before"), 1, freeze_s=frozen_s)
+        elif dice < self.fault_rate + self.kill_rate + self.freeze_rate + self.clock_rate:
+            off_s = rng.choice((0.0, 0.0, *CLOCKS_OFF_S))
+            fault = Fault("clock set", clock_off_s=off_s)
         if fault is not None:
             self.met[f"{call}: {fault.name}"] += 1
         return fault

@@ -39,14 +39,15 @@ def test_hosts_of_aws_differ_by_less_than_a_second_unless_one_is_odd():
     assert abs((odd.date("a", at) - at).total_seconds()) > 40.0
 
 
-def test_a_clock_that_is_set_is_wrong_from_then_on():
+def test_a_clock_that_is_set_is_wrong_from_then_on_but_never_goes_back():
     scheduler = Scheduler(random.Random(0))
     clock = SkewedClock(scheduler)
     scheduler.now_s = 100.0
 
+    clock.set(30.0)
+    assert clock.now() == START + timedelta(seconds=130)
     clock.set(-30.0)
-
-    assert clock.now() == START + timedelta(seconds=70)
+    assert clock.now() == START + timedelta(seconds=130)
 
 
 def test_a_task_that_ends_lets_the_scheduler_go_on_and_not_the_task_that_spawned_it():

@@ -48,8 +48,7 @@ class Wire:
         task = scheduler.task
         if worker.is_dead or task is None:
             raise Killed(worker.name)  # a `finally` of a task that is being killed
-        if worker.knows_the_time:
-            witness.begins(task, call)
+        witness.begins(task, call)
         witness.follows(task, call)
         asked_at = worker.clock.local_now()
         if call == "hautech.run":
@@ -95,6 +94,8 @@ class Wire:
             scheduler.after(there_s + fault.late_s, partial(self._late, call, act))
         if fault.kill and not fault.effects:
             worker.die_here(call, f"{_job(task)} {fault.name}")
+        if fault.clock_off_s is not None:
+            worker.set_clock(fault.clock_off_s)
         if fault.freeze_s and fault.name.endswith("before"):
             worker.freeze(fault.freeze_s)
         task.sleep(there_s + fault.slow_s)
@@ -231,6 +232,8 @@ class AnswerWire:
             return
         if fault is not None and fault.freeze_s:
             worker.freeze(fault.freeze_s)
+        if fault is not None and fault.clock_off_s is not None:
+            worker.set_clock(fault.clock_off_s)
         is_ours = effect(fault) if fault is None or fault.effects else False
         if fault is not None and fault.error is not None:
             answer.set_exception(fault.error())

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 STOP_WITHIN_S = 25.0
 _LONG_POLL_S = 10
 VISIBILITY_S = 60
-_TELLING = 2
 
 
 class SimWorker(Process):
@@ -50,7 +49,6 @@ class SimWorker(Process):
         self._listens_until_s = math.inf
         self._beats = False
         self._local_clock = SkewedClock(service.scheduler, skew_s)
-        self._answers_since_set = _TELLING
         self.clock = service.clock_of(self._local_clock)
         self._random = random.Random(service.rng.random())
         self._engine = service.build_engine(self, self._wire, self._random)
@@ -85,19 +83,12 @@ class SimWorker(Process):
         self.service.witness.tell(self.name, "clock set", f"{skew_s:+.0f} s off")
         self.service.witness.clocks_set += 1
         self._local_clock.set(skew_s)
-        self._answers_since_set = 0
-
-    @property
-    def knows_the_time(self) -> bool:
-        """Whether AWS has told it the time since its clock was set: the second answer does (decision 10)."""
-        return self._answers_since_set >= _TELLING
 
     def heard_from_aws(
         self, host: str, asked_at: datetime, answered_at: datetime | None = None
     ) -> None:
         """An answer arrived, with the time in it: asked by our own clock, answered by the true one."""
         at = answered_at or self.scheduler.true_now()
-        self._answers_since_set += 1
         self.clock.heard(self.service.aws_time.date(host, at), asked_at=asked_at)
 
     def crash(self) -> None:

@@ -43,8 +43,9 @@ class EngineRules:
     """The longest that the paid call can last (connect + read timeout)."""
     settle_s: float = 5.0
     """Between two looks for a run whose answer was lost."""
-    clock_margin_s: float = 900.0
-    """How far Hautech's clock may differ from ours when we look for a run."""
+    clock_margin_s: float = 1200.0
+    """How far Hautech's clock may differ from ours when we look for a run: its own ten minutes, ours
+    five (further off, AWS refuses what we sign), and five for one that was set just before."""
     systemic_wait_s: float = 30.0
     """How long a message rests at first while somebody else is down; it doubles up to the next."""
     systemic_wait_max_s: float = 900.0
