@@ -26,7 +26,18 @@ clients = AwsClients(4)
 for name in ("dynamodb", "s3", "secretsmanager", "sns", "sqs"):
     getattr(clients, name)
 
+# What is imported only when it is needed: by a signature, and by the size of an AVIF.
 import PIL.AvifImagePlugin
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from worker.hautech.auth import SelfSignedToken
+
+pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
+    serialization.Encoding.PEM,
+    serialization.PrivateFormat.PKCS8,
+    serialization.NoEncryption(),
+)
+assert SelfSignedToken(app_id="a", key_id="k", key_secret=pem.decode()).token()
 
 from_package, compiled = set(), set()
 for module in list(sys.modules.values()):
