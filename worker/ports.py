@@ -90,8 +90,11 @@ class JobStore(Protocol):
 class WorkQueue(Protocol):
     """Messages that the engine sends."""
 
-    def send_poll(self, message: PollMessage, *, delay_s: int) -> None:
-        """Put a poll message on the polls queue, invisible for 0–900 s. Returns once durable."""
+    def send_poll(self, message: PollMessage, *, delay_s: int, trace: str | None = None) -> None:
+        """Put a poll message on the polls queue, invisible for 0–900 s. Returns once durable.
+
+        `trace` is the X-Ray header that goes with it, as `clean_trace` gives it.
+        """
 
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
         """Put a request that failed on the dead-letter queue, the reason as attributes."""
@@ -163,8 +166,13 @@ class ObjectStore(Protocol):
 class ResultTopic(Protocol):
     """Where results are announced (SNS)."""
 
-    def publish(self, event_json: str, attributes: dict[str, str]) -> None:
-        """Publish one event with string attributes for filter policies. Returns once accepted."""
+    def publish(
+        self, event_json: str, attributes: dict[str, str], *, trace: str | None = None
+    ) -> None:
+        """Publish one event with string attributes for filter policies. Returns once accepted.
+
+        `trace` is the X-Ray header that goes with it, as `clean_trace` gives it.
+        """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -268,6 +276,8 @@ class ReceivedMessage:
     body: str
     receive_count: int = 1
     """How often the queue has delivered it. Not a failure count: polls and deploys raise it."""
+    trace: str | None = None
+    """The X-Ray header that came with it, unchecked."""
 
 
 class HoldReason(StrEnum):

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 
@@ -54,3 +55,27 @@ def test_missing_topic_is_nobodys_job(aws: DeployedAws) -> None:
     arn = aws.outputs.result_topic_arn + "-gone"
     with pytest.raises(SystemicError, match="-gone"):
         SnsResultTopic(clients_for(aws).sns, arn).publish(EVENT, {})
+
+
+@pytest.mark.parametrize(
+    ("trace", "sent"),
+    [
+        ("Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1",) * 2,
+        (None, "Root=1-11111111-111111111111111111111111"),
+    ],
+    ids=["of the job", "of the invocation"],
+)
+def test_the_trace_of_the_job_wins_over_that_of_the_invocation(
+    moto_aws: DeployedAws, monkeypatch: pytest.MonkeyPatch, trace: str | None, sent: str
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "polls")
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-11111111-111111111111111111111111")
+    client = clients_for(moto_aws).sns
+    headers: list[str] = []
+
+    def note(request: Any, **_: object) -> None:
+        headers.append(request.headers["X-Amzn-Trace-Id"].decode())
+
+    client.meta.events.register("before-send.sns.Publish", note)
+    SnsResultTopic(client, moto_aws.outputs.result_topic_arn).publish(EVENT, {}, trace=trace)
+    assert headers == [sent]

@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ReadTimeoutError
 
 from tests.adapters.clients import clients_for
-from tests.adapters.test_work_queue import REASON
+from tests.adapters.test_work_queue import POLL, REASON
 from tests.support.aws import DeployedAws
 from worker.adapters.aws.sqs import (
     MAX_MESSAGE_BYTES,
@@ -212,3 +212,35 @@ def test_missing_queue_is_nobodys_job(aws: DeployedAws) -> None:
     with pytest.raises(SystemicError, match=r"-gone.*does not exist"):
         queue.send_batched("one")
     queue.close()
+
+
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+
+
+def test_each_poll_message_of_a_batch_has_its_own_trace_or_none() -> None:
+    # On the wire: both emulators ignore system attributes of messages that are sent in a batch.
+    client = ScriptedClient()
+    queue = SqsQueue(client, URL)  # type: ignore[arg-type]  # -- the methods that it uses
+    SqsWorkQueue(queue, queue).send_poll(POLL, delay_s=1, trace=TRACE)
+    SqsWorkQueue(queue, queue).send_poll(POLL, delay_s=1)
+    (first,), (second,) = client.batches
+    assert first["MessageSystemAttributes"] == {
+        "AWSTraceHeader": {"DataType": "String", "StringValue": TRACE}
+    }
+    assert "MessageSystemAttributes" not in second
+    queue.close()
+
+
+def test_the_trace_of_a_message_is_received_with_it(aws: DeployedAws) -> None:
+    client, url = clients_for(aws).sqs, aws.outputs.request_queue_url
+    client.send_message(
+        QueueUrl=url,
+        MessageBody="with",
+        MessageSystemAttributes={"AWSTraceHeader": {"DataType": "String", "StringValue": TRACE}},
+    )
+    client.send_message(QueueUrl=url, MessageBody="without")
+    queue = SqsQueue(client, url)
+    found: dict[str, str | None] = {}
+    while len(found) < 2:
+        found |= {one.body: one.trace for one in queue.receive(visibility_s=60, wait_s=1)}
+    assert found == {"with": TRACE, "without": None}

@@ -150,8 +150,10 @@ class _WatchedSends:
         self._moments = moments
         self._world = world
 
-    def send_poll(self, message: PollMessage, *, delay_s: int) -> None:
-        self._moments.around("sqs.send polls", lambda: self._queue.send_poll(message, delay_s=0))
+    def send_poll(self, message: PollMessage, *, delay_s: int, trace: str | None = None) -> None:
+        self._moments.around(
+            "sqs.send polls", lambda: self._queue.send_poll(message, delay_s=0, trace=trace)
+        )
         self._world.skip(delay_s)
 
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:

@@ -32,6 +32,7 @@ from worker.engine.world import RecordWorld
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import Outcome
 from worker.ports import ReceivedMessage
+from worker.runtime.handling import as_received
 from worker.runtime.queue_verbs import Delete, verb_for
 from worker.runtime.redriving import Redriving
 
@@ -51,13 +52,15 @@ class _WitnessedTopic:
     def __init__(self, world: MemoryWorld) -> None:
         self._world = world
 
-    def publish(self, event_json: str, attributes: dict[str, str]) -> None:
+    def publish(
+        self, event_json: str, attributes: dict[str, str], *, trace: str | None = None
+    ) -> None:
         """See `ResultTopic.publish`. Raises PromiseBroken."""
         for output in ResultEvent.loads(event_json).data.outputs:
             stored = self._world.objects.stored(S3Uri.parse(output.uri))
             if stored is None or hashlib.sha256(stored.data).hexdigest() != output.sha256:
                 raise PromiseBroken(f"announced before it is in S3, whole: {output.uri}")
-        self._world.topic.publish(event_json, attributes)
+        self._world.topic.publish(event_json, attributes, trace=trace)
 
 
 class Service:
@@ -284,7 +287,7 @@ class Service:
         message = received[0]
         handle = self._engine.handle_poll if name == "polls" else self._engine.handle_request
         outcome = handle(
-            ReceivedMessage(body=message.body, receive_count=message.receive_count),
+            as_received(message),
             self.world.budget,
         )
         self.outcomes.append(outcome)

@@ -85,18 +85,28 @@ class SimQueue(MemoryQueue):
         self.look()
 
     def send(
-        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: float = 0
+        self,
+        body: str,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        delay_s: float = 0,
+        trace: str | None = None,
     ) -> None:
         """See `MemoryQueue.send`."""
         line_s = self._storm.line_s(self._name, self._scheduler.now_s)
-        super().send(body, attributes=attributes, delay_s=delay_s + line_s)
+        super().send(body, attributes=attributes, delay_s=delay_s + line_s, trace=trace)
         self.look()
 
     def send_batched(
-        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: float = 0
+        self,
+        body: str,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        delay_s: float = 0,
+        trace: str | None = None,
     ) -> None:
         """See `MemoryQueue.send_batched`."""
-        self.send(body, attributes=attributes, delay_s=delay_s)
+        self.send(body, attributes=attributes, delay_s=delay_s, trace=trace)
 
     def change_visibility(self, receipt_handle: str, seconds: float) -> bool:
         """See `MemoryQueue.change_visibility`."""

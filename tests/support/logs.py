@@ -9,12 +9,16 @@ import structlog
 
 
 @contextmanager
-def all_logs() -> Iterator[list[MutableMapping[str, Any]]]:
-    """The events that are logged inside the block, as structlog's own `capture_logs` has them."""
+def all_logs(*, bound: bool = False) -> Iterator[list[MutableMapping[str, Any]]]:
+    """The events that are logged inside the block, as structlog's own `capture_logs` has them.
+
+    Those that are `bound` to a context have its values, too.
+    """
+    processors = [structlog.contextvars.merge_contextvars] if bound else []
     before = structlog.get_config()
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("debug"))
     try:
-        with structlog.testing.capture_logs() as lines:
+        with structlog.testing.capture_logs(processors) as lines:
             yield lines
     finally:
         structlog.configure(**before)

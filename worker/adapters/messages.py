@@ -21,6 +21,8 @@ class QueueMessage:
     """When it was first sent (aware UTC)."""
     attributes: Mapping[str, str] = field(default_factory=dict)
     """Its own string attributes."""
+    trace: str | None = None
+    """Its X-Ray header, as the producer or X-Ray wrote it."""
 
 
 MAX_RECEIVED = 10

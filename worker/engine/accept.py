@@ -60,14 +60,16 @@ def message_digest(body: str) -> str:
     return hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def record(world: World, request: Request, body: str, budget: WorkBudget) -> HeldJob | Job:
+def record(
+    world: World, request: Request, body: str, budget: WorkBudget, *, trace: str | None = None
+) -> HeldJob | Job:
     """The new job, held by us; or the job that this request already is, not held.
 
     Raises RequestConflictError when the id stands for other content, and RequestExpiredError
     for a new request that is already too old. Neither leaves a record, so the producer can send
     the corrected request under the same id.
     """
-    job = _new_job(world, request, body)
+    job = replace(_new_job(world, request, body), trace=trace)
     lease = HeldJob.new_lease(world)
     if not is_expired(job, world):
         known = world.store.create(replace(job, lease=lease))

@@ -110,7 +110,7 @@ def announce(world: World, held: HeldJob) -> None:
     held.renew_if_short()
     _write_document(world, job, event)
     held.renew_if_short()
-    publish(world.topic, event)
+    publish(world.topic, event, trace=job.trace)
     if job.failure is not None:
         reason = _reason(event, job.failure)
         held.renew_if_short()
@@ -130,12 +130,19 @@ def announce(world: World, held: HeldJob) -> None:
     )
 
 
-def publish(topic: ResultTopic, event: ResultEvent) -> None:
-    """Publish a result event, byte for byte the same each time."""
-    topic.publish(event.dumps(), message_attributes(event))
+def publish(topic: ResultTopic, event: ResultEvent, *, trace: str | None = None) -> None:
+    """Publish a result event, byte for byte the same each time, as part of that trace."""
+    topic.publish(event.dumps(), message_attributes(event), trace=trace)
 
 
-def reject(world: World, body: str, error: PermanentError, *, event_id: str | None = None) -> None:
+def reject(
+    world: World,
+    body: str,
+    error: PermanentError,
+    *,
+    event_id: str | None = None,
+    trace: str | None = None,
+) -> None:
     """Announce that a message never became a job: a failed event, then a dead letter.
 
     There is no record, so that a corrected request can be sent under the same id. Unless it is
@@ -162,7 +169,7 @@ def reject(world: World, body: str, error: PermanentError, *, event_id: str | No
         ),
     )
     if not is_echo:
-        publish(world.topic, event)
+        publish(world.topic, event, trace=trace)
     reason = _reason(event, failure)
     world.queue.send_dead_letter(body, replace(reason, event_id=None) if is_echo else reason)
     world.observer.refused(error.code)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 
 import structlog
 
+from worker.contracts.trace import clean_trace
 from worker.engine import trouble
 from worker.engine.circuit import Circuit
 from worker.engine.guarded_hautech import GuardedHautech
@@ -123,7 +124,8 @@ class Engine:
 
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
-        delivery = Delivery(Carrier.REQUEST, message.receive_count)
+        trace = clean_trace(message.trace)
+        delivery = Delivery(Carrier.REQUEST, message.receive_count, trace=trace)
         outcome = self._answer(self._requests.handle, message.body, delivery, budget)
         self._notices.post()
         self._observer.handled("requests", outcome)

@@ -6,6 +6,7 @@ import structlog
 
 from worker.contracts.readable import readable_request_id
 from worker.contracts.request import Request, content_digest
+from worker.contracts.trace import trace_id_of
 from worker.engine import announce
 from worker.engine.accept import message_digest, read_request, record
 from worker.engine.intake import IntakeGate
@@ -31,6 +32,8 @@ class RequestMessages:
 
     def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
+        if delivery.trace is not None:
+            structlog.contextvars.bind_contextvars(trace_id=trace_id_of(delivery.trace))
         try:
             request = read_request(self._world, body)
         except RequestError as error:
@@ -49,10 +52,10 @@ class RequestMessages:
     ) -> Outcome:
         """A request that is let in."""
         try:
-            known = record(self._world, request, body, budget)
+            known = record(self._world, request, body, budget, trace=delivery.trace)
         except (RequestError, RecordTooLargeError) as error:
             event_id = refusal_event_id(request.request_id, content_digest(request))
-            announce.reject(self._world, body, error, event_id=event_id)
+            announce.reject(self._world, body, error, event_id=event_id, trace=delivery.trace)
             return Done()
         if isinstance(known, HeldJob):
             log.info("request accepted", action="job_accepted", job_state=known.job.state)
@@ -82,7 +85,7 @@ class RequestMessages:
         request_id = readable_request_id(body)
         job = self._world.store.load(request_id) if request_id else None
         if job is None or job.message_digest != message_digest(body):
-            announce.reject(self._world, body, error)
+            announce.reject(self._world, body, error, trace=delivery.trace)
             return Done()
         structlog.contextvars.bind_contextvars(request_id=job.request_id)
         if job.state is not JobState.ACCEPTED or job.may_have_cost:

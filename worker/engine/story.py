@@ -12,6 +12,7 @@ from dataclasses import replace
 
 import structlog
 
+from worker.contracts.trace import trace_id_of
 from worker.engine import announce, collect, poll, submit, trouble, upload
 from worker.engine.accept import refuse_if_expired
 from worker.engine.guarded_hautech import GuardedHautech
@@ -161,3 +162,5 @@ def bind_job(job: Job) -> None:
     structlog.contextvars.bind_contextvars(
         job_state=str(job.state), pipeline_id=",".join(ids) or None
     )
+    if job.trace is not None:
+        structlog.contextvars.bind_contextvars(trace_id=trace_id_of(job.trace))

@@ -57,6 +57,8 @@ class Delivery:
     count: int
     probe: int | None = None
     """Its number, if it was let through to find out whether Hautech's trouble is over."""
+    trace: str | None = None
+    """The X-Ray header that came with it, if it is one."""
 
     @property
     def rests(self) -> int:

@@ -34,4 +34,4 @@ def wake(world: RecordWorld, held: HeldJob, *, because: str, delay_s: int) -> No
 def send_poll(world: RecordWorld, job: Job, *, delay_s: int) -> None:
     """Send the poll message that has the job's ticket. Save the job with that ticket before."""
     message = PollMessage(request_id=job.request_id, ticket=job.poll_ticket)
-    world.queue.send_poll(message, delay_s=delay_s)
+    world.queue.send_poll(message, delay_s=delay_s, trace=job.trace)

@@ -206,6 +206,8 @@ class Job:
     """Fields that a newer release wrote, by name; see `document`."""
     version: int = 0
     """Counts saves; the store raises `StaleJobError` when it moved under us."""
+    trace: str | None = None
+    """The X-Ray header that came with its request, as `clean_trace` gives it."""
     lease: Lease | None = None
 
     @property

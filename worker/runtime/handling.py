@@ -44,6 +44,13 @@ class Handlers(Protocol):
         """Whether new requests are taken now."""
 
 
+def as_received(message: QueueMessage) -> ReceivedMessage:
+    """The message as the engine takes it."""
+    return ReceivedMessage(
+        body=message.body, receive_count=message.receive_count, trace=message.trace
+    )
+
+
 class StopBudget:
     """The time left for work: endless until the stop begins, then counting down."""
 
@@ -101,7 +108,7 @@ class Handling:
         try:
             verb: QueueVerb = GIVE_BACK
             if not self._is_stopping:
-                received = ReceivedMessage(body=message.body, receive_count=message.receive_count)
+                received = as_received(message)
                 outcome = self._handlers[kind](received, self._budget)
                 verb = verb_for(outcome, held_s=self._monotonic() - received_at_s)
             # In this order: an extension after the answer would undo it.

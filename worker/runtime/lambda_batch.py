@@ -22,6 +22,7 @@ from worker.adapters.messages import QueueMessage
 from worker.jobs.outcomes import Outcome
 from worker.ports import ReceivedMessage, WorkBudget
 from worker.runtime.answers import report_lost
+from worker.runtime.handling import as_received
 from worker.runtime.lambda_time import BEGIN_S, InvocationTime
 from worker.runtime.queue_verbs import GIVE_BACK, ChangeVisibility, Delete, QueueVerb, verb_for
 from worker.runtime.slots import Kind
@@ -133,7 +134,7 @@ class _Batch:
         left_s = self._time.left_s()
         if self._time.remaining_s() < BEGIN_S:
             return GIVE_BACK
-        received = ReceivedMessage(body=message.body, receive_count=message.receive_count)
+        received = as_received(message)
         outcome = self._handle(received, self._time)
         return verb_for(outcome, held_s=max(0.0, left_s - self._time.left_s()))
 

@@ -75,6 +75,7 @@ def _message(record: Mapping[str, Any]) -> QueueMessage:
             for name, value in _mapping(record.get("messageAttributes")).items()
             if isinstance(value, Mapping) and isinstance(value.get("stringValue"), str)
         },
+        trace=_text(system.get("AWSTraceHeader")) or None,
     )
 
 

@@ -24,7 +24,7 @@ from worker.jobs.pacing import MAX_DELAY_S, MAX_VISIBILITY_S
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.literals import QueueAttributeNameType
+    from mypy_boto3_sqs.literals import MessageSystemAttributeNameType, QueueAttributeNameType
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """A message with its attributes, and a whole batch (Source: SQS quotas)."""
@@ -40,6 +40,12 @@ _SIZES: tuple[QueueAttributeNameType, ...] = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
     "ApproximateNumberOfMessagesDelayed",
+)
+
+_SYSTEM: tuple[MessageSystemAttributeNameType, ...] = (
+    "ApproximateReceiveCount",
+    "SentTimestamp",
+    "AWSTraceHeader",
 )
 
 _OUTDATED_CODES = ("MessageNotInflight", "ReceiptHandleIsInvalid")
@@ -58,6 +64,7 @@ class _Send:
     body: str
     delay_s: int
     attributes: Mapping[str, str] = field(default_factory=dict)
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +116,7 @@ class SqsQueue:
                 MaxNumberOfMessages=max_messages,
                 WaitTimeSeconds=wait_s,
                 VisibilityTimeout=visibility_s,
-                MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp"],
+                MessageSystemAttributeNames=[*_SYSTEM],
                 MessageAttributeNames=["All"],
             )
         return [_received(message) for message in answer.get("Messages", ())]
@@ -127,10 +134,18 @@ class SqsQueue:
             )
 
     def send_batched(
-        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: int = 0
+        self,
+        body: str,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        delay_s: int = 0,
+        trace: str | None = None,
     ) -> None:
-        """As `send`, in one request with messages that other threads send at the same time."""
-        self._sends.call(_Send(body, delay_s, attributes or {}))
+        """As `send`, in one request with messages that other threads send at the same time.
+
+        `trace` is an X-Ray header of this message alone; it counts towards no limit.
+        """
+        self._sends.call(_Send(body, delay_s, attributes or {}, trace))
 
     def delete(self, receipt_handle: str) -> bool:
         """Deletes a message. False when the handle is out of date: it may be delivered again.
@@ -188,15 +203,7 @@ class SqsQueue:
         with aws_errors(_SEND_BATCH, self.queue_url):
             answer = self._client.send_message_batch(
                 QueueUrl=self.queue_url,
-                Entries=[
-                    {
-                        "Id": str(index),
-                        "MessageBody": send.body,
-                        "DelaySeconds": send.delay_s,
-                        "MessageAttributes": string_attributes(send.attributes),
-                    }
-                    for index, send in enumerate(sends)
-                ],
+                Entries=[_send_entry(index, send) for index, send in enumerate(sends)],
             )
         return self._outcomes(answer, len(sends), _SEND_BATCH, None)
 
@@ -265,9 +272,10 @@ class SqsWorkQueue:
         self._polls = polls
         self._dead_letters = dead_letters
 
-    def send_poll(self, message: PollMessage, *, delay_s: int) -> None:
+    def send_poll(self, message: PollMessage, *, delay_s: int, trace: str | None = None) -> None:
         """See `WorkQueue.send_poll`. Threads that send at the same time share a request."""
-        self._polls.send_batched(message.dumps(), delay_s=min(max(delay_s, 0), MAX_DELAY_S))
+        delay_s = min(max(delay_s, 0), MAX_DELAY_S)
+        self._polls.send_batched(message.dumps(), delay_s=delay_s, trace=trace)
 
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
         """See `WorkQueue.send_dead_letter`.
@@ -314,6 +322,22 @@ def string_attributes(attributes: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
+def _send_entry(index: int, send: _Send) -> Any:
+    """One message of a batch. Its trace is the only system attribute that may be sent, and wins over
+    the header of the request, which is one for all ten (Source: X-Ray developer guide, Amazon SQS).
+    """
+    entry: dict[str, Any] = {
+        "Id": str(index),
+        "MessageBody": send.body,
+        "DelaySeconds": send.delay_s,
+        "MessageAttributes": string_attributes(send.attributes),
+    }
+    if send.trace:
+        trace = {"DataType": "String", "StringValue": send.trace}
+        entry["MessageSystemAttributes"] = {"AWSTraceHeader": trace}
+    return entry
+
+
 def _is_outdated(entry: Mapping[str, Any]) -> bool:
     code, message = entry.get("Code", ""), entry.get("Message", "")
     if code.endswith(_OUTDATED_CODES):
@@ -335,4 +359,5 @@ def _received(message: Any) -> QueueMessage:
             for name, value in message.get("MessageAttributes", {}).items()
             if "StringValue" in value
         },
+        trace=system.get("AWSTraceHeader"),
     )

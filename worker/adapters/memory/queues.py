@@ -29,6 +29,7 @@ class StoredMessage:
     handle: str | None = None
     received_at: datetime | None = None
     """When it was last received: 12 h later, at the latest, it is visible again."""
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +71,18 @@ class MemoryQueue:
         return len(self._messages)
 
     def send(
-        self, body: str, *, attributes: Mapping[str, str] | None = None, delay_s: float = 0
+        self,
+        body: str,
+        *,
+        attributes: Mapping[str, str] | None = None,
+        delay_s: float = 0,
+        trace: str | None = None,
     ) -> None:
         """Puts a message in the queue, invisible for `delay_s` seconds."""
         now = self._clock.now()
         kept = {name: value for name, value in (attributes or {}).items() if value}
         with self._lock:
-            self._put(body, kept, now, now + timedelta(seconds=delay_s))
+            self._put(body, kept, now, now + timedelta(seconds=delay_s), trace)
             self.sent.append(SentMessage(body, kept, delay_s))
 
     send_batched = send
@@ -162,12 +168,17 @@ class MemoryQueue:
             return [SentMessage(one.body, one.attributes) for one in self._messages.values()]
 
     def _put(
-        self, body: str, attributes: dict[str, str], sent_at: datetime, visible_at: datetime
+        self,
+        body: str,
+        attributes: dict[str, str],
+        sent_at: datetime,
+        visible_at: datetime,
+        trace: str | None = None,
     ) -> None:
         self._put_in += 1
         message_id = f"message-{self._put_in}"
         self._messages[message_id] = StoredMessage(
-            message_id, body, attributes, sent_at, visible_at
+            message_id, body, attributes, sent_at, visible_at, trace=trace
         )
 
     def _in_order(self, messages: Iterable[StoredMessage]) -> list[StoredMessage]:
@@ -190,9 +201,9 @@ class MemoryWorkQueue:
         self.sent_dead_letters: list[tuple[str, DeadLetterReason]] = []
         """The body and reason of each dead letter."""
 
-    def send_poll(self, message: PollMessage, *, delay_s: int) -> None:
+    def send_poll(self, message: PollMessage, *, delay_s: int, trace: str | None = None) -> None:
         """See `WorkQueue.send_poll`."""
-        self._polls.send(message.dumps(), delay_s=delay_s)
+        self._polls.send(message.dumps(), delay_s=delay_s, trace=trace)
         self.sent_polls.append((message, delay_s))
 
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
@@ -213,4 +224,5 @@ def _delivered(stored: StoredMessage, handle: str) -> QueueMessage:
         receive_count=stored.receive_count,
         sent_at=stored.sent_at,
         attributes=dict(stored.attributes),
+        trace=stored.trace,
     )

@@ -14,6 +14,7 @@ class PublishedEvent:
 
     text: str
     attributes: Mapping[str, str]
+    trace: str | None = None
 
     def document(self) -> dict[str, Any]:
         """The event's JSON document."""
@@ -27,7 +28,9 @@ class MemoryResultTopic:
     def __init__(self) -> None:
         self.events: list[PublishedEvent] = []
 
-    def publish(self, event_json: str, attributes: dict[str, str]) -> None:
+    def publish(
+        self, event_json: str, attributes: dict[str, str], *, trace: str | None = None
+    ) -> None:
         """See `ResultTopic.publish`."""
         kept = {name: value for name, value in attributes.items() if value}
-        self.events.append(PublishedEvent(event_json, kept))
+        self.events.append(PublishedEvent(event_json, kept, trace))

@@ -59,7 +59,7 @@ def _replay(services: Services, request_id: str) -> dict[str, Any]:
     if refusal is not None or job is None:
         return {"requestId": request_id, "status": None, "eventId": None, "error": refusal}
     event = ResultEvent.model_validate(job.event)
-    publish(services.topic, event)
+    publish(services.topic, event, trace=job.trace)
     return {
         "requestId": request_id,
         "status": event.data.status,
