@@ -41,6 +41,14 @@ MUTANTS = (
         tests=(_TROUBLE,),
     ),
     Mutant(
+        guard="lease",
+        name="a process that is about to be frozen sends the paid call",
+        path=_SUBMIT,
+        old='        held.need(world.rules.paid_call_s, "the paid call")\n',
+        new="",
+        tests=("tests/scenarios/test_lost_lease.py",),
+    ),
+    Mutant(
         guard="intent",
         name="the paid call goes out before the intent is saved",
         path=_SUBMIT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 from collections.abc import Callable
 
@@ -41,3 +42,17 @@ def test_a_signal_that_is_not_for_stopping_does_not_stop_it(
     worker.kill(signal.SIGTERM)
     assert worker.wait(25) == 0
     assert "SIGWINCH" not in worker.log_text
+
+
+def test_a_worker_that_is_asked_for_metrics_writes_the_last_ones_when_it_stops(
+    local_stack: Callable[..., LocalStack],
+) -> None:
+    environment = {"WORKER_METRICS": "emf", "POWERTOOLS_SERVICE_NAME": "stack"}
+    stack = local_stack(workers=1, worker_env=environment)
+    stack.wait_until_receiving()
+    (worker,) = stack.workers
+    worker.kill(signal.SIGTERM)
+    assert worker.wait(25) == 0
+    (line,) = (json.loads(one) for one in worker.log_text.splitlines() if '"_aws"' in one)
+    assert line["CircuitOpen"] == [0.0]
+    assert line["service"] == "stack"

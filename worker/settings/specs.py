@@ -203,7 +203,8 @@ SETTINGS: Final = (
         name="WORKER_VISIBILITY_SECONDS",
         meaning=(
             "How long a received message stays hidden before the worker extends it, and so how "
-            "soon another worker takes over from a killed one: 5 to 43,200 s."
+            "soon another worker takes over from a killed one: 5 to 43,200 s. On Lambda the queue's own "
+            "timeout counts instead."
         ),
         default="60",
     ),
