@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import cast
 
 import pytest
 
@@ -32,7 +33,7 @@ class _Answers(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def answering(status: int) -> Iterator[str]:
     """A server that answers like this; its port."""
-    handler = type("Answers", (_Answers,), {"status": status})
+    handler = cast("type[_Answers]", type("Answers", (_Answers,), {"status": status}))
     with HTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
