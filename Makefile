@@ -14,10 +14,10 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold package deploy secret undeploy fuzz audit docs lock clean
+.PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold bench-waiting package deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One virtual environment each: the emulator pins botocore. uv installs in seconds what takes pip
 # minutes; pip brings uv itself, checked by hash like everything else.
@@ -89,6 +89,10 @@ format: setup ## format the code
 
 bench: setup ## speed, calls and memory of a worker against the sandbox
 	$(BIN)/python -m bench
+
+bench-waiting: setup $(NODE_READY) ## what waiting costs on Lambda, from the real package on the emulator; needs npm
+	@$(MAKE) --no-print-directory package ARCH=native
+	$(BIN)/python -m bench.waiting
 
 package: $(VENV)/.ready ## the zip for Lambda: make package [ARCH=arm64|x86_64|native] [PY=3.13] [PYCS=no]
 	@$(BIN)/python -m infra.lambda_package $(call given,ARCH,arch,arch) $(call given,PY,py,python) \

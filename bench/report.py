@@ -33,7 +33,7 @@ def show(result: BenchResult, console: Console) -> None:
     console.print(_calls(result.figures))
     if result.in_flight is not None:
         console.print(_in_flight(result.in_flight))
-    console.print(_aims(result.verdicts()))
+    console.print(aims_table(result.verdicts()))
     machine = result.machine
     console.print(
         f"{machine['processor']}, {machine['cores']} cores shared with the emulator and the "
@@ -79,7 +79,8 @@ def _in_flight(one: InFlight) -> str:
     )
 
 
-def _aims(verdicts: Iterable[Verdict]) -> Table:
+def aims_table(verdicts: Iterable[Verdict]) -> Table:
+    """Aims, what was found, and whether that will do."""
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
     table.add_column("aim")
     for name in ("at most", "found", ""):

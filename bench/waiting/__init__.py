@@ -1,0 +1,1 @@
+"""What waiting costs on Lambda: the real package on the emulator, measured, at list prices."""
