@@ -14,7 +14,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold bench-waiting package deploy secret undeploy fuzz audit docs lock clean
+.PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -114,6 +114,9 @@ undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with
 
 bench-cold: $(VENV)/.ready ## how long the Lambda functions take to start, next to the same by hand
 	@$(BIN)/python -m bench.cold_start
+
+image-check: setup ## build both images and run them, as root, without Docker [BASE_IMAGE=…] [CA_BUNDLE=…]
+	$(BIN)/python -m tests.image $(call given,BASE_IMAGE,base_image,base-image) $(call given,CA_BUNDLE,ca_bundle,ca-bundle)
 
 faults: setup ## every fault against the promises; writes docs/reference/faults.md [ONLY="matrix"]
 	$(BIN)/python -m tests.faults $(if $(ONLY),--only $(ONLY))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Final
@@ -15,7 +16,7 @@ are how people sign in who run `doctor` on their machine. (Source: botocore.cred
 
 
 def trim(environment: Path) -> None:
-    """Prunes the packages of a virtual environment.
+    """Prunes the packages of a virtual environment, and leaves no command in it but Python.
 
     Raises:
         PackageError: it has no packages, or something that is kept is not where it was.
@@ -24,6 +25,11 @@ def trim(environment: Path) -> None:
     if len(folders) != 1:
         raise PackageError(f"{environment} is no virtual environment: {len(folders)} site-packages")
     prune(folders[0], services=(*SERVICES, *CREDENTIAL_SERVICES))
+    for path in (environment / "bin").iterdir():
+        if path.is_dir():  # byte code of a script, which has the time of the build in it
+            shutil.rmtree(path)
+        elif not path.name.startswith("python"):
+            path.unlink()
 
 
 if __name__ == "__main__":

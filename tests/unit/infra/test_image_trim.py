@@ -9,6 +9,7 @@ from infra.lambda_package.prune import SERVICES
 
 def test_models_that_the_sdk_needs_to_get_credentials_stay(tmp_path):
     data = tmp_path / "lib/python3.13/site-packages/botocore/data"
+    (tmp_path / "bin").mkdir()
     for name in (*SERVICES, *CREDENTIAL_SERVICES, "ec2"):
         (data / name).mkdir(parents=True)
 
@@ -17,6 +18,19 @@ def test_models_that_the_sdk_needs_to_get_credentials_stay(tmp_path):
     left = {path.name for path in data.iterdir()}
     assert left == {*SERVICES, *CREDENTIAL_SERVICES}
     assert "sts" in left, "a pod of Kubernetes gets its role through it"
+
+
+def test_no_command_of_a_dependency_stays(tmp_path):
+    data = tmp_path / "lib/python3.13/site-packages/botocore/data"
+    for name in (*SERVICES, *CREDENTIAL_SERVICES):
+        (data / name).mkdir(parents=True)
+    (tmp_path / "bin/__pycache__").mkdir(parents=True)
+    for name in ("python", "python3.13", "activate", "jp.py", "__pycache__/jp.cpython-313.pyc"):
+        (tmp_path / "bin" / name).touch()
+
+    trim(tmp_path)
+
+    assert {path.name for path in (tmp_path / "bin").iterdir()} == {"python", "python3.13"}
 
 
 def test_a_folder_that_is_no_environment_is_refused(tmp_path):
