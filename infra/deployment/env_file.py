@@ -6,23 +6,14 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parents[2] / ".deployed"
+from worker.runtime.commands.deployed.variables import FROM_OUTPUTS
 
-_VARIABLES: Mapping[str, str] = {
-    "WORKER_REQUEST_QUEUE_URL": "RequestQueueUrl",
-    "WORKER_POLL_QUEUE_URL": "PollQueueUrl",
-    "WORKER_DEAD_LETTER_QUEUE_URL": "DeadLetterQueueUrl",
-    "WORKER_JOB_TABLE": "JobTableName",
-    "WORKER_RESULT_TOPIC_ARN": "ResultTopicArn",
-    "WORKER_INPUT_BUCKETS": "InputBucketName",
-    "WORKER_OUTPUT_BUCKETS": "OutputBucketName",
-}
-"""Variable and the stack output it comes from."""
+FOLDER = Path(__file__).resolve().parents[2] / ".deployed"
 
 
 def settings_of(outputs: Mapping[str, str]) -> dict[str, str]:
     """The variables that name a stack's resources, from its outputs."""
-    return {variable: outputs[output] for variable, output in _VARIABLES.items()}
+    return {variable: outputs[output] for variable, output in FROM_OUTPUTS.items()}
 
 
 def write_env_file(stage_name: str, values: Mapping[str, str], *, folder: Path = FOLDER) -> Path:

@@ -19,3 +19,12 @@ def test_every_permission_is_named() -> None:
 
     assert len(needed) > 10
     assert needed <= set(re.findall(rf"`({_PERMISSION})`", read(PAGE)))
+
+
+def test_every_permission_of_a_look_at_a_deployment_is_named() -> None:
+    files = (ROOT / "worker/runtime/commands/deployed").glob("*.py")
+    text = "\n".join(path.read_text(encoding="utf-8") for path in files)
+    needed = set(re.findall(r'"([a-z]+:[A-Z]\w+)"', text))
+
+    assert len(needed) > 10
+    assert needed <= set(re.findall(r"`([a-z]+:[A-Z]\w+)`", read("docs/reference/commands.md")))

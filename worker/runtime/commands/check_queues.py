@@ -103,7 +103,7 @@ def _source(
     if dead_letters is None:
         return
     kept_s = _number(dead_letters, "MessageRetentionPeriod")
-    if kept_s < retention_s:
+    if kept_s <= retention_s:
         said = (
             f"the dead-letter queue keeps messages for {duration(kept_s)}, this queue for "
             f"{duration(retention_s)}: SQS counts from the first sending, so a dead letter may "

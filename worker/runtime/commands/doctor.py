@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -20,6 +20,9 @@ from worker.runtime.commands.check_queues import AREA as QUEUES
 from worker.runtime.commands.check_queues import check_queues
 from worker.runtime.commands.check_settings import check_settings
 from worker.runtime.commands.check_storage import check_buckets, check_table, check_topic
+from worker.runtime.commands.deployed.asking import Aws, sign_in
+from worker.runtime.commands.deployed.check_stacks import AREA as STACKS
+from worker.runtime.commands.deployed.examining import Caller, examine_deployment, settings_for
 from worker.runtime.commands.findings import Finding, findings_of, told_once
 from worker.runtime.commands.output import FAILED, plain, print_json, show, stdout, styled
 from worker.runtime.commands.wording import count
@@ -37,21 +40,29 @@ _MARKS: Final[Mapping[str, tuple[str, str]]] = {
 @app.command(
     epilog="[bold]Examples[/bold]\n\n"
     "  hautech-worker doctor\n"
+    "  hautech-worker doctor --deployed hautech-worker-dev\n"
     "  hautech-worker doctor --json | jq '.findings\\[] | select(.level == \"failed\")'"
 )
 def doctor(
     *,
+    deployed: Annotated[
+        str, typer.Option("--deployed", metavar="STACK", help="Check what runs in AWS instead.")
+    ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
 ) -> None:
     """Check settings, AWS and Hautech, and say how to fix what is wrong.
 
     Run it with the environment and the permissions of the worker. It pays for nothing, shows no
     secret, and leaves nothing behind. Ends with 1 if something failed; warnings are 0.
+
+    With --deployed it needs no settings but AWS's own: it takes them from the stack (resources,
+    functions or container), and first checks that and everything that belongs to it. What you may
+    not look at is told and left out.
     """
     findings: list[Finding] = []
     console = stdout()
     area = ""
-    for finding in examine(os.environ):
+    for finding in examine_stack(deployed) if deployed else examine(os.environ):
         findings.append(finding)
         if as_json:
             continue
@@ -65,6 +76,29 @@ def doctor(
         console.print(_sum(findings))
     if any(finding.level == "failed" for finding in findings):
         raise typer.Exit(FAILED)
+
+
+def examine_stack(name: str) -> Iterator[Finding]:
+    """All checks of the deployment that a stack belongs to, then those of any worker with its settings."""
+    caller = Caller()
+    opened: list[Aws] = []
+
+    def open_account() -> Iterator[Finding]:
+        opened.append(sign_in())
+        yield from ()
+
+    yield from findings_of(STACKS, name, open_account)
+    for aws in opened:
+        try:
+            yield from caller.findings(_with_settings(aws, name))
+        finally:
+            aws.close()
+
+
+def _with_settings(aws: Aws, name: str) -> Generator[Finding, None, None]:
+    settings = yield from examine_deployment(aws, name)
+    if settings is not None:
+        yield from examine(settings_for(settings, os.environ))
 
 
 def examine(environ: Mapping[str, str]) -> Iterator[Finding]:
