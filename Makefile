@@ -14,7 +14,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
+.PHONY: help setup demo sandbox test test-deploy mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -65,7 +65,11 @@ sandbox: setup ## the service on this machine until Ctrl-C, to play with: make s
 	@$(BIN)/python -m sandbox $(if $(findstring command line,$(origin ENV)),$(call given,ENV,ENV,env))
 
 test: setup ## all tests but the ones that spend credits
-	$(BIN)/python -m pytest -n 2 --dist worksteal $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist worksteal --ignore=tests/deploy $(PYTEST)
+
+test-deploy: setup $(NODE_READY) ## deploy the real zip to an emulator that enforces permissions, and try everything
+	@$(MAKE) --no-print-directory package ARCH=native
+	$(BIN)/python -m pytest tests/deploy $(PYTEST)
 
 mutants: setup ## take each guard out, in a copy, and see that a test notices
 	$(BIN)/python -m tests.mutants

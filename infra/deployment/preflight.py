@@ -27,7 +27,7 @@ class Ready:
 
 
 def check(account: Account, stage: Stage, stacks: Stacks, *, secret_arn: str) -> Ready:
-    """Looks at the secret, both stacks and the buckets.
+    """Looks at the secret, the stacks and the buckets.
 
     Raises:
         SecretMissingError: nothing is wrong but that the stage has no secret yet.
@@ -48,6 +48,10 @@ def check(account: Account, stage: Stage, stacks: Stacks, *, secret_arn: str) ->
 def _stacks(stage: Stage, stacks: Stacks) -> Iterator[str]:
     for name, removal in (
         (stage.resources_stack, f"make undeploy STAGE={stage.name} RESOURCES=1"),
+        (
+            stage.monitoring_stack,
+            f"aws cloudformation delete-stack --stack-name {stage.monitoring_stack}",
+        ),
         (stage.functions_stack, f"make undeploy STAGE={stage.name}"),
     ):
         status = stacks.status(name)

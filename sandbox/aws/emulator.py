@@ -22,6 +22,10 @@ class Emulator:
         """Process id of the emulator itself."""
         return self._process.pid
 
+    def log_tail(self) -> str:
+        """The last lines that it wrote; empty once it is stopped."""
+        return self._process.log_tail()
+
     def __enter__(self) -> Self:
         """Itself, running."""
         return self

@@ -1,0 +1,47 @@
+"""One deployment for all tests of this folder, and the photos in its input bucket."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.aws.processes import EmulatorError
+from sandbox.samples import write_samples
+from tests.deploy.orders import Desk
+from tests.deploy.stage import ROOT, DeployedStage
+from tests.support.aws import missing_need
+
+_TEST_DEADLINE_S = 400
+
+
+@pytest.fixture(scope="session")
+def stage() -> Iterator[DeployedStage]:
+    """The functions, deployed."""
+    if shutil.which("npm") is None or not (ROOT / "node_modules" / ".bin" / "osls").exists():
+        missing_need("no osls: `make test-deploy` installs it with npm (Node.js 20.19 or newer)")
+    deployed = DeployedStage()
+    if not (ROOT / deployed.artifact).exists():
+        missing_need(f"no {deployed.artifact}: `make test-deploy` makes it")
+    try:
+        deployed.__enter__()
+    except EmulatorError as error:
+        missing_need(error)
+    yield deployed
+    deployed.close()
+
+
+@pytest.fixture(scope="session")
+def desk(stage: DeployedStage, tmp_path_factory: pytest.TempPathFactory) -> Desk:
+    """Where requests are sent and events come in."""
+    samples = write_samples(tmp_path_factory.mktemp("samples"))
+    return Desk(stage, garment=Path(samples.garment), pose=Path(samples.pose))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Deploying and waiting for a lease takes minutes on a busy machine."""
+    for item in items:
+        if item.path.parent == Path(__file__).parent:
+            item.add_marker(pytest.mark.timeout(_TEST_DEADLINE_S))
