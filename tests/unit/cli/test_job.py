@@ -65,6 +65,26 @@ def test_a_timeline_fits_a_terminal() -> None:
     assert all("s3://" in line for line in wide)
 
 
+def test_a_terminal_wraps_facts_between_words_and_under_their_value() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=58, force_terminal=True, color_system=None)
+
+    print_job(console, running_job("naomi"), now=at(90))
+
+    shown = text.getvalue()
+    assert "input      s3://catalog/poses/standing.png (Hautech image\n" in shown
+    assert f"\n{'':11}id-of-standing.png)\n" in shown
+
+
+def test_a_uri_longer_than_a_terminal_stays_in_one_piece() -> None:
+    text = io.StringIO()
+    console = Console(file=text, width=30, force_terminal=True, color_system=None)
+
+    print_job(console, running_job("naomi"), now=at(90))
+
+    assert "s3://catalog/poses/standing.png" in text.getvalue()
+
+
 def test_piped_tables_are_neither_padded_nor_broken(invoke, service) -> None:
     long_id = "sku-" + "x" * 100
     service.send(body(requestId=long_id))

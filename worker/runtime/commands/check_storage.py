@@ -27,6 +27,7 @@ from worker.runtime.commands.findings import (
     skipped,
     unless_forbidden,
 )
+from worker.runtime.commands.wording import count
 
 TOPIC: Final = "Topic"
 TABLE: Final = "Job table"
@@ -60,7 +61,9 @@ def check_topic(application: Application) -> Iterator[Finding]:
             answer = application.clients.sns.get_topic_attributes(TopicArn=arn)
         listeners = int(answer["Attributes"].get("SubscriptionsConfirmed") or 0)
         if listeners:
-            yield Finding(TOPIC, "topic", "ok", f"exists, {listeners} confirmed subscription(s)")
+            yield Finding(
+                TOPIC, "topic", "ok", f"exists, {count(listeners, 'confirmed subscription')}"
+            )
         else:
             fix = "subscribe a queue or function, if somebody is to hear of the results"
             yield Finding(TOPIC, "topic", "warning", "exists, but nobody has subscribed", fix)

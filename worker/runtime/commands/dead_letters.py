@@ -16,7 +16,7 @@ from worker.contracts.text import one_line, redact
 from worker.runtime.commands import dropping, redriving, why
 from worker.runtime.commands.advice import NO_REASON
 from worker.runtime.commands.letters import look
-from worker.runtime.commands.output import plain, print_json, remark, stdout, styled
+from worker.runtime.commands.output import plain, print_hanging, print_json, remark, stdout, styled
 from worker.runtime.commands.services import services_for
 from worker.runtime.commands.wording import ago, count, moment
 
@@ -78,13 +78,13 @@ def _print(console: Console, message: QueueMessage, now: datetime) -> None:
         head.append("  no reason given", style="yellow")
         head.append(f"  sent {ago(message.sent_at, now)}", style="dim")
         console.print(head, soft_wrap=True)
-        console.print(styled(f"  {NO_REASON}"), soft_wrap=True)
+        print_hanging(console, styled(f"  {NO_REASON}"), 2)
         console.print(styled(f"  received {count(message.receive_count, 'time')}", "dim"))
     else:
         head.append(f"  {plain(reason.error_code)}", style="red")
         head.append(f"  in {plain(reason.error_stage)}, {ago(reason.failed_at, now)}", style="dim")
         console.print(head, soft_wrap=True)
-        console.print(styled(f"  {reason.error_message}"), soft_wrap=True)
+        print_hanging(console, styled(f"  {reason.error_message}"), 2)
         console.print(styled(f"  failed {moment(reason.failed_at)}", "dim"))
     if request_id is None:
         # The beginning of the body is then the only trace of who sent it.

@@ -24,7 +24,15 @@ from worker.runtime.commands.deployed.asking import Aws, sign_in
 from worker.runtime.commands.deployed.check_stacks import AREA as STACKS
 from worker.runtime.commands.deployed.examining import Caller, examine_deployment, settings_for
 from worker.runtime.commands.findings import Finding, findings_of, told_once
-from worker.runtime.commands.output import FAILED, plain, print_json, show, stdout, styled
+from worker.runtime.commands.output import (
+    FAILED,
+    plain,
+    print_hanging,
+    print_json,
+    show,
+    stdout,
+    styled,
+)
 from worker.runtime.commands.wording import count
 
 app = typer.Typer(add_completion=False)
@@ -141,7 +149,7 @@ def _print(console: Console, finding: Finding) -> None:
     mark, style = _MARKS[finding.level]
     line = Text.assemble("  ", (mark, style), "  ", (plain(finding.name), "bold"), "  ")
     line.append_text(styled(finding.said))
-    console.print(line, soft_wrap=True)
+    print_hanging(console, line, 8)
     if finding.fix:
         # Wrapped under itself: it is for reading, not for copying as one piece.
         show(console, Padding(styled(f"-> {finding.fix}", "green"), (0, 0, 0, 8)))

@@ -11,6 +11,7 @@ import re
 from typing import Any, Final
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console, RenderableType
 from rich.text import Text
 
@@ -25,6 +26,7 @@ USAGE: Final = 2
 _UNBROKEN: Final = 20_000
 """Characters of a line that no terminal sets a limit for; more than any row has."""
 
+_WORD = re.compile(r"\S+")
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -55,6 +57,30 @@ def show(console: Console, content: RenderableType) -> None:
         console.width = before
     text = "\n".join(line.rstrip() for line in captured.get().split("\n"))
     console.file.write(text)
+
+
+def print_hanging(console: Console, line: Text, indent: int) -> None:
+    """A line that a terminal shows wrapped between words, from its second row on indented.
+
+    A URI longer than a row stays one piece for copying. What is piped stays one line.
+    """
+    if console.is_terminal:
+        first, rest = line.divide([indent])
+        line = first + Text("\n" + " " * indent).join(_rows(rest, console.width - indent))
+    console.print(line, soft_wrap=True)
+
+
+def _rows(text: Text, columns: int) -> list[Text]:
+    """As Rich wraps it, but for words that are longer than a row: those it would cut."""
+    breaks, begin = [], 0
+    for word in _WORD.finditer(text.plain):
+        if word.start() > begin and cell_len(text.plain[begin : word.end()]) > columns:
+            begin = word.start()
+            breaks.append(begin)
+    rows = list(text.divide(breaks))
+    for row in rows:
+        row.rstrip()
+    return rows
 
 
 def plain(value: object) -> str:

@@ -20,7 +20,15 @@ from worker.engine.redrive import redrive as redrive_job
 from worker.errors import WorkerError
 from worker.runtime.commands.choosing import Choice, choose, remark_newer
 from worker.runtime.commands.letters import Reading
-from worker.runtime.commands.output import FAILED, fail, print_json, remark, stdout, styled
+from worker.runtime.commands.output import (
+    FAILED,
+    fail,
+    print_hanging,
+    print_json,
+    remark,
+    stdout,
+    styled,
+)
 from worker.runtime.commands.questions import confirm
 from worker.runtime.commands.services import Services, clock_for, services_for
 from worker.runtime.commands.wording import count
@@ -273,7 +281,7 @@ def _print(results: list[_Result], *, is_dry_run: bool) -> None:
         line.append(f"  {_word(result, is_dry_run=is_dry_run)}", style=style)
         console.print(line, soft_wrap=True)
         why = result.judgement.because if result.judgement else result.trouble
-        console.print(styled(f"  {why}"), soft_wrap=True)
+        print_hanging(console, styled(f"  {why}"), 2)
     if results:
         remark(f"{_what(results)}: {_counts(results, is_dry_run=is_dry_run)}.")
     else:

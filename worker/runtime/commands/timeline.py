@@ -16,7 +16,7 @@ from rich.text import Text
 
 from worker.contracts.text import shorten
 from worker.jobs.job import HistoryEntry, Job, JobState, Step, StepState
-from worker.runtime.commands.output import plain, show, styled
+from worker.runtime.commands.output import plain, print_hanging, show, styled
 from worker.runtime.commands.wording import ago, count, duration, moment, shorten_middle, size
 
 STATE_STYLES: Final[Mapping[JobState, str]] = {
@@ -44,9 +44,10 @@ def state_text(state: JobState) -> Text:
 
 def print_job(console: Console, job: Job, *, now: datetime) -> None:
     """The whole story of a job: facts first, then the timeline."""
-    for line in _facts(job, now):
-        # The terminal may wrap a long URI, but it stays one piece for copying.
-        console.print(line, soft_wrap=True)
+    head, *facts = _facts(job, now)
+    console.print(head, soft_wrap=True)
+    for fact in facts:
+        print_hanging(console, fact, _LABEL_WIDTH)
     console.print()
     show(console, timeline(job))
 
