@@ -1,5 +1,6 @@
 """The service on Fargate: sealed, stopped in time, allowed what it needs, and as many as are needed."""
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -10,9 +11,11 @@ import pytest
 
 from tests.support.metric_math import Value, evaluate
 from tests.support.templates import Stack, Template, read_template
+from worker.runtime import probe
 from worker.runtime.container import ContainerConfig
 from worker.settings import SETTINGS
 
+DOCKERFILE = Path(__file__).parents[3] / "Dockerfile"
 PERMISSIONS = Path(__file__).parents[3] / "docs" / "how-to" / "run-in-a-container.md"
 
 GIVEN = {
@@ -45,11 +48,6 @@ def statements(stack: Stack, role: str) -> dict[str, dict[str, Any]]:
     return {statement["Sid"]: statement for statement in policy["PolicyDocument"]["Statement"]}
 
 
-def default_of(setting: str) -> str | None:
-    (spec,) = (spec for spec in SETTINGS if spec.name == setting)
-    return spec.default
-
-
 # ── What runs ────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -73,13 +71,12 @@ def test_ecs_waits_longer_than_a_stop_takes_and_spot_waits_long_enough(
     assert container["LinuxParameters"]["InitProcessEnabled"] is False
 
 
-def test_the_health_check_asks_where_the_worker_answers(container: dict[str, Any]) -> None:
-    (script,) = (part for part in container["HealthCheck"]["Command"] if "healthz" in part)
-    assert f"http://127.0.0.1:{default_of('WORKER_HEALTH_PORT')}/healthz" in script
-    timeout = re.search(r"timeout=(\d+)", script)
-    assert timeout is not None
-    assert int(timeout[1]) < container["HealthCheck"]["Timeout"]
-    compile(script, "health check", "exec")
+def test_the_health_check_is_the_one_of_the_image(container: dict[str, Any]) -> None:
+    dockerfile = DOCKERFILE.read_text()
+    kind, *words = container["HealthCheck"]["Command"]
+    assert kind == "CMD"
+    assert f"CMD {json.dumps(words)}" in dockerfile
+    assert container["HealthCheck"]["Timeout"] > probe.TIMEOUT_S
 
 
 def test_everything_the_worker_must_know_is_in_its_environment_and_no_secret(
