@@ -116,6 +116,15 @@ secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for i
 undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data
 	@$(BIN)/python -m infra.deployment undeploy $(call given,STAGE,stage,stage) $(if $(RESOURCES),--resources)
 
+.PHONY: deploy-container undeploy-container
+deploy-container: $(VENV)/.ready ## to Fargate: make deploy-container IMAGE=… VPC=… SUBNETS=a,b [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="TaskSize=…"] [RESOURCE_PARAMS="…"]
+	@$(BIN)/python -m infra.deployment deploy-container $(call given,STAGE,stage,stage) $(call given,HAUTECH_SECRET_ARN,secret,secret-arn) \
+		$(call given,IMAGE,image,image) $(call given,VPC,vpc,vpc) $(call given,SUBNETS,subnets,subnets) \
+		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params)
+
+undeploy-container: $(VENV)/.ready ## remove the service [STAGE=dev]; with RESOURCES=1 all but buckets with data
+	@$(BIN)/python -m infra.deployment undeploy-container $(call given,STAGE,stage,stage) $(if $(RESOURCES),--resources)
+
 bench-cold: $(VENV)/.ready ## how long the Lambda functions take to start, next to the same by hand
 	@$(BIN)/python -m bench.cold_start
 

@@ -17,6 +17,7 @@ from infra.deployment.osls import ROOT
 from infra.deployment.removal import remove_stage
 from infra.deployment.rollout import RESOURCES_TEMPLATE, roll_out
 from infra.deployment.secret import SecretMissingError, ask, store_secret
+from infra.deployment.service import Place, check_service, deploy_service, remove_service
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
 from sandbox.samples import write_samples
@@ -42,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _preflight(account, stage, stacks, given.secret_arn)
         elif given.command == "deploy":
             _deploy(account, stage, stacks, given)
+        elif given.command == "deploy-container":
+            _deploy_container(account, stage, stacks, given)
+        elif given.command == "undeploy-container":
+            remove_service(account, stage, stacks, with_resources=given.resources)
         else:
             template = RESOURCES_TEMPLATE.read_text(encoding="utf-8")
             remove_stage(account, stage, stacks, template, with_resources=given.resources)
@@ -57,10 +62,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m infra.deployment", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("secret", "preflight", "deploy", "undeploy"):
+    for name in (
+        "secret",
+        "preflight",
+        "deploy",
+        "undeploy",
+        "deploy-container",
+        "undeploy-container",
+    ):
         command = commands.add_parser(name)
         command.add_argument("--stage", default="dev")
-        if name in {"preflight", "deploy"}:
+        if name in {"preflight", "deploy", "deploy-container"}:
             command.add_argument(
                 "--secret-arn", default="", help="instead of the stage's own secret"
             )
@@ -71,7 +83,15 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--resource-params", default="", type=_pairs, help=text)
             text = "name=value …, of the parameters of infra/monitoring.yml; makes alarms"
             command.add_argument("--monitoring-params", default="", type=_pairs, help=text)
-        if name == "undeploy":
+        if name == "deploy-container":
+            command.add_argument("--image", default="", help="with a tag or digest")
+            command.add_argument("--vpc", default="", help="the network")
+            command.add_argument("--subnets", default="", help="of that network, comma-separated")
+            text = "name=value …, of the parameters of infra/container.yml"
+            command.add_argument("--params", default="", type=_pairs, help=text)
+            text = "name=value …, of the parameters of infra/resources.yml"
+            command.add_argument("--resource-params", default="", type=_pairs, help=text)
+        if name in {"undeploy", "undeploy-container"}:
             command.add_argument("--resources", action="store_true")
     return parser
 
@@ -111,6 +131,28 @@ def _deploy(account: Account, stage: Stage, stacks: Stacks, given: argparse.Name
         resource_parameters=given.resource_params,
         monitoring_parameters=given.monitoring_params,
     )
+    _say_what_next(env_file)
+
+
+def _deploy_container(
+    account: Account, stage: Stage, stacks: Stacks, given: argparse.Namespace
+) -> None:
+    subnets = tuple(word for word in given.subnets.replace(",", " ").split() if word)
+    place = Place(given.image, given.vpc, subnets)
+    ready = check_service(account, stage, stacks, place, secret_arn=given.secret_arn)
+    env_file = deploy_service(
+        account,
+        stage,
+        stacks,
+        ready,
+        place,
+        parameters=given.params,
+        resource_parameters=given.resource_params,
+    )
+    _say_what_next(env_file)
+
+
+def _say_what_next(env_file: Path) -> None:
     photos = write_samples(env_file.parent / "samples")
     print("\ndeployed. The first picture, from drawn samples (use your own photos as you like):\n")
     print(f"  . {_short(env_file)} && .venv/bin/hautech-worker submit --wait \\")

@@ -54,18 +54,22 @@ def _stacks(stage: Stage, stacks: Stacks) -> Iterator[str]:
         ),
         (stage.functions_stack, f"make undeploy STAGE={stage.name}"),
     ):
-        status = stacks.status(name)
-        if status is None:
-            continue
-        if status.endswith("_IN_PROGRESS"):
-            yield f"stack {name}: {status}: somebody is changing it: wait until that has ended"
-        elif status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
-            yield f"stack {name}: {status}: it can only be deleted: `{removal}`"
-        elif status == "UPDATE_ROLLBACK_FAILED":
-            yield (
-                f"stack {name}: {status}: put right what its events name, then "
-                f"`aws cloudformation continue-update-rollback --stack-name {name}`"
-            )
+        yield from stack_problem(name, stacks.status(name), removal)
+
+
+def stack_problem(name: str, status: str | None, removal: str) -> Iterator[str]:
+    """Why a stack with that status can be neither made nor changed; `removal` is how to delete it."""
+    if status is None:
+        return
+    if status.endswith("_IN_PROGRESS"):
+        yield f"stack {name}: {status}: somebody is changing it: wait until that has ended"
+    elif status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
+        yield f"stack {name}: {status}: it can only be deleted: `{removal}`"
+    elif status == "UPDATE_ROLLBACK_FAILED":
+        yield (
+            f"stack {name}: {status}: put right what its events name, then "
+            f"`aws cloudformation continue-update-rollback --stack-name {name}`"
+        )
 
 
 def _buckets(account: Account, stage: Stage, stacks: Stacks) -> Iterator[str]:

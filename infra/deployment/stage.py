@@ -43,6 +43,11 @@ class Stage:
         return f"{SERVICE}-monitoring-{self.name}"
 
     @property
+    def container_stack(self) -> str:
+        """The stack of infra/container.yml."""
+        return f"{SERVICE}-container-{self.name}"
+
+    @property
     def functions_stack(self) -> str:
         """The stack that osls makes of serverless.yml."""
         return f"{SERVICE}-{self.name}"

@@ -95,14 +95,14 @@ def check_stacks(deployment: Deployment) -> Iterator[Finding]:
         yield from _outputs(stack)
     if not deployment.of(Kind.FUNCTIONS) and not deployment.of(Kind.CONTAINER):
         said = "nothing works on the requests: there are neither functions nor containers on it"
-        fix = "`make deploy`, or a stack of infra/container.yml; or name the stack that runs"
-        yield Finding(AREA, deployment.resources.name, "warning", said, fix)
+        fix = "`make deploy` or `make deploy-container`; or name the stack of what runs"
+        yield Finding(AREA, "workers", "warning", said, fix)
     if not deployment.of(Kind.MONITORING):
         said = "no alarms: there is no stack of infra/monitoring.yml on it"
         fix = (
             'for functions `make deploy MONITORING_PARAMS="AlarmEmail=…"`; else deploy the template'
         )
-        yield Finding(AREA, deployment.resources.name, "warning", said, fix)
+        yield Finding(AREA, "monitoring", "warning", said, fix)
 
 
 def _status(stack: Stack) -> Finding:
