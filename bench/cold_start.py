@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -17,24 +18,26 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from typing import Final
+from typing import Any, Final
 
 from bench import cold_floor
 from infra.lambda_package.build import ROOT, build_package
 from infra.lambda_package.bytecode import byte_compile
 from infra.lambda_package.errors import PackageError
 from infra.lambda_package.install import install_packages
-from infra.lambda_package.target import Target, target_of
+from infra.lambda_package.interpreters import find_interpreter
+from infra.lambda_package.sources import ENTRY_MODULE
+from infra.lambda_package.target import DEFAULT_PYTHON, Target, target_of
+
+Told = dict[str, Any]
+"""What a process told of its start, see `bench.cold_floor`."""
+
+_MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 AIM: Final = 1.2
 """At most so many times the floor, in CPU time."""
 
-CLIENTS: Final = {
-    "requests": ("dynamodb", "s3", "sns", "sqs"),
-    "polls": ("dynamodb", "s3", "sns", "sqs"),
-    "reconcile": ("dynamodb", "sqs"),
-}
-"""Which clients each function makes while it starts, and the floor with it."""
+FUNCTIONS: Final = ("requests", "polls", "reconcile")
 
 _QUEUES: Final = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
 _SETTINGS: Final = {
@@ -55,105 +58,147 @@ _SETTINGS: Final = {
 """Nothing is called; they only have to be such that a function starts."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Starts:
-    """Starts of one function and of its floor, in turn.
+    """Starts of one function and of its floor, in turn; CPU time is user and system time of both.
 
     Attributes:
-        function_cpu_s, floor_cpu_s: user and system time of each, without the interpreter's own.
-        function_wall_s, floor_wall_s: the same by the clock.
+        function_cpu_s, function_wall_s: of the function, without the interpreter's own.
+        floor_cpu_s, floor_wall_s: of the four libraries, with `BaseModel`, and the same clients.
+        bare_cpu_s: of the floor with `import pydantic` alone, which brings hardly any of it.
     """
 
     function_cpu_s: list[float] = field(default_factory=list)
-    floor_cpu_s: list[float] = field(default_factory=list)
     function_wall_s: list[float] = field(default_factory=list)
+    floor_cpu_s: list[float] = field(default_factory=list)
     floor_wall_s: list[float] = field(default_factory=list)
+    bare_cpu_s: list[float] = field(default_factory=list)
 
-    @property
-    def cpu_ratio(self) -> float:
-        """Median of the function as a multiple of the floor's."""
-        return median(self.function_cpu_s) / median(self.floor_cpu_s)
+    def add(self, function: Told, floor: Told) -> None:
+        """One start of each."""
+        self.function_cpu_s.append(function["cpu_s"])
+        self.function_wall_s.append(function["wall_s"])
+        self.floor_cpu_s.append(floor["cpu_s"])
+        self.floor_wall_s.append(floor["wall_s"])
+        self.bare_cpu_s.append(floor["cpu_s"] - floor["model_cpu_s"])
 
-    @property
-    def wall_ratio(self) -> float:
-        """The same by the clock."""
-        return median(self.function_wall_s) / median(self.floor_wall_s)
+    def row(self, name: str) -> str:
+        """What the table says of it: for each way to choose one start of many, CPU time and ratios."""
+        cells = [f"{name:<10}"]
+        for chosen in (min, median):
+            function, floor, bare = (
+                chosen(times_s)
+                for times_s in (self.function_cpu_s, self.floor_cpu_s, self.bare_cpu_s)
+            )
+            cells.append(
+                f"{function * 1000:5.0f} ms {_ratio(function, floor)} {_ratio(function, bare)}"
+            )
+        wall = median(self.function_wall_s) / median(self.floor_wall_s)
+        return "  ".join([*cells, f"{wall:6.2f}"])
 
 
-def measure(repetitions: int) -> dict[str, Starts]:
-    """Makes the package and starts each function so many times.
+def _ratio(function_s: float, floor_s: float) -> str:
+    ratio = function_s / floor_s
+    return f"{ratio:6.2f} {'✓' if ratio <= AIM else '✗'}"
 
-    Raises:
-        PackageError: it could not be made.
-        subprocess.CalledProcessError: a function did not start; its stderr says why.
-    """
-    target = target_of("native", None)
-    interpreter = Path(sys.executable)
-    with tempfile.TemporaryDirectory(prefix="hautech-cold-") as scratch:
-        package = build_package(target, Path(scratch))
-        unpacked, by_hand = Path(scratch, "task"), Path(scratch, "floor")
-        with zipfile.ZipFile(package.path) as archive:
-            archive.extractall(unpacked)
-        _install_floor(by_hand, target, interpreter)
-        starts = {name: Starts() for name in CLIENTS}
-        for repetition in range(repetitions + 1):
-            for name, clients in CLIENTS.items():
-                handler = f"worker.runtime.aws_lambda.handle_{name}"
-                function = _start(interpreter, unpacked, ["function"], handler=handler)
-                floor = _start(interpreter, by_hand, ["floor", *clients])
-                if repetition == 0:
-                    continue  # brings the files into memory
-                starts[name].function_cpu_s.append(function["cpu_s"])
-                starts[name].function_wall_s.append(function["wall_s"])
-                starts[name].floor_cpu_s.append(floor["cpu_s"])
-                starts[name].floor_wall_s.append(floor["wall_s"])
+
+HEAD: Final = (
+    "            least CPU   × floor  × bare    median CPU  × floor  × bare    × floor by the clock"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where function and floor have their modules, and what runs them."""
+
+    interpreter: Path
+    function: Path
+    floor: Path
+
+    def start(self, name: str) -> tuple[Told, Told]:
+        """A start of the function of that name, and one of a floor with the clients it made.
+
+        Raises:
+            subprocess.CalledProcessError: one did not start; its stderr says why.
+        """
+        handler = f"{ENTRY_MODULE}.handle_{name}"
+        function = self._run(self.function, ["function"], handler=handler)
+        floor = self._run(self.floor, ["floor", json.dumps(function["clients"])])
+        return function, floor
+
+    def _run(self, folder: Path, words: list[str], *, handler: str = "") -> Told:
+        # -I -S: neither this folder nor the packages of this environment are seen. -B: read-only.
+        command: list[str | Path] = [self.interpreter, "-I", "-S", "-B"]
+        command += [cold_floor.__file__, folder, *words]
+        environment = {**_SETTINGS, "_HANDLER": handler, "PATH": os.defpath}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        told: Told = json.loads(done.stdout)
+        return told
+
+
+def measure(folders: Folders, repetitions: int) -> dict[str, Starts]:
+    """Starts each function so many times, and its floor in turn with it."""
+    starts = {name: Starts() for name in FUNCTIONS}
+    for repetition in range(repetitions + 1):
+        for name in FUNCTIONS:
+            function, floor = folders.start(name)
+            if repetition:  # the first one brings the files into memory
+                starts[name].add(function, floor)
     return starts
 
 
-def _install_floor(folder: Path, target: Target, interpreter: Path) -> None:
-    folder.mkdir()
-    install_packages(ROOT / "requirements" / "runtime.txt", folder, target)
-    byte_compile(folder, interpreter)
+def target_here(python: str | None) -> Target:
+    """A package that runs on this machine; without a Python it is Lambda's, or else this one.
+
+    Raises:
+        PackageError: a package for that Python could not run here.
+    """
+    here = target_of("native", None)
+    if python is None:
+        try:
+            find_interpreter(DEFAULT_PYTHON)
+        except PackageError:
+            return here
+    wanted = python or DEFAULT_PYTHON
+    return here if wanted == here.python else target_of(_MACHINES[platform.machine()], wanted)
 
 
-def _start(
-    interpreter: Path, folder: Path, words: list[str], *, handler: str = ""
-) -> dict[str, float]:
-    # -I -S: neither this folder nor the packages of this environment are seen. -B: read-only.
-    command: list[str | Path] = [interpreter, "-I", "-S", "-B", cold_floor.__file__, folder, *words]
-    environment = {**_SETTINGS, "_HANDLER": handler, "PATH": os.defpath}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-    told: dict[str, float] = json.loads(done.stdout)
-    return told
+def prepare(target: Target, scratch: Path) -> Folders:
+    """Makes the package and unpacks it as Lambda does; installs what the floor imports.
+
+    Raises:
+        PackageError: it could not be made.
+    """
+    interpreter, _ = find_interpreter(target.python)
+    folders = Folders(interpreter, scratch / "task", scratch / "floor")
+    with zipfile.ZipFile(build_package(target, scratch).path) as archive:
+        archive.extractall(folders.function)
+    folders.floor.mkdir()
+    install_packages(ROOT / "requirements" / "runtime.txt", folders.floor, target)
+    byte_compile(folders.floor, interpreter)
+    return folders
 
 
 def main() -> int:
     """Measures and prints a table; its exit code."""
     parser = argparse.ArgumentParser(prog="python -m bench.cold_start", description=__doc__)
     parser.add_argument("--repetitions", type=int, default=15, help="(default: %(default)s)")
+    parser.add_argument("--python", help=f"such as 3.12 (default: {DEFAULT_PYTHON} if it is here)")
     arguments = parser.parse_args()
-    print(f"Python {sys.version.split()[0]}, load average {os.getloadavg()[0]:.1f}")
     try:
-        measured = measure(max(1, arguments.repetitions))
+        target = target_here(arguments.python)
+        with tempfile.TemporaryDirectory(prefix="hautech-cold-") as scratch:
+            folders = prepare(target, Path(scratch))
+            print(f"Python {target.python}, load average {os.getloadavg()[0]:.1f}")
+            measured = measure(folders, max(1, arguments.repetitions))
     except PackageError as error:
         print(f"the bench could not be done: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         print(f"a process did not start:\n{error.stderr}", file=sys.stderr)
         return 1
-    print("            CPU time              by the clock        × floor, CPU   by the clock")
-    for name, starts in measured.items():
-        mark = "✓" if starts.cpu_ratio <= AIM else "✗"
-        print(
-            f"{name:<11} {_ms(starts.function_cpu_s)} to {_ms(starts.floor_cpu_s)}"
-            f"     {_ms(starts.function_wall_s)} to {_ms(starts.floor_wall_s)}"
-            f"     {starts.cpu_ratio:6.2f} {mark}       {starts.wall_ratio:6.2f}"
-        )
+    print(HEAD, *(starts.row(name) for name, starts in measured.items()), sep="\n")
     return 0
-
-
-def _ms(times_s: list[float]) -> str:
-    return f"{median(times_s) * 1000:5.0f} ms"
 
 
 if __name__ == "__main__":

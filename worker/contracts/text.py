@@ -24,8 +24,9 @@ _TOKEN = re.compile(r"eyJ[\w.-]{8,}")
 _LONG_RUN = re.compile(r"[\w+/%=.-]{16,}")
 
 # Source: SQS SendMessage and SNS Publish: #x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD |
-# #x10000-#x10FFFF, the characters of XML 1.0.
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# #x10000-#x10FFFF, the characters of XML 1.0. These are all the others: Python compiles a class of
+# few characters ten times as fast as one of all characters but these.
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 # Line breaks and marks that turn the direction of writing can make a log line lie, too.
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 

@@ -11,6 +11,11 @@ else, this module makes nothing before it is called.
 
 from __future__ import annotations
 
+import gc
+
+# What a start makes stays: to look for garbage among it would be a tenth of the start, for nothing.
+gc.disable()
+
 import math
 import os
 from collections.abc import Callable, Mapping
@@ -212,5 +217,9 @@ class Functions:
 
 
 _functions = Functions(os.environ)
-# Lambda gives an init more CPU than most functions have later, and does not wait with it for work.
-_functions.prepare(os.environ.get("_HANDLER", ""))
+try:
+    # Lambda gives an init more CPU than most functions have later, and does not wait with it for work.
+    _functions.prepare(os.environ.get("_HANDLER", ""))
+finally:
+    gc.freeze()  # nor do invocations look through what the start made
+    gc.enable()

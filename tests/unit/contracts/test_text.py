@@ -51,6 +51,14 @@ def test_line_for_an_attribute_is_one_that_sqs_takes(text: Any, limit: Any) -> N
     assert is_attribute_text(one_line(text, limit))
 
 
+def test_attributes_take_the_characters_of_xml_and_no_others() -> None:
+    ranges = ((0x9, 0xA), (0xD, 0xD), (0x20, 0xD7FF), (0xE000, 0xFFFD), (0x10000, 0x10FFFF))
+    taken = {point for first, last in ranges for point in range(first, last + 1)}
+    assert is_attribute_text("".join(map(chr, sorted(taken))))
+    others = set(range(0x110000)) - taken
+    assert not [hex(point) for point in others if is_attribute_text(chr(point))]
+
+
 def test_short_text_is_not_cut() -> None:
     assert shorten("abc", 3) == "abc"
     assert shorten("abcd", 3) == "ab…"

@@ -36,6 +36,29 @@ except ValueError:
 print(json.dumps({"start": at_start, "later": sorted(sys.modules)}))
 """
 
+_COLLECTIONS = """
+import gc, json, sys
+seen = []
+# The module itself may have to be compiled, with collections; its imports come after that.
+gc.callbacks.append(lambda phase, info: "structlog" in sys.modules and seen.append(phase))
+import worker.runtime.aws_lambda
+during = len(seen)
+is_enabled, kept = gc.isenabled(), gc.get_freeze_count()
+gc.collect()
+print(json.dumps({"during": during, "later": len(seen), "enabled": is_enabled, "kept": kept}))
+"""
+
+
+def test_nothing_looks_for_garbage_while_the_handlers_start_but_later_it_does():
+    done = subprocess.run(
+        [sys.executable, "-c", _COLLECTIONS], capture_output=True, text=True, check=True
+    )
+    told = json.loads(done.stdout)
+    assert told["during"] == 0
+    assert told["enabled"]
+    assert told["later"] > 0
+    assert told["kept"] > 10_000, "what the start made is looked through again and again"
+
 
 @pytest.fixture(scope="module")
 def imported():
