@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import cold_floor
+from bench import cold_floor, cold_record
 from bench.cold_start import _SETTINGS, FUNCTIONS, Folders, Starts, measure, target_here
 from infra.lambda_package.errors import PackageError
 from infra.lambda_package.interpreters import find_interpreter
@@ -42,6 +42,9 @@ class NoFolders:
         function = {"cpu_s": 2 * cpu_s, "wall_s": 4.0, "clients": []}
         return function, {"cpu_s": cpu_s, "wall_s": 2.0, "model_cpu_s": 0.5}
 
+    def first_record(self, _name):
+        return {"cpu_s": 0.25}
+
 
 @pytest.mark.parametrize(
     ("name", "services"), [("polls", BATCH), ("reconcile", {"dynamodb", "sqs"})]
@@ -56,12 +59,27 @@ def test_a_function_tells_the_clients_that_it_made(name, services):
 def test_the_floor_makes_the_clients_it_is_told_with_their_settings():
     folders = Folders(Path(sys.executable), Path("/nowhere"), SITE_PACKAGES)
     client = {"service": "sqs", "region": "eu-west-1", "config": {"read_timeout": 25.0}}
-    told = folders._run(folders.floor, ["floor", json.dumps([client])])
+    told = folders._run(cold_floor, folders.floor, ["floor", json.dumps([client])])
     assert 0 < told["model_cpu_s"] < told["cpu_s"]
     client["config"] = {"no_such_setting": True}
     with pytest.raises(subprocess.CalledProcessError) as caught:
-        folders._run(folders.floor, ["floor", json.dumps([client])])
+        folders._run(cold_floor, folders.floor, ["floor", json.dumps([client])])
     assert "no_such_setting" in caught.value.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "action"), [("polls", "poll_dropped"), ("requests", "request_rejected")]
+)
+def test_the_first_record_is_decided_with_the_answers_made_up(name, action):
+    done = subprocess.run(
+        [sys.executable, cold_record.__file__, "/nowhere", name],
+        env={**_SETTINGS, "_HANDLER": f"worker.runtime.aws_lambda.handle_{name}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert f'"action": "{action}"' in done.stdout + done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["cpu_s"] > 0
 
 
 def test_function_and_floor_take_turns_and_the_first_turn_does_not_count():
@@ -71,6 +89,8 @@ def test_function_and_floor_take_turns_and_the_first_turn_does_not_count():
     assert starts["requests"].function_cpu_s == [8.0, 14.0]
     assert starts["requests"].floor_cpu_s == [4.0, 7.0]
     assert starts["requests"].bare_cpu_s == [3.5, 6.5]
+    assert starts["requests"].record_cpu_s == [0.25, 0.25]
+    assert starts["reconcile"].record_cpu_s == []
 
 
 def test_a_row_tells_the_least_and_the_median_and_marks_what_misses_the_aim():
@@ -79,7 +99,9 @@ def test_a_row_tells_the_least_and_the_median_and_marks_what_misses_the_aim():
         function = {"cpu_s": cpu_s, "wall_s": 3.0}
         starts.add(function, {"cpu_s": 1.0, "wall_s": 2.0, "model_cpu_s": 0.2})
     row = " ".join(starts.row("polls").split())
-    assert row == "polls 1200 ms 1.20 ✓ 1.50 ✗ 3000 ms 3.00 ✗ 3.75 ✗ 1.50"
+    assert row == "polls 1200 ms 1.20 ✓ 1.50 ✗ 3000 ms 3.00 ✗ 3.75 ✗ 1.50 none"
+    starts.record_cpu_s.extend([0.004, 0.006, 0.1])
+    assert starts.row("polls").endswith(" 6 ms")
 
 
 def test_without_lambdas_python_the_bench_takes_the_one_that_runs_it(monkeypatch):
