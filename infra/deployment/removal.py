@@ -12,6 +12,8 @@ from infra.deployment.stage import Stage
 from worker.adapters.aws.errors import error_code
 
 _BUCKET = "AWS::S3::Bucket"
+_KEY = "AWS::KMS::Key"
+_TABLE = "AWS::DynamoDB::Table"
 
 
 def remove_stage(
@@ -41,10 +43,36 @@ def remove_stage(
         print(f"there is no stack {name}")
         return
     buckets = stacks.resources(name, _BUCKET)
-    if not (stacks.status(name) or "").startswith(("ROLLBACK", "DELETE", "CREATE_FAILED")):
+    keys = stacks.resources(name, _KEY)
+    if (stacks.status(name) or "").startswith(("ROLLBACK", "DELETE", "CREATE_FAILED")):
+        _unprotect(account, stacks.resources(name, _TABLE))
+    else:
         stacks.apply(name, template, parameters={"ProtectJobTable": "false"}, tags=stage.tags)
     stacks.delete(name)
     _remove_empty(account, buckets)
+    for key in keys:
+        print(
+            f"key {key} stays, for without it nobody reads what it encrypted; it costs by the month: "
+            f"`aws kms schedule-key-deletion --key-id {key}` when nothing of that is needed"
+        )
+    print(
+        f"a secret {stage.secret_name} stays: "
+        f"`aws secretsmanager delete-secret --secret-id {stage.secret_name}`"
+    )
+
+
+def _unprotect(account: Account, tables: list[str]) -> None:
+    """Lifts the protection of tables whose stack cannot be updated any more.
+
+    A stack that failed while it was made cannot take back a protected table either.
+    """
+    dynamodb = account.session.client("dynamodb")
+    for table in tables:
+        try:
+            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
+        except ClientError as error:
+            if error_code(error) != "ResourceNotFoundException":
+                raise DeploymentError(f"table {table}: {error}") from error
 
 
 def _remove_empty(account: Account, buckets: list[str]) -> None:

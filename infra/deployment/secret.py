@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 _TOKEN = "HAUTECH_API_TOKEN"  # noqa: S105 - the name of a variable
 _KEY_PARTS = ("HAUTECH_APP_ID", "HAUTECH_APP_KEY_ID", "HAUTECH_APP_KEY_SECRET")
+_KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]+:key/")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +147,12 @@ def _credentials(text: str, name: str) -> None:
 
 
 def _key_arn(account: Account, key_id: str) -> str:
-    """The ARN of the secret's own key; "" for that of Secrets Manager, which needs no permission."""
-    if not key_id or key_id.startswith("arn:"):
+    """The ARN of the secret's own key; "" for that of Secrets Manager, which needs no permission.
+
+    Secrets Manager tells the key as it was given: its id, its ARN, or the ARN of an alias, by which
+    no policy can allow a key.
+    """
+    if not key_id or _KEY_ARN.match(key_id):
         return key_id
     kms: Any = account.session.client("kms")
     try:

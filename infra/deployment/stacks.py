@@ -12,10 +12,15 @@ from infra.deployment.errors import DeploymentError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
-    from mypy_boto3_cloudformation.type_defs import ParameterTypeDef, StackTypeDef
+    from mypy_boto3_cloudformation.type_defs import (
+        ParameterTypeDef,
+        StackEventTypeDef,
+        StackTypeDef,
+    )
 
 DEADLINE_S = 1800.0
 _LOOK_EVERY_S = 3.0
+_TURNED = ("_FAILED", "ROLLBACK_IN_PROGRESS")
 
 
 class Stacks:
@@ -116,12 +121,14 @@ class Stacks:
         self._wait(name, stack.get("StackId", name), {"DELETE_COMPLETE"})
 
     def resources(self, name: str, resource_type: str) -> list[str]:
-        """Physical ids of a stack's resources of one type, such as the names of its buckets."""
+        """Physical ids of a stack's resources of one type that are there, such as its buckets."""
         found = self._client.describe_stack_resources(StackName=name)["StackResources"]
         return [
             one["PhysicalResourceId"]
             for one in found
-            if one["ResourceType"] == resource_type and one.get("PhysicalResourceId")
+            if one["ResourceType"] == resource_type
+            and one.get("PhysicalResourceId")
+            and one["ResourceStatus"] != "DELETE_COMPLETE"
         ]
 
     def _parameters_of(self, name: str) -> set[str]:
@@ -161,20 +168,34 @@ class Stacks:
             time.sleep(self._look_every_s)
 
     def _first_failure(self, stack_id: str) -> str:
-        """What failed first: the others were only cancelled because of it."""
-        events = self._client.describe_stack_events(StackName=stack_id)["StackEvents"]
-        failed = [
-            one
-            for one in reversed(events)  # newest first
-            if one.get("ResourceStatus", "").endswith("_FAILED")
-            and one.get("PhysicalResourceId") != stack_id
-        ]
-        if not failed:
-            return "no resource says why; see its events in the console"
-        return (
-            f"{failed[0].get('LogicalResourceId')} ({failed[0].get('ResourceType')}): "
-            f"{failed[0].get('ResourceStatusReason', 'no reason given')}"
-        )
+        """What failed first in the last change: the others were only cancelled because of it."""
+        events = self._last_change(stack_id)
+        for one in events:
+            if one["ResourceStatus"].endswith("_FAILED") and not _is_of_stack(one):
+                return (
+                    f"{one['LogicalResourceId']} ({one['ResourceType']}): "
+                    f"{one.get('ResourceStatusReason', 'no reason given')}"
+                )
+        # No resource is to blame when an output would change that another stack imports: then the
+        # stack itself turns back and says why.
+        for one in events:
+            if one["ResourceStatus"].endswith(_TURNED) and "ResourceStatusReason" in one:
+                return one["ResourceStatusReason"]
+        return "no resource says why; see its events in the console"
+
+    def _last_change(self, stack_id: str) -> list[StackEventTypeDef]:
+        """Events since somebody last asked for a change, oldest first: not what failed before."""
+        found: list[StackEventTypeDef] = []
+        pages = self._client.get_paginator("describe_stack_events").paginate(StackName=stack_id)
+        for one in (event for page in pages for event in page["StackEvents"]):  # newest first
+            found.append(one)
+            if _is_of_stack(one) and one.get("ResourceStatusReason") == "User Initiated":
+                break
+        return found[::-1]
+
+
+def _is_of_stack(event: StackEventTypeDef) -> bool:
+    return event.get("PhysicalResourceId") == event["StackId"]
 
 
 def _given(given: Mapping[str, str], kept: set[str] | None = None) -> list[ParameterTypeDef]:

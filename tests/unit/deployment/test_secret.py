@@ -3,11 +3,21 @@
 import io
 import json
 import sys
+from dataclasses import dataclass
+from typing import Any, cast
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 
 from infra.deployment import secret
+from infra.deployment.account import Account
 from infra.deployment.errors import DeploymentError
+from infra.deployment.stage import Stage
+
+SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:hautech-worker-dev-abcdef"
+ALIAS_ARN = "arn:aws:kms:eu-west-1:111122223333:alias/ours"
+KEY_ARN = "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
 
 
 class Terminal(io.StringIO):
@@ -71,3 +81,34 @@ def test_a_person_without_a_token_is_asked_for_the_application_key(
         "HAUTECH_APP_KEY_ID": "key",
         "HAUTECH_APP_KEY_SECRET": "pem",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Stands for a boto3 session with these clients."""
+
+    clients: dict[str, Any]
+
+    def client(self, service: str) -> Any:
+        return self.clients[service]
+
+
+@pytest.mark.parametrize("told", [ALIAS_ARN, KEY_ARN, KEY_ARN.rpartition("/")[2]])
+def test_the_key_of_a_secret_is_named_as_policies_name_it(told: str) -> None:
+    clients = {
+        service: boto3.client(
+            service,
+            region_name="eu-west-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        for service in ("secretsmanager", "kms")
+    }
+    account = Account(cast("Any", Session(clients)), "111122223333", "test", "eu-west-1")
+    text = json.dumps({"HAUTECH_API_TOKEN": "the-token"})
+    with Stubber(clients["secretsmanager"]) as secrets, Stubber(clients["kms"]) as kms:
+        secrets.add_response("describe_secret", {"ARN": SECRET_ARN, "KmsKeyId": told})
+        secrets.add_response("get_secret_value", {"SecretString": text})
+        kms.add_response("describe_key", {"KeyMetadata": {"KeyId": "1", "Arn": KEY_ARN}})
+
+        assert secret.find_secret(account, Stage("dev"), "").key_arn == KEY_ARN
