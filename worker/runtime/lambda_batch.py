@@ -76,7 +76,9 @@ class BatchRunner:
             self._threads.submit(_Task(batch, index))
         hanging = batch.wait()
         if hanging:
-            # Their threads may never end; what they still do is answered for by their leases.
+            # Their threads may never end; what they still do is answered for by their leases. The
+            # others do end: an environment has 1,024 threads in all (Source: Lambda quotas).
+            self._threads.retire()
             self._threads = WorkerThreads(self._concurrency, name="work")
             _log.warning(
                 f"{hanging} message(s) not done in time: hidden until the queue's timeout is over",

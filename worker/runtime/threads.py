@@ -17,7 +17,7 @@ class WorkerThreads:
     def __init__(self, count: int, *, name: str) -> None:
         self._count = count
         self._name = name
-        self._tasks: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._changed = threading.Condition()
         self._started = 0
         self._unfinished = 0
@@ -37,6 +37,12 @@ class WorkerThreads:
                 threading.Thread(target=self._run, name=name, daemon=True).start()
         self._tasks.put(task)
 
+    def retire(self) -> None:
+        """Ends each thread once it is free, also one that hangs now; the last use of the pool."""
+        with self._changed:
+            for _ in range(self._started):
+                self._tasks.put(None)
+
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Waits until all tasks have ended. Whether they did in time."""
         with self._changed:
@@ -45,6 +51,8 @@ class WorkerThreads:
     def _run(self) -> None:
         while True:
             task = self._tasks.get()
+            if task is None:
+                return
             try:
                 task()
             finally:

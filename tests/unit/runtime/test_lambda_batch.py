@@ -154,6 +154,24 @@ def test_the_answer_is_there_in_time_when_work_hangs_and_what_hangs_stays_hidden
     assert not set(engine.started) & ({"0", "1", "2", "3"} - hanging), "begun in a later invocation"
 
 
+def test_no_thread_outlives_its_work_when_an_invocation_was_over_before() -> None:
+    engine, queue, deadline = FakeEngine(holds=True), HandBack(), Deadline()
+    before = set(threading.enumerate())
+    batch = [message(str(number)) for number in range(3)]
+    running = threading.Thread(
+        target=lambda: runner(engine, queue, concurrency=2).run(batch, InvocationTime(deadline))
+    )
+    running.start()
+    engine.wait_for(lambda: len(engine.at_work) == 2)
+    made = set(threading.enumerate()) - before
+    deadline.left_s = 1.9
+    running.join(PATIENCE_S)
+    engine.let_all_go()
+    for thread in made:
+        thread.join(PATIENCE_S)
+    assert not [thread.name for thread in made if thread.is_alive()]
+
+
 def test_a_queue_that_hangs_does_not_hold_up_the_answer() -> None:
     engine, queue = FakeEngine(), HandBack()
     engine.outcomes = {"poll": PollAgain(1)}
