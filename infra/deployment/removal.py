@@ -29,8 +29,15 @@ def remove_stage(
         with_resources: whether the resources go too, the record of what was paid among them.
 
     Raises:
-        DeploymentError: something cannot be deleted; it names that.
+        DeploymentError: containers still run on the resources, or something cannot be deleted; it
+            names that.
     """
+    if with_resources and stacks.status(stage.container_stack) is not None:
+        # Found out at the end, it would leave the table without its protection.
+        raise DeploymentError(
+            f"nothing was removed: stack {stage.container_stack} runs on these resources: "
+            f"`make undeploy-container STAGE={stage.name}` first, or leave out RESOURCES=1"
+        )
     if stacks.status(stage.functions_stack) is None:
         print(f"there is no stack {stage.functions_stack}")
     else:

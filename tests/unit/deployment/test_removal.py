@@ -7,6 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from infra.deployment.account import Account
+from infra.deployment.errors import DeploymentError
 from infra.deployment.removal import remove_stage
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
@@ -24,9 +25,12 @@ class HalfMade:
     """Stands for the stacks of an account: one of resources, which failed while it was made."""
 
     events: list[str] = field(default_factory=list)
+    statuses: dict[str, str] = field(
+        default_factory=lambda: {STAGE.resources_stack: "DELETE_FAILED"}
+    )
 
     def status(self, name: str) -> str | None:
-        return "DELETE_FAILED" if name == STAGE.resources_stack else None
+        return self.statuses.get(name)
 
     def resources(self, _: str, resource_type: str) -> list[str]:
         return PHYSICAL[resource_type]
@@ -73,3 +77,12 @@ def test_what_stays_and_costs_is_named(
     said = capsys.readouterr().out
     assert "schedule-key-deletion --key-id key-1" in said
     assert f"delete-secret --secret-id {STAGE.secret_name}" in said
+
+
+def test_nothing_is_removed_while_containers_run_on_the_resources(stacks: HalfMade) -> None:
+    stacks.statuses[STAGE.container_stack] = "CREATE_COMPLETE"
+
+    with pytest.raises(DeploymentError, match="undeploy-container STAGE=dev"):
+        remove(stacks)
+
+    assert stacks.events == []
