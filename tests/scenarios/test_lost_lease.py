@@ -6,6 +6,7 @@ import pytest
 
 from tests.builders import body
 from tests.scenarios.harness import VISIBILITY_S, Service
+from tests.scenarios.test_trouble import losing_answers
 from worker.contracts.workflows import WORKFLOWS
 from worker.jobs.job import Job, JobState, Lease, StepState
 from worker.ports import ReceivedMessage
@@ -116,3 +117,26 @@ def test_a_save_that_eats_the_time_of_the_paid_call_keeps_it_from_going_out(
     service.run()
     assert service.job.state is JobState.SUCCEEDED
     assert len(service.world.hautech.runs) == 1
+
+
+def test_a_worker_that_slept_since_it_looked_for_a_run_looks_again_before_it_pays_again() -> None:
+    service = Service()
+    losing_answers(service, 1)
+    hautech = service.world.hautech
+    hautech.list_lag_s = 3_600
+    look, looks = hautech.runs_since, []
+
+    def sleepy_third_look(since):
+        found = list(look(since))
+        looks.append(found)
+        if len(looks) == 3:
+            service.world.clock.advance(SLEPT_S)
+            hautech.list_lag_s = 0.0
+        return found
+
+    hautech.runs_since = sleepy_third_look  # type: ignore[method-assign]
+    service.send(body())
+    service.run()
+    assert len(looks) > 3
+    assert len(hautech.runs) == 1
+    assert service.job.state is JobState.SUCCEEDED

@@ -124,6 +124,8 @@ def _pay_again(world: World, held: HeldJob, name: str, submission: Submission) -
         )
     held.need(world.rules.paid_call_s + _MARGIN_S, "the paid call")
     world.hautech.sign_in()
+    # A worker that slept since it looked must look again; the save below would renew its lease.
+    held.check_lease(0)
     held.job = intend_again(held.job, name, at=world.now())
     _pay(world, held, name)
 
