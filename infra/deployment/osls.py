@@ -13,6 +13,7 @@ from infra.deployment.stage import Stage
 
 ROOT = Path(__file__).resolve().parents[2]
 _COMMAND = ROOT / "node_modules" / ".bin" / "osls"
+_OF_STAGE = ("PROFILE", "ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")
 
 
 def deploy_functions(account: Account, stage: Stage, parameters: Mapping[str, str]) -> None:
@@ -41,21 +42,26 @@ def _run(account: Account, stage: Stage, verb: str, parameters: Mapping[str, str
     for name, value in sorted(parameters.items()):
         command += ["--param", f"{name}={value}"]
     try:
-        subprocess.run(command, cwd=ROOT, env=_environment(account), check=True)
+        subprocess.run(command, cwd=ROOT, env=_environment(account, stage), check=True)
     except subprocess.CalledProcessError as error:
         raise DeploymentError(
             f"osls {verb} ended with code {error.returncode}, see above"
         ) from error
 
 
-def _environment(account: Account) -> dict[str, str]:
-    """Ours, with the credentials that boto3 found: osls need not know about profiles and SSO."""
+def _environment(account: Account, stage: Stage) -> dict[str, str]:
+    """Ours, with the credentials that boto3 found: osls need not know about profiles and SSO.
+
+    Others that it would prefer are left out: what AWS_PROFILE and, of stage `dev`, AWS_DEV_PROFILE
+    or AWS_DEV_ACCESS_KEY_ID name may be of an account that nobody has looked at.
+    """
     credentials = account.session.get_credentials()
     if credentials is None:
         raise DeploymentError("AWS credentials: gone since they were tried")
     keys = credentials.get_frozen_credentials()
-    own = {name: value for name, value in os.environ.items() if not name.startswith("AWS_PROFILE")}
-    own.pop("AWS_SESSION_TOKEN", None)
+    preferred = {f"AWS_{stage.name.upper()}_{what}" for what in _OF_STAGE}
+    left_out = {"AWS_PROFILE", "AWS_SESSION_TOKEN", *preferred}
+    own = {name: value for name, value in os.environ.items() if name not in left_out}
     return {
         **own,
         "AWS_ACCESS_KEY_ID": keys.access_key or "",
