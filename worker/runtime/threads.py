@@ -28,13 +28,14 @@ class WorkerThreads:
         return self._unfinished
 
     def submit(self, task: Callable[[], None]) -> None:
-        """Runs the task on a free thread, as soon as there is one."""
+        """Runs the task on a free thread, as soon as there is one.
+
+        Raises RuntimeError, and forgets the task, when not even the first thread can be started.
+        """
         with self._changed:
+            if self._started < min(self._unfinished + 1, self._count):
+                self._start_thread()
             self._unfinished += 1
-            if self._started < min(self._unfinished, self._count):
-                self._started += 1
-                name = f"{self._name}-{self._started}"
-                threading.Thread(target=self._run, name=name, daemon=True).start()
         self._tasks.put(task)
 
     def retire(self) -> None:
@@ -47,6 +48,16 @@ class WorkerThreads:
         """Waits until all tasks have ended. Whether they did in time."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._unfinished, timeout=timeout_s)
+
+    def _start_thread(self) -> None:
+        name = f"{self._name}-{self._started + 1}"
+        try:
+            threading.Thread(target=self._run, name=name, daemon=True).start()
+        except RuntimeError:  # the process has as many threads as it may have
+            if not self._started:
+                raise
+            return  # those that there are get to the task; the next one tries again
+        self._started += 1
 
     def _run(self) -> None:
         while True:

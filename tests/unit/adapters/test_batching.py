@@ -7,6 +7,7 @@ from concurrent.futures import Future
 
 import pytest
 
+from tests.unit.thread_limit import refuse_threads
 from worker.adapters.aws.batching import Batcher, BatcherClosedError
 
 FOREVER_S = 600.0
@@ -242,3 +243,32 @@ def test_many_threads_each_get_the_answer_to_their_own_item() -> None:
     assert len(answers) == 12 * 40
     assert all(answer == item.upper() for item, answer in answers.items())
     assert max(len(batch) for batch in recorder.batches) <= 10
+
+
+def test_an_item_for_which_no_thread_can_be_started_is_refused_and_the_next_one_is_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_threads(monkeypatch, numbers={1, 2})
+    recorder = Recorder()
+    batcher: Batcher[str, str] = Batcher(recorder, name="test", linger_s=0.0)
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            batcher.submit("refused")
+    assert batcher.submit("sent").result(SOON_S) == "SENT"
+    assert recorder.batches == [["sent"]]
+    batcher.close()
+
+
+def test_an_item_for_which_no_other_thread_can_be_started_is_sent_by_the_one_that_there_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    refuse_threads(monkeypatch, numbers={2})
+    recorder = Recorder()
+    recorder.hold()
+    batcher: Batcher[str, str] = Batcher(recorder, name="test", linger_s=0.0)
+    first = batcher.submit("first")
+    assert recorder.started.acquire(timeout=SOON_S)
+    second = batcher.submit("second")
+    recorder.let_go()
+    assert results([first, second]) == ["FIRST", "SECOND"]
+    batcher.close()

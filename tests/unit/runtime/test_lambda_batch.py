@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.runtime.fakes import PATIENCE_S, FakeEngine, FakeQueue, message
+from tests.unit.thread_limit import refuse_threads
 from worker.adapters.messages import QueueMessage
 from worker.errors import UnavailableError
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
@@ -102,6 +103,16 @@ def test_no_message_is_begun_without_time_for_it_and_all_are_handed_back_at_once
     assert run(engine, queue, message("a"), message("b"), left_s=6.9) == {"a", "b"}
     assert not engine.started
     assert sorted(queue.hidden) == [("receipt-a", 0), ("receipt-b", 0)]
+
+
+def test_no_invocation_ends_before_its_work_because_another_thread_cannot_be_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Lambda would freeze the work, a paid call perhaps, and thaw it when its lease is over.
+    refuse_threads(monkeypatch, numbers=range(2, 10))
+    engine, queue = FakeEngine(), HandBack()
+    assert not run(engine, queue, message("a"), message("b"), message("c"))
+    assert sorted(engine.started) == ["a", "b", "c"]
 
 
 def test_no_more_messages_are_worked_on_at_once_than_set() -> None:

@@ -80,13 +80,18 @@ class Batcher(Generic[T, R]):
 
         Raises:
             BatcherClosedError: after `close`.
+            RuntimeError: no thread can be started to send it.
         """
         entry = _Entry[T, R](item, self._size_bytes(item), time.monotonic() + self._linger_s)
         with self._changed:
             if self._is_closed:
                 raise BatcherClosedError(f"{self._name}: closed, and somebody still sends")
             self._waiting.append(entry)
-            self._wake()
+            try:
+                self._wake()
+            except RuntimeError:
+                self._waiting.pop()
+                raise
         return entry.answer
 
     def hurry(self) -> None:
@@ -113,10 +118,18 @@ class Batcher(Generic[T, R]):
         elif self._idle:
             self._changed.notify()
         elif len(self._threads) < self._senders:
-            name = f"{self._name}-{len(self._threads) + 1}"
-            thread = threading.Thread(target=self._run, name=name, daemon=True)
-            self._threads.append(thread)
+            self._start_sender()
+
+    def _start_sender(self) -> None:
+        name = f"{self._name}-{len(self._threads) + 1}"
+        thread = threading.Thread(target=self._run, name=name, daemon=True)
+        try:
             thread.start()
+        except RuntimeError:  # the process has as many threads as it may have
+            if not self._threads:
+                raise
+            return  # those that there are send it, each when it is free
+        self._threads.append(thread)
 
     def _run(self) -> None:
         while True:
