@@ -114,7 +114,7 @@ secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for i
 	@$(BIN)/python -m infra.deployment secret $(call given,STAGE,stage,stage)
 
 undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data
-	@$(BIN)/python -m infra.deployment undeploy $(call given,STAGE,stage,stage) $(if $(RESOURCES),--resources)
+	@$(BIN)/python -m infra.deployment undeploy $(call given,STAGE,stage,stage) $(if $(filter 1,$(RESOURCES)),--resources)
 
 .PHONY: deploy-container undeploy-container
 deploy-container: $(VENV)/.ready ## to Fargate: make deploy-container IMAGE=… VPC=… SUBNETS=a,b [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="TaskSize=…"] [RESOURCE_PARAMS="…"]
@@ -123,7 +123,7 @@ deploy-container: $(VENV)/.ready ## to Fargate: make deploy-container IMAGE=… 
 		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params)
 
 undeploy-container: $(VENV)/.ready ## remove the service [STAGE=dev]; with RESOURCES=1 all but buckets with data
-	@$(BIN)/python -m infra.deployment undeploy-container $(call given,STAGE,stage,stage) $(if $(RESOURCES),--resources)
+	@$(BIN)/python -m infra.deployment undeploy-container $(call given,STAGE,stage,stage) $(if $(filter 1,$(RESOURCES)),--resources)
 
 bench-cold: $(VENV)/.ready ## how long the Lambda functions take to start, next to the same by hand
 	@$(BIN)/python -m bench.cold_start

@@ -1,0 +1,21 @@
+"""`make` passes on what was meant: nothing is removed because a variable is set at all."""
+
+import subprocess
+
+import pytest
+
+from infra.deployment.osls import ROOT
+
+
+def commands(*words: str) -> str:
+    """What make would run."""
+    command = ["make", "-n", *words]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.mark.parametrize("command", ["undeploy", "undeploy-container"])
+def test_the_resources_go_with_resources_1_alone(command: str) -> None:
+    assert "--resources" in commands(command, "RESOURCES=1")
+    for given in ("RESOURCES=0", "RESOURCES=no", "RESOURCES="):
+        assert "--resources" not in commands(command, given)
+    assert "--resources" not in commands(command)
