@@ -107,6 +107,7 @@ class _BatchFunction:
         self._method = method
         self._engine: Engine | None = None
         self._runner: BatchRunner | None = None
+        self._lease_s = 0
         self._period = PeriodTally()
         self._metrics = EmfWriter(application.settings.metrics_service)
         application.make_clients()
@@ -116,8 +117,13 @@ class _BatchFunction:
         time = InvocationTime(context.get_remaining_time_in_millis)
         timeout_s = time.left_s()
         messages = messages_in(event)
-        if self._runner is None or self._engine is None:
+        if self._runner is None or self._engine is None or timeout_s > self._lease_s:
+            # Once, but for a first call whose time an init took a part of (Lambda repeats one that
+            # failed or took 10 s within the call): its leases would be too short for the others.
+            if self._runner is not None:
+                self._runner.retire()
             self._engine, self._runner = self._made(timeout_s)
+            self._lease_s = math.ceil(timeout_s)
         kept = self._runner.run(messages, time)
         self._metrics.write(work_figures(self._period.take(), self._engine.limits()))
         return batch_response([message.message_id for message in messages], kept)

@@ -88,6 +88,10 @@ class BatchRunner:
         batch.send_answers()
         return batch.kept()
 
+    def retire(self) -> None:
+        """Ends the threads that it keeps; the last use of the runner."""
+        self._threads.retire()
+
 
 class _Batch:
     """What has become of the messages so far. Safe to share between threads."""

@@ -126,19 +126,34 @@ def test_a_timeout_too_short_for_the_paid_call_fails_the_call_and_says_what_to_s
     }
 
 
-def test_a_lease_lasts_as_long_as_a_call_can(monkeypatch: pytest.MonkeyPatch) -> None:
-    leases: list[float] = []
+@pytest.fixture
+def leases(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long the leases are of each engine that is made, in seconds."""
+    found: list[float] = []
     make = Application.new_engine
 
     def new_engine(self: Application, rules: EngineRules, observer: Observer) -> Engine:
-        leases.append(rules.lease_s)
+        found.append(rules.lease_s)
         return make(self, rules, observer)
 
     monkeypatch.setattr(Application, "new_engine", new_engine)
+    return found
+
+
+def test_a_lease_lasts_as_long_as_a_call_can(leases: list[float]) -> None:
     functions = Functions({**GOOD, "WORKER_VISIBILITY_SECONDS": "600"})
     for left_s in (119.95, 118.0):
         functions.polls.handle({"Records": []}, FunctionContext(left_s))
     assert leases == [120], "one engine for all calls"
+
+
+def test_a_first_call_that_began_late_makes_no_later_call_outlive_its_leases(
+    leases: list[float],
+) -> None:
+    functions = Functions(GOOD)
+    for left_s in (28.0, 59.9, 59.8):
+        functions.polls.handle({"Records": []}, FunctionContext(left_s))
+    assert leases == [28, 60]
 
 
 def test_what_is_no_batch_fails_the_call() -> None:

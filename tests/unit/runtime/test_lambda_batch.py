@@ -68,6 +68,20 @@ def test_what_is_done_is_not_kept_and_what_is_not_is_handed_back_and_kept() -> N
     assert queue.hurried == 1
 
 
+def test_a_runner_that_is_retired_leaves_no_thread() -> None:
+    workers: list[threading.Thread] = []
+
+    def handle(_message: ReceivedMessage, _budget: WorkBudget) -> Outcome:
+        workers.append(threading.current_thread())
+        return Done()
+
+    retired = BatchRunner(Kind.POLLS, handle=handle, queue=HandBack(), concurrency=1)
+    assert not retired.run([message("a")], InvocationTime(Deadline()))
+    retired.retire()
+    workers[0].join(PATIENCE_S)
+    assert not workers[0].is_alive()
+
+
 def test_a_batch_that_is_done_tells_the_queue_nothing() -> None:
     engine, queue = FakeEngine(), HandBack()
     assert not run(engine, queue, message("a"), message("b"))
