@@ -20,6 +20,9 @@ def main() -> int:
     except PackageError as error:
         print(f"no package was made: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nstopped; no package was made", file=sys.stderr)
+        return 130
     path = package.path
     shown = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     print(
