@@ -102,31 +102,34 @@ package: $(VENV)/.ready ## the zip for Lambda: make package [ARCH=arm64|x86_64|n
 	@$(BIN)/python -m infra.lambda_package $(call given,ARCH,arch,arch) $(call given,PY,py,python) \
 		$(if $(filter no,$(PYCS)),--no-pycs)
 
+# An empty stage is a slip of whoever typed `STAGE=$X`, and must not mean `dev`.
+given_stage = $(if $(findstring command line,$(origin STAGE)),$(if $(strip $(STAGE)),,$(error STAGE is empty: name a stage, or leave STAGE out for dev)))$(call given,STAGE,stage,stage)
+
 # The secret of a deployment from the command line only: `.deployed/STAGE.env` exports that of another stage.
 own_secret = $(if $(findstring command line,$(origin HAUTECH_SECRET_ARN)),$(call given,HAUTECH_SECRET_ARN,secret,secret-arn))
 
 # The zip is made between the look at the account and the first thing that is created there.
 deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="memoryMb=1024 …"] [RESOURCE_PARAMS="…"] [MONITORING_PARAMS="AlarmEmail=…"]
-	@$(BIN)/python -m infra.deployment preflight $(call given,STAGE,stage,stage) $(own_secret)
+	@$(BIN)/python -m infra.deployment preflight $(given_stage) $(own_secret)
 	@$(MAKE) --no-print-directory $(NODE_READY) package
-	@$(BIN)/python -m infra.deployment deploy $(call given,STAGE,stage,stage) $(own_secret) \
+	@$(BIN)/python -m infra.deployment deploy $(given_stage) $(own_secret) \
 		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params) \
 		$(call given,MONITORING_PARAMS,monitoring_params,monitoring-params)
 
 secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for it, or reads stdin [STAGE=dev]
-	@$(BIN)/python -m infra.deployment secret $(call given,STAGE,stage,stage)
+	@$(BIN)/python -m infra.deployment secret $(given_stage)
 
 undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data
-	@$(BIN)/python -m infra.deployment undeploy $(call given,STAGE,stage,stage) $(if $(filter 1,$(RESOURCES)),--resources)
+	@$(BIN)/python -m infra.deployment undeploy $(given_stage) $(if $(filter 1,$(RESOURCES)),--resources)
 
 .PHONY: deploy-container undeploy-container
 deploy-container: $(VENV)/.ready ## to Fargate: make deploy-container IMAGE=… VPC=… SUBNETS=a,b [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="TaskSize=…"] [RESOURCE_PARAMS="…"]
-	@$(BIN)/python -m infra.deployment deploy-container $(call given,STAGE,stage,stage) $(own_secret) \
+	@$(BIN)/python -m infra.deployment deploy-container $(given_stage) $(own_secret) \
 		$(call given,IMAGE,image,image) $(call given,VPC,vpc,vpc) $(call given,SUBNETS,subnets,subnets) \
 		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params)
 
 undeploy-container: $(VENV)/.ready ## remove the service [STAGE=dev]; with RESOURCES=1 all but buckets with data
-	@$(BIN)/python -m infra.deployment undeploy-container $(call given,STAGE,stage,stage) $(if $(filter 1,$(RESOURCES)),--resources)
+	@$(BIN)/python -m infra.deployment undeploy-container $(given_stage) $(if $(filter 1,$(RESOURCES)),--resources)
 
 bench-cold: $(VENV)/.ready ## how long the Lambda functions take to start, next to the same by hand
 	@$(BIN)/python -m bench.cold_start

@@ -19,3 +19,13 @@ def test_the_resources_go_with_resources_1_alone(command: str) -> None:
     for given in ("RESOURCES=0", "RESOURCES=no", "RESOURCES="):
         assert "--resources" not in commands(command, given)
     assert "--resources" not in commands(command)
+
+
+@pytest.mark.parametrize("command", ["deploy", "secret", "undeploy", "deploy-container"])
+def test_an_empty_stage_is_an_error_and_not_dev(command: str) -> None:
+    words = ["make", "-n", command, "STAGE="]
+    ended = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode != 0
+    assert "STAGE is empty" in ended.stderr
+    assert "infra.deployment" not in ended.stdout
+    assert "--stage 'prod'" in commands(command, "STAGE=prod")
