@@ -40,23 +40,45 @@ def roll_out(
     Raises:
         DeploymentError: one of the stacks failed; it names what failed first.
     """
-    outputs = stacks.apply(
-        stage.resources_stack,
-        RESOURCES_TEMPLATE.read_text(encoding="utf-8"),
-        parameters=resource_parameters,
-        tags=stage.tags,
-    )
+    outputs = make_resources(stage, stacks, resource_parameters)
     secret = {"hautechSecretArn": ready.secret.arn, "secretKeyArn": ready.secret.key_arn}
     names = {"resourcesStack": stage.resources_stack}
     given = {name: value for name, value in {**secret, **names, **parameters}.items() if value}
     deploy_functions(account, stage, given)
+    env_file = keep_settings(account, stage, ready, outputs, parameters.get("hautechApiUrl"))
+    watch(stage, stacks, monitoring_parameters)
+    return env_file
+
+
+def make_resources(
+    stage: Stage, stacks: Stacks, parameters: Mapping[str, str]
+) -> Mapping[str, str]:
+    """Makes or changes the resources stack; its outputs. Parameters not given stay as they are.
+
+    Raises:
+        DeploymentError: it failed; the error names what failed first.
+    """
+    return stacks.apply(
+        stage.resources_stack,
+        RESOURCES_TEMPLATE.read_text(encoding="utf-8"),
+        parameters=parameters,
+        tags=stage.tags,
+    )
+
+
+def keep_settings(
+    account: Account,
+    stage: Stage,
+    ready: Ready,
+    outputs: Mapping[str, str],
+    api_url: str | None,
+) -> Path:
+    """Writes the environment file of a stage for the command line; its path. No secret is in it."""
     values = {
         **settings_of(outputs),
         "AWS_REGION": account.region,
         "HAUTECH_SECRET_ARN": ready.secret.arn,
     }
-    if api_url := parameters.get("hautechApiUrl"):
+    if api_url:
         values["HAUTECH_API_URL"] = api_url
-    env_file = write_env_file(stage.name, values)
-    watch(stage, stacks, monitoring_parameters)
-    return env_file
+    return write_env_file(stage.name, values)

@@ -11,12 +11,11 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from infra.deployment.account import Account
-from infra.deployment.env_file import settings_of, write_env_file
 from infra.deployment.errors import DeploymentError, PreflightError
 from infra.deployment.osls import ROOT
 from infra.deployment.preflight import Ready, check, stack_problem
 from infra.deployment.removal import remove_stage
-from infra.deployment.rollout import RESOURCES_TEMPLATE
+from infra.deployment.rollout import RESOURCES_TEMPLATE, keep_settings, make_resources
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
 
@@ -85,12 +84,7 @@ def deploy_service(
     Raises:
         DeploymentError: one of the stacks failed; it names what failed first.
     """
-    outputs = stacks.apply(
-        stage.resources_stack,
-        RESOURCES_TEMPLATE.read_text(encoding="utf-8"),
-        parameters=resource_parameters,
-        tags=stage.tags,
-    )
+    outputs = make_resources(stage, stacks, resource_parameters)
     own = {
         "ResourcesStackName": stage.resources_stack,
         "ImageUri": place.image,
@@ -105,14 +99,7 @@ def deploy_service(
         parameters={**own, **parameters},
         tags=stage.tags,
     )
-    values = {
-        **settings_of(outputs),
-        "AWS_REGION": account.region,
-        "HAUTECH_SECRET_ARN": ready.secret.arn,
-    }
-    if api_url := parameters.get("HautechApiUrl"):
-        values["HAUTECH_API_URL"] = api_url
-    return write_env_file(stage.name, values)
+    return keep_settings(account, stage, ready, outputs, parameters.get("HautechApiUrl"))
 
 
 def remove_service(account: Account, stage: Stage, stacks: Stacks, *, with_resources: bool) -> None:

@@ -113,13 +113,19 @@ def test_a_poll_message_of_another_release_is_left_for_a_worker_that_can_read_it
     assert service.events == []
 
 
-@pytest.mark.parametrize("carrier", ["request", "poll"])
-def test_a_job_that_a_newer_release_wrote_is_left_to_it_with_its_message(carrier: str) -> None:
+def carried_by(carrier: str) -> Service:
+    """A job under way that its request message still carries, or its poll message already."""
     service = Service()
     if carrier == "request":
         failing(service.world.hautech, "upload", iter([UnavailableError("503")]))
     service.send(body())
     service.step()
+    return service
+
+
+@pytest.mark.parametrize("carrier", ["request", "poll"])
+def test_a_job_that_a_newer_release_wrote_is_left_to_it_with_its_message(carrier: str) -> None:
+    service = carried_by(carrier)
     records = service.world.store._records
     (request_id,) = records
     known = records[request_id]
@@ -140,11 +146,7 @@ def test_a_job_that_a_newer_release_wrote_is_left_to_it_with_its_message(carrier
 
 @pytest.mark.parametrize("carrier", ["request", "poll"])
 def test_what_a_newer_release_added_is_kept_by_an_older_one_to_the_end(carrier: str) -> None:
-    service = Service()
-    if carrier == "request":
-        failing(service.world.hautech, "upload", iter([UnavailableError("503")]))
-    service.send(body())
-    service.step()
+    service = carried_by(carrier)
     records = service.world.store._records
     ((request_id, known),) = records.items()
     newer = json.dumps({**json.loads(known.document), "of_a_newer_release": [1]})
