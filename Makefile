@@ -40,9 +40,13 @@ $(INFRA)/.ready: requirements/installer.txt requirements/infra.txt
 
 # Only deploying needs Node.js. npm checks what it fetches by the hashes of the lock file.
 $(NODE_READY): package.json package-lock.json .npmrc
-	@command -v npm >/dev/null || { echo "Deploying needs npm (Node.js 20.19 or newer), and there is none here: see https://nodejs.org, or the package nodejs of your system."; exit 1; }
-	@node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.log("Deploying needs Node.js 20.19 or newer; this is " + process.version + "."); process.exit(1) }'
+	@$(need_node)
 	@echo "setting up node_modules …" && npm ci --silent && touch $@
+
+define need_node
+command -v npm >/dev/null || { echo "Deploying needs npm (Node.js 20.19 or newer), and there is none here: see https://nodejs.org, or the package nodejs of your system."; exit 1; }; \
+node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.log("Deploying needs Node.js 20.19 or newer; this is " + process.version + "."); process.exit(1) }'
+endef
 
 define make_venv
 test -n "$(PYTHON)" || { echo "hautech-worker needs Python 3.11 or newer, and none of python3, python3.13, python3.12, python3.11, python is. Install one, or name it: make PYTHON=/path/to/python3 …"; exit 1; }; \
@@ -108,8 +112,10 @@ given_stage = $(if $(findstring command line,$(origin STAGE)),$(if $(strip $(STA
 # The secret of a deployment from the command line only: `.deployed/STAGE.env` exports that of another stage.
 own_secret = $(if $(findstring command line,$(origin HAUTECH_SECRET_ARN)),$(call given,HAUTECH_SECRET_ARN,secret,secret-arn))
 
-# The zip is made between the look at the account and the first thing that is created there.
+# The zip is made between the look at the account and the first thing that is created there. npm is
+# looked for before all: whoever has none should not be asked for a token first.
 deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="memoryMb=1024 …"] [RESOURCE_PARAMS="…"] [MONITORING_PARAMS="AlarmEmail=…"]
+	@$(need_node)
 	@$(BIN)/python -m infra.deployment preflight $(given_stage) $(own_secret)
 	@$(MAKE) --no-print-directory $(NODE_READY) package
 	@$(BIN)/python -m infra.deployment deploy $(given_stage) $(own_secret) \

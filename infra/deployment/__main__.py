@@ -15,8 +15,9 @@ from infra.deployment.account import Account, sign_in
 from infra.deployment.errors import DeploymentError
 from infra.deployment.osls import ROOT
 from infra.deployment.removal import remove_stage
-from infra.deployment.rollout import RESOURCES_TEMPLATE, roll_out
-from infra.deployment.secret import SecretMissingError, ask, store_secret
+from infra.deployment.rollout import roll_out
+from infra.deployment.secret import SecretMissingError, store_secret
+from infra.deployment.secret_input import ask
 from infra.deployment.service import Place, check_service, deploy_service, remove_service
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         if given.command == "secret":
             _keep_secret(account, stage)
+            _say_how_to_deploy(stage)
         elif given.command == "preflight":
             _preflight(account, stage, stacks, given.secret_arn)
         elif given.command == "deploy":
@@ -48,8 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif given.command == "undeploy-container":
             remove_service(account, stage, stacks, with_resources=given.resources)
         else:
-            template = RESOURCES_TEMPLATE.read_text(encoding="utf-8")
-            remove_stage(account, stage, stacks, template, with_resources=given.resources)
+            remove_stage(account, stage, stacks, with_resources=given.resources)
     except (DeploymentError, BotoCoreError, ClientError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -106,7 +107,14 @@ def _pairs(text: str) -> dict[str, str]:
 def _keep_secret(account: Account, stage: Stage) -> None:
     arn, is_new = store_secret(account, stage, ask())
     print(f"{'stored' if is_new else 'stored a new version'}: {arn}")
-    print(f"next: make deploy STAGE={stage.name}")
+
+
+def _say_how_to_deploy(stage: Stage) -> None:
+    print("what runs reads it when it starts, and again when Hautech refuses the one before. Next:")
+    print(f"  make deploy STAGE={stage.name}              (Lambda)")
+    print(
+        f"  make deploy-container STAGE={stage.name} …  (Fargate, docs/how-to/deploy-on-fargate.md)"
+    )
 
 
 def _preflight(account: Account, stage: Stage, stacks: Stacks, arn: str) -> preflight.Ready:

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deployment.errors import PreflightError
 
+_NO_REGION = "AWS_REGION: not set, and your AWS profile names no region: AWS_REGION=eu-west-1"
 _SIGN_IN = (
     "sign in first (`aws sso login`, AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY)"
 )
@@ -35,10 +36,11 @@ def sign_in() -> Account:
         # boto3 by itself reads AWS_DEFAULT_REGION only; the worker and osls read this one, too.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
         region = session.region_name
-        if not region:
-            raise PreflightError(
-                "AWS_REGION: not set, and your AWS profile names no region: AWS_REGION=eu-west-1"
-            )
+        problems = [] if region else [_NO_REGION]
+        if session.get_credentials() is None:
+            problems.append(f"AWS credentials: there are none; {_SIGN_IN}")
+        if not region or problems:
+            raise PreflightError(*problems)
         who = session.client("sts").get_caller_identity()
     except (BotoCoreError, ClientError) as error:
         raise PreflightError(f"AWS credentials: {error}; {_SIGN_IN}") from error

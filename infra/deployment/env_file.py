@@ -16,11 +16,20 @@ def settings_of(outputs: Mapping[str, str]) -> dict[str, str]:
     return {variable: outputs[output] for variable, output in FROM_OUTPUTS.items()}
 
 
-def write_env_file(stage_name: str, values: Mapping[str, str], *, folder: Path = FOLDER) -> Path:
+def write_env_file(stage_name: str, values: Mapping[str, str]) -> Path:
     """Writes the file, for `source` in any POSIX shell, and returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{stage_name}.env"
+    path = _path(stage_name)
+    path.parent.mkdir(parents=True, exist_ok=True)
     lines = [f"# hautech-worker, stage {stage_name}. Written by `make deploy`; holds no secret."]
     lines += [f"export {name}={shlex.quote(value)}" for name, value in sorted(values.items())]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
+
+
+def remove_env_file(stage_name: str) -> None:
+    """Removes the file of a stage whose resources are gone, if there is one."""
+    _path(stage_name).unlink(missing_ok=True)
+
+
+def _path(stage_name: str) -> Path:
+    return FOLDER / f"{stage_name}.env"

@@ -61,7 +61,12 @@ def stack_problem(name: str, status: str | None, removal: str) -> Iterator[str]:
     """Why a stack with that status can be neither made nor changed; `removal` is how to delete it."""
     if status is None:
         return
-    if status.endswith("_IN_PROGRESS"):
+    if status == "REVIEW_IN_PROGRESS":  # nobody is at work, and this does not end by itself
+        yield (
+            f"stack {name}: {status}: a change set for it was made and never executed, so nothing is "
+            f"in it: `aws cloudformation delete-stack --stack-name {name}`"
+        )
+    elif status.endswith("_IN_PROGRESS"):
         yield f"stack {name}: {status}: somebody is changing it: wait until that has ended"
     elif status in {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}:
         yield f"stack {name}: {status}: it can only be deleted: `{removal}`"

@@ -5,8 +5,10 @@ from __future__ import annotations
 from botocore.exceptions import ClientError
 
 from infra.deployment.account import Account
+from infra.deployment.env_file import remove_env_file
 from infra.deployment.errors import DeploymentError
 from infra.deployment.osls import remove_functions
+from infra.deployment.protection import unprotected
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
 from worker.adapters.aws.errors import error_code
@@ -16,24 +18,20 @@ _KEY = "AWS::KMS::Key"
 _TABLE = "AWS::DynamoDB::Table"
 
 
-def remove_stage(
-    account: Account, stage: Stage, stacks: Stacks, template: str, *, with_resources: bool
-) -> None:
+def remove_stage(account: Account, stage: Stage, stacks: Stacks, *, with_resources: bool) -> None:
     """Removes the functions and, on request, alarms, queues, table, topic and empty buckets.
 
     Args:
         account: where.
         stage: which.
         stacks: the stacks there.
-        template: text of infra/resources.yml, to lift the table's protection with.
         with_resources: whether the resources go too, the record of what was paid among them.
 
     Raises:
         DeploymentError: containers still run on the resources, or something cannot be deleted; it
-            names that.
+            names that. A job table that is still there is protected as before.
     """
     if with_resources and stacks.status(stage.container_stack) is not None:
-        # Found out at the end, it would leave the table without its protection.
         raise DeploymentError(
             f"nothing was removed: stack {stage.container_stack} runs on these resources: "
             f"`make undeploy-container STAGE={stage.name}` first, or leave out RESOURCES=1"
@@ -45,41 +43,35 @@ def remove_stage(
     if not with_resources:
         return
     stacks.delete(stage.monitoring_stack)  # as long as it imports from them, the resources stay
-    name = stage.resources_stack
-    if stacks.status(name) is None:
-        print(f"there is no stack {name}")
-        return
+    if stacks.status(stage.resources_stack) is None:
+        print(f"there is no stack {stage.resources_stack}")
+    else:
+        _remove_resources(account, stacks, stage.resources_stack)
+    remove_env_file(stage.name)  # it points at what is gone
+    _name_the_secret(account, stage.secret_name)
+
+
+def _remove_resources(account: Account, stacks: Stacks, name: str) -> None:
     buckets = stacks.resources(name, _BUCKET)
     keys = stacks.resources(name, _KEY)
-    if (stacks.status(name) or "").startswith(("ROLLBACK", "DELETE", "CREATE_FAILED")):
-        _unprotect(account, stacks.resources(name, _TABLE))
-    else:
-        stacks.apply(name, template, parameters={"ProtectJobTable": "false"}, tags=stage.tags)
-    stacks.delete(name)
+    with unprotected(account, stacks.resources(name, _TABLE)):
+        stacks.delete(name)
     _remove_empty(account, buckets)
     for key in keys:
         print(
             f"key {key} stays, for without it nobody reads what it encrypted; it costs by the month: "
             f"`aws kms schedule-key-deletion --key-id {key}` when nothing of that is needed"
         )
-    print(
-        f"a secret {stage.secret_name} stays: "
-        f"`aws secretsmanager delete-secret --secret-id {stage.secret_name}`"
-    )
 
 
-def _unprotect(account: Account, tables: list[str]) -> None:
-    """Lifts the protection of tables whose stack cannot be updated any more.
-
-    A stack that failed while it was made cannot take back a protected table either.
-    """
-    dynamodb = account.session.client("dynamodb")
-    for table in tables:
-        try:
-            dynamodb.update_table(TableName=table, DeletionProtectionEnabled=False)
-        except ClientError as error:
-            if error_code(error) != "ResourceNotFoundException":
-                raise DeploymentError(f"table {table}: {error}") from error
+def _name_the_secret(account: Account, name: str) -> None:
+    client = account.session.client("secretsmanager")
+    try:
+        stays = "DeletedDate" not in client.describe_secret(SecretId=name)
+    except ClientError as error:  # who may not look at it is told of it all the same
+        stays = error_code(error) != "ResourceNotFoundException"
+    if stays:
+        print(f"a secret {name} stays: `aws secretsmanager delete-secret --secret-id {name}`")
 
 
 def _remove_empty(account: Account, buckets: list[str]) -> None:

@@ -1,15 +1,8 @@
-"""The secret with Hautech's token: checked, read and kept, its value never shown, logged or written.
-
-The value comes from a prompt that does not echo, or from stdin; never from a command line, which
-every process of the machine can read.
-"""
+"""The secret with Hautech's token: found, checked and kept, its value never shown, logged or written."""
 
 from __future__ import annotations
 
-import getpass
-import json
 import re
-import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,15 +13,12 @@ from infra.deployment.errors import DeploymentError, PreflightError
 from infra.deployment.stage import Stage
 from worker.adapters.aws.errors import error_code
 from worker.adapters.aws.secrets_manager import SecretsManager
-from worker.adapters.secret_text import parse_secret
-from worker.errors import WorkerError
+from worker.errors import SettingsError, WorkerError
 from worker.settings import StoredCredentials, parse_stored_credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
-_TOKEN = "HAUTECH_API_TOKEN"  # noqa: S105 - the name of a variable
-_KEY_PARTS = ("HAUTECH_APP_ID", "HAUTECH_APP_KEY_ID", "HAUTECH_APP_KEY_SECRET")
 _KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]+:key/")
 
 
@@ -47,7 +37,7 @@ class SecretMissingError(PreflightError):
         super().__init__(
             f"secret {stage.secret_name}: there is none: store the Hautech token with "
             f"`make secret STAGE={stage.name}`, or name another secret: "
-            "make deploy HAUTECH_SECRET_ARN=arn:aws:secretsmanager:…"
+            "HAUTECH_SECRET_ARN=arn:aws:secretsmanager:… on the command line of make"
         )
 
 
@@ -79,19 +69,6 @@ def find_secret(account: Account, stage: Stage, arn: str) -> SecretPlace:
     return SecretPlace(full_arn, _key_arn(account, described.get("KmsKeyId", "")))
 
 
-def ask() -> str:
-    """The text of a secret from a person at a terminal, or from stdin when that is none.
-
-    Stdin holds the token alone, or the JSON object that the secret will be.
-
-    Raises:
-        DeploymentError: it is not what a secret must be.
-    """
-    text = _asked() if sys.stdin.isatty() else _given(sys.stdin.read().strip())
-    _credentials(text, "the secret")
-    return text
-
-
 def store_secret(account: Account, stage: Stage, text: str) -> tuple[str, bool]:
     """Makes the stage's secret, or gives it a new version: its ARN, and whether it is new.
 
@@ -119,31 +96,15 @@ def store_secret(account: Account, stage: Stage, text: str) -> tuple[str, bool]:
     return made["ARN"], True
 
 
-def _asked() -> str:
-    print("What Hautech gave you (developer portal, application keys). It is not shown.")
-    token = getpass.getpass("API token (empty: give an application key instead): ").strip()
-    if token:
-        return json.dumps({_TOKEN: token})
-    return json.dumps({part: getpass.getpass(f"{part}: ").strip() for part in _KEY_PARTS})
-
-
-def _given(text: str) -> str:
-    return text if text.startswith("{") else json.dumps({_TOKEN: text})
-
-
 def _check(client: SecretsManagerClient, arn: str) -> None:
     try:
         values = SecretsManager(client).read_secret(arn)
         parse_stored_credentials(values, StoredCredentials(arn))
+    except SettingsError as error:  # in the words of whoever set a variable: here nobody did
+        (problem,) = error.problems
+        raise PreflightError(f"secret {arn}: {problem.rule}; {problem.fix}") from error
     except WorkerError as error:
         raise PreflightError(error.message) from error
-
-
-def _credentials(text: str, name: str) -> None:
-    try:
-        parse_stored_credentials(parse_secret(name, text), StoredCredentials(name))
-    except WorkerError as error:
-        raise DeploymentError(error.message) from error
 
 
 def _key_arn(account: Account, key_id: str) -> str:

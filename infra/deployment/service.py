@@ -15,7 +15,7 @@ from infra.deployment.errors import DeploymentError, PreflightError
 from infra.deployment.osls import ROOT
 from infra.deployment.preflight import Ready, check, stack_problem
 from infra.deployment.removal import remove_stage
-from infra.deployment.rollout import RESOURCES_TEMPLATE, keep_settings, make_resources
+from infra.deployment.rollout import keep_settings, make_resources
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
 
@@ -115,8 +115,7 @@ def remove_service(account: Account, stage: Stage, stacks: Stacks, *, with_resou
         )
     stacks.delete(stage.container_stack)
     if with_resources:
-        template = RESOURCES_TEMPLATE.read_text(encoding="utf-8")
-        remove_stage(account, stage, stacks, template, with_resources=True)
+        remove_stage(account, stage, stacks, with_resources=True)
 
 
 def _place(account: Account, place: Place) -> Iterator[str]:

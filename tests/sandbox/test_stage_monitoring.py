@@ -77,7 +77,7 @@ def test_alarms_go_with_the_resources_they_watch(aws: LocalAws, stacks: Stacks) 
     watch(STAGE, stacks, ASKED)
     account = Account(LocalSession(aws), "000000000000", "test", aws.region)  # type: ignore[arg-type]  # the one call
 
-    remove_stage(account, STAGE, stacks, TEMPLATE, with_resources=True)
+    remove_stage(account, STAGE, stacks, with_resources=True)
 
     assert stacks.status(STAGE.monitoring_stack) is None
     assert stacks.status(STAGE.resources_stack) is None

@@ -1,6 +1,8 @@
 """`make` passes on what was meant: nothing is removed because a variable is set at all."""
 
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -29,3 +31,27 @@ def test_an_empty_stage_is_an_error_and_not_dev(command: str) -> None:
     assert "STAGE is empty" in ended.stderr
     assert "infra.deployment" not in ended.stdout
     assert "--stage 'prod'" in commands(command, "STAGE=prod")
+
+
+def test_without_npm_nobody_is_asked_for_a_token(tmp_path: Path) -> None:
+    make, called = shutil.which("make"), tmp_path / "called"
+    assert make is not None
+    binaries = tmp_path / "venv" / "bin"
+    binaries.mkdir(parents=True)
+    python = binaries / "python"
+    python.write_text(f"#!/bin/sh\ntouch '{called}'\n", encoding="utf-8")
+    python.chmod(0o755)
+    (tmp_path / "venv" / ".ready").touch()
+
+    ended = subprocess.run(
+        [make, "deploy", f"VENV={tmp_path / 'venv'}"],
+        cwd=ROOT,
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert ended.returncode != 0
+    assert "Deploying needs npm" in ended.stdout
+    assert not called.exists()

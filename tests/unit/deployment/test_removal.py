@@ -1,12 +1,14 @@
-"""What is taken away of a stage whose resources could not be made, and what is said to stay."""
+"""What is taken away of a stage, what is protected again if that fails, and what is said to stay."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
 from botocore.exceptions import ClientError
 
 from infra.deployment.account import Account
+from infra.deployment.env_file import write_env_file
 from infra.deployment.errors import DeploymentError
 from infra.deployment.removal import remove_stage
 from infra.deployment.stacks import Stacks
@@ -20,6 +22,10 @@ PHYSICAL = {
 }
 
 
+def _refusal(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "no"}}, "Call")
+
+
 @dataclass
 class HalfMade:
     """Stands for the stacks of an account: one of resources, which failed while it was made."""
@@ -28,6 +34,12 @@ class HalfMade:
     statuses: dict[str, str] = field(
         default_factory=lambda: {STAGE.resources_stack: "DELETE_FAILED"}
     )
+    protected: dict[str, bool] = field(default_factory=lambda: {"table-1": True})
+    stuck: BaseException | None = None
+    """What the deletion of the resources ends with."""
+    refused: bool | None = None
+    """What may not be done to a table's protection."""
+    secret: dict[str, Any] | ClientError = field(default_factory=dict)
 
     def status(self, name: str) -> str | None:
         return self.statuses.get(name)
@@ -37,16 +49,34 @@ class HalfMade:
 
     def delete(self, name: str) -> None:
         self.events.append(f"delete {name}")
+        if name == STAGE.resources_stack:
+            if self.stuck is not None:
+                raise self.stuck
+            self.protected.clear()
 
     def client(self, _: str) -> Any:
-        """Stands for the session: this is the client of the table as well."""
+        """Stands for the session: this is the client of the table and the secret as well."""
         return self
 
+    def describe_table(self, *, TableName: str) -> dict[str, Any]:  # noqa: N803 - of the SDK
+        return {"Table": {"DeletionProtectionEnabled": self._protection(TableName)}}
+
     def update_table(self, *, TableName: str, DeletionProtectionEnabled: bool) -> None:  # noqa: N803 - of the SDK
-        if TableName == "table-gone":
-            answer: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "none"}}
-            raise ClientError(answer, "UpdateTable")
+        self._protection(TableName)
+        if self.refused == DeletionProtectionEnabled:
+            raise _refusal("AccessDeniedException")
+        self.protected[TableName] = DeletionProtectionEnabled
         self.events.append(f"protect {TableName}: {DeletionProtectionEnabled}")
+
+    def describe_secret(self, *, SecretId: str) -> dict[str, Any]:  # noqa: N803 - of the SDK
+        if isinstance(self.secret, ClientError):
+            raise self.secret
+        return {"Name": SecretId, **self.secret}
+
+    def _protection(self, table: str) -> bool:
+        if table not in self.protected:
+            raise _refusal("ResourceNotFoundException")
+        return self.protected[table]
 
 
 @pytest.fixture
@@ -56,7 +86,7 @@ def stacks() -> HalfMade:
 
 def remove(stacks: HalfMade) -> None:
     account = Account(cast("Any", stacks), "111122223333", "test", "eu-west-1")
-    remove_stage(account, STAGE, cast("Stacks", stacks), "{}", with_resources=True)
+    remove_stage(account, STAGE, cast("Stacks", stacks), with_resources=True)
 
 
 def test_a_protected_table_does_not_hold_a_stack_that_failed(stacks: HalfMade) -> None:
@@ -67,6 +97,87 @@ def test_a_protected_table_does_not_hold_a_stack_that_failed(stacks: HalfMade) -
         "protect table-1: False",
         f"delete {STAGE.resources_stack}",
     ]
+
+
+@pytest.mark.parametrize("trouble", [DeploymentError("a queue is in use"), KeyboardInterrupt()])
+def test_a_table_whose_stack_could_not_be_deleted_is_protected_again(
+    stacks: HalfMade, trouble: BaseException, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stacks.stuck = trouble
+
+    with pytest.raises(type(trouble)):
+        remove(stacks)
+
+    assert stacks.protected == {"table-1": True}
+    assert "table table-1 is still there, and protected" in capsys.readouterr().out
+
+
+def test_a_table_that_was_not_protected_is_left_so(stacks: HalfMade) -> None:
+    stacks.protected["table-1"] = False
+    stacks.stuck = DeploymentError("a queue is in use")
+
+    with pytest.raises(DeploymentError):
+        remove(stacks)
+
+    assert [event for event in stacks.events if event.startswith("protect")] == []
+
+
+def test_a_table_that_cannot_be_protected_again_is_told_beside_the_reason(
+    stacks: HalfMade, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stacks.stuck = DeploymentError("a queue is in use")
+    stacks.refused = True
+
+    with pytest.raises(DeploymentError, match="a queue is in use"):
+        remove(stacks)
+
+    said = capsys.readouterr().out
+    assert "no longer protected" in said
+    assert "update-table --table-name table-1 --deletion-protection-enabled" in said
+
+
+def test_nothing_is_deleted_when_the_protection_may_not_be_lifted(stacks: HalfMade) -> None:
+    stacks.refused = False
+
+    with pytest.raises(DeploymentError, match="table-1"):
+        remove(stacks)
+
+    assert f"delete {STAGE.resources_stack}" not in stacks.events
+
+
+def test_the_file_of_the_stage_goes_with_its_resources(stacks: HalfMade) -> None:
+    file = write_env_file(STAGE.name, {})
+    stacks.stuck = DeploymentError("a queue is in use")
+    with pytest.raises(DeploymentError):
+        remove(stacks)
+    assert file.exists()
+
+    stacks.stuck = None
+    remove(stacks)
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("secret", "is_named"),
+    [
+        (_refusal("ResourceNotFoundException"), False),
+        ({"DeletedDate": datetime(2026, 11, 26, tzinfo=UTC)}, False),
+        (_refusal("AccessDeniedException"), True),
+        ({}, True),
+    ],
+    ids=["none", "going", "unknown", "there"],
+)
+def test_a_secret_is_said_to_stay_if_there_may_be_one(
+    stacks: HalfMade,
+    secret: dict[str, Any] | ClientError,
+    is_named: bool,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    stacks.secret = secret
+
+    remove(stacks)
+
+    assert (f"delete-secret --secret-id {STAGE.secret_name}" in capsys.readouterr().out) == is_named
 
 
 def test_what_stays_and_costs_is_named(

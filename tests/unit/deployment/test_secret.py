@@ -10,9 +10,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from infra.deployment import secret
+from infra.deployment import __main__ as command_line
+from infra.deployment import secret, secret_input
 from infra.deployment.account import Account
-from infra.deployment.errors import DeploymentError
+from infra.deployment.errors import DeploymentError, PreflightError
 from infra.deployment.stage import Stage
 
 SECRET_ARN = "arn:aws:secretsmanager:eu-west-1:111122223333:secret:hautech-worker-dev-abcdef"
@@ -38,27 +39,85 @@ def answers(monkeypatch: pytest.MonkeyPatch, *texts: str) -> None:
 def test_a_bare_token_on_stdin_becomes_the_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     given(monkeypatch, "the-token\n")
 
-    assert json.loads(secret.ask()) == {"HAUTECH_API_TOKEN": "the-token"}
+    assert json.loads(secret_input.ask()) == {"HAUTECH_API_TOKEN": "the-token"}
+
+
+@pytest.mark.parametrize("token", ["12345", "1e5", "eyJh.eyJz.c2ln", "a[0]"])
+def test_a_token_is_taken_for_one_whatever_it_is_to_json(
+    monkeypatch: pytest.MonkeyPatch, token: str
+) -> None:
+    given(monkeypatch, token)
+
+    assert json.loads(secret_input.ask()) == {"HAUTECH_API_TOKEN": token}
 
 
 def test_an_object_on_stdin_is_taken_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = {"HAUTECH_APP_ID": "a", "HAUTECH_APP_KEY_ID": "b", "HAUTECH_APP_KEY_SECRET": "c"}
     given(monkeypatch, json.dumps(wanted))
 
-    assert json.loads(secret.ask()) == wanted
+    assert json.loads(secret_input.ask()) == wanted
 
 
-@pytest.mark.parametrize("text", ["", '{"HAUTECH_APP_ID": "canary"}', '{"canary"', '{"a": 1}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        '{"HAUTECH_APP_ID": "canary"}',
+        '{"canary"',
+        '{"a": 1}',
+        "{}",
+        '["canary"]',
+        '[canary"',
+        '"canary"',
+        "'canary'",
+        "“canary”",
+        "null",
+        "true",
+        "Bearer canary",
+        "canary canary",
+        '{"HAUTECH_API_TOKEN": "\\"canary\\""}',
+        '{"HAUTECH_API_TOKEN": ["canary"]}',
+    ],
+)
 def test_what_is_no_secret_is_refused_before_it_is_sent(
     monkeypatch: pytest.MonkeyPatch, text: str
 ) -> None:
     given(monkeypatch, text)
 
     with pytest.raises(DeploymentError) as caught:
-        secret.ask()
+        secret_input.ask()
 
-    assert "HAUTECH_API_TOKEN" in str(caught.value)
-    assert "canary" not in str(caught.value)
+    said = str(caught.value)
+    assert "nothing was stored" in said
+    assert "API token alone" in said
+    assert '{"HAUTECH_API_TOKEN": "…"}' in said
+    assert "canary" not in said
+    assert "HAUTECH_SECRET_ARN" not in said  # nobody has set that
+
+
+@pytest.mark.parametrize("pasted", ['"canary"', '["canary"]'])
+def test_what_is_typed_is_looked_at_as_well(monkeypatch: pytest.MonkeyPatch, pasted: str) -> None:
+    answers(monkeypatch, pasted)
+
+    with pytest.raises(DeploymentError, match="nothing was stored"):
+        secret_input.ask()
+
+
+def test_an_object_may_be_pasted_where_the_token_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, '{"HAUTECH_API_TOKEN": "the-token"}')
+
+    assert json.loads(secret_input.ask()) == {"HAUTECH_API_TOKEN": "the-token"}
+
+
+def test_the_part_of_an_application_key_that_is_missing_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers(monkeypatch, "", "app", "", "pem")
+
+    with pytest.raises(DeploymentError, match="HAUTECH_APP_KEY_ID is missing"):
+        secret_input.ask()
 
 
 def test_a_person_is_asked_for_the_token_and_does_not_see_it(
@@ -66,7 +125,7 @@ def test_a_person_is_asked_for_the_token_and_does_not_see_it(
 ) -> None:
     answers(monkeypatch, " the-token ")
 
-    assert json.loads(secret.ask()) == {"HAUTECH_API_TOKEN": "the-token"}
+    assert json.loads(secret_input.ask()) == {"HAUTECH_API_TOKEN": "the-token"}
     shown = capsys.readouterr()
     assert "the-token" not in shown.out + shown.err
 
@@ -76,7 +135,7 @@ def test_a_person_without_a_token_is_asked_for_the_application_key(
 ) -> None:
     answers(monkeypatch, "", "app", "key", "pem")
 
-    assert json.loads(secret.ask()) == {
+    assert json.loads(secret_input.ask()) == {
         "HAUTECH_APP_ID": "app",
         "HAUTECH_APP_KEY_ID": "key",
         "HAUTECH_APP_KEY_SECRET": "pem",
@@ -112,3 +171,40 @@ def test_the_key_of_a_secret_is_named_as_policies_name_it(told: str) -> None:
         kms.add_response("describe_key", {"KeyMetadata": {"KeyId": "1", "Arn": KEY_ARN}})
 
         assert secret.find_secret(account, Stage("dev"), "").key_arn == KEY_ARN
+
+
+def test_a_stored_secret_that_does_not_do_is_told_by_its_name_and_no_setting_of_ours() -> None:
+    client = boto3.client(
+        "secretsmanager",
+        region_name="eu-west-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    session = Session({"secretsmanager": client})
+    account = Account(cast("Any", session), "111122223333", "test", "eu-west-1")
+    with Stubber(client) as secrets:
+        secrets.add_response("describe_secret", {"ARN": SECRET_ARN})
+        secrets.add_response("get_secret_value", {"SecretString": '["canary"]'})
+
+        with pytest.raises(PreflightError) as caught:
+            secret.find_secret(account, Stage("dev"), "")
+
+    (problem,) = caught.value.problems
+    assert problem.startswith(f"secret {SECRET_ARN}: is not a JSON object")
+    assert "canary" not in problem
+
+
+def test_whoever_stores_a_token_is_told_both_ways_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = Account(cast("Any", Session({"cloudformation": None})), "1", "me", "eu-west-1")
+    monkeypatch.setattr(command_line, "sign_in", lambda: account)
+    monkeypatch.setattr(command_line, "store_secret", lambda *_: (SECRET_ARN, True))
+    given(monkeypatch, "the-token")
+
+    assert command_line.main(["secret", "--stage", "dev"]) == 0
+
+    said = capsys.readouterr().out
+    assert "make deploy STAGE=dev" in said
+    assert "make deploy-container STAGE=dev" in said
+    assert "the-token" not in said
