@@ -26,7 +26,7 @@ MAX_NESTING = 32
 _HALF_CHARACTER = re.compile(r"\\u[dD][89a-fA-F]")
 
 
-class _RefusedError(Exception):
+class _RefusedError(ValueError):
     """A reader hook met something that the standard library would accept."""
 
 
@@ -41,7 +41,7 @@ def read_json(body: str | bytes, what: str = "the message") -> Any:
     if not text.strip():
         raise MalformedRequestError(f"{what} is empty, not a JSON object")
     try:
-        value = _DECODER.decode(text)
+        value = decode_strictly(text)
     except json.JSONDecodeError as error:
         reason = error.msg[:1].lower() + error.msg[1:]
         raise MalformedRequestError(
@@ -67,6 +67,14 @@ def read_json(body: str | bytes, what: str = "the message") -> Any:
             "such escapes come in pairs that make one character"
         )
     return value
+
+
+def decode_strictly(text: str) -> Any:
+    """The JSON value in a text of any size: no key twice, no number beyond a double.
+
+    Raises ValueError, or RecursionError for thousands of levels.
+    """
+    return _DECODER.decode(text)
 
 
 def canonical_json(value: Any) -> str:

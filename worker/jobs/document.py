@@ -7,7 +7,7 @@ Releases read each other's records, so that workers of both can run side by side
 be taken back. A field of the job or of a step that this release does not know is kept as it is and
 written back. A newer release that decides by a field (which runs were paid for, say) names it in
 `must_understand` of the record: who does not know it leaves the job alone. So is a job left alone
-with an unknown field or value anywhere else.
+with an unknown field or value anywhere else, or with a number in it that could not be written back.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
+from worker.contracts.json_text import decode_strictly
 from worker.errors import WorkerError
 from worker.jobs.job import Job, JsonObject, Lease, Step
 
 _JOB: TypeAdapter[Job] = TypeAdapter(Job)
 _JOB_FIELDS: Final = frozenset(field.name for field in fields(Job)) - {"kept"}
 _STEP_FIELDS: Final = frozenset(field.name for field in fields(Step)) - {"kept"}
+_UNDERSTOOD: Final = _JOB_FIELDS | {f"steps.{name}" for name in _STEP_FIELDS}
 
 MUST_UNDERSTAND: Final = "must_understand"
-"""Names of fields without which nobody may go on with the job: a list of strings."""
+"""Fields without which nobody may go on with the job: a list of `FIELD` or, of a step, `steps.FIELD`."""
 
 
 class JobDocumentError(WorkerError):
@@ -70,7 +72,7 @@ def _of_newer_release(text: str | bytes, error: ValidationError) -> Job:
     unknown = [problem["loc"] for problem in problems if _is_unknown_field(problem)]
     if len(unknown) < len(problems):
         raise _unreadable(problems[0]["loc"])
-    record = json.loads(text)
+    record = _record(text)
     _check_understood(record.get(MUST_UNDERSTAND, []))
     _set_aside(record, _JOB_FIELDS)
     for step in record["steps"]:
@@ -81,11 +83,20 @@ def _of_newer_release(text: str | bytes, error: ValidationError) -> Job:
         raise _unreadable(deeper.errors()[0]["loc"]) from deeper
 
 
+def _record(text: str | bytes) -> JsonObject:
+    try:
+        record: JsonObject = decode_strictly(text if isinstance(text, str) else text.decode())
+    except ValueError as error:
+        # JSON has no word for what such a number becomes, so it would be written back as null.
+        raise JobDocumentError(f"the stored job cannot be read: {error}") from error
+    return record
+
+
 def _check_understood(names: object) -> None:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise _unreadable((MUST_UNDERSTAND,))
     for name in names:
-        if name not in _JOB_FIELDS | _STEP_FIELDS:
+        if name not in _UNDERSTOOD:
             raise _unreadable((name,))
 
 

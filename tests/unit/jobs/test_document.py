@@ -79,18 +79,36 @@ def test_a_field_of_a_newer_release_is_kept_while_an_older_one_goes_on(
     assert moved(older.replace(before, after, 1)) == expected
 
 
-def test_a_field_that_decides_keeps_an_older_release_away() -> None:
-    newer = to_document(running_job()).replace(
-        "{", '{"must_understand":["state","paid_by"],"paid_by":"x",', 1
-    )
-    with pytest.raises(JobDocumentError, match="paid_by"):
+@pytest.mark.parametrize(
+    "name",
+    # The last three are known, but elsewhere: in the job, in a step, in a step's pipeline.
+    ["paid_by", "steps.paid_by", "steps.images", "pipeline", "steps.pipeline.pipeline_id"],
+)
+def test_a_field_that_decides_keeps_an_older_release_away(name: str) -> None:
+    newer = to_document(running_job()).replace("{", f'{{"must_understand":["state","{name}"],', 1)
+    with pytest.raises(JobDocumentError, match=name):
         from_document(newer, version=1, lease=None)
 
 
 def test_a_list_of_known_fields_that_decide_keeps_nobody_away() -> None:
-    newer = to_document(running_job()).replace("{", '{"must_understand":["state","pipeline"],', 1)
+    named = ["state", "steps.pipeline", "steps.state"]
+    newer = to_document(running_job()).replace("{", f'{{"must_understand":{json.dumps(named)},', 1)
     job = from_document(newer, version=1, lease=None)
-    assert json.loads(to_document(job))["must_understand"] == ["state", "pipeline"]
+    assert json.loads(to_document(job))["must_understand"] == named
+
+
+@pytest.mark.parametrize("number", ["1e999", "-1e999", "NaN", "Infinity", "9" * 5_000])
+def test_a_number_that_could_not_be_written_back_keeps_a_release_away(number: str) -> None:
+    newer = to_document(running_job()).replace("{", '{"new":[' + number + "],", 1)
+    with pytest.raises(JobDocumentError, match="the stored job cannot be read"):
+        from_document(newer, version=1, lease=None)
+
+
+@pytest.mark.parametrize("number", ["1e308", "-0.1", "9" * 400, "12345678901234567890"])
+def test_a_large_number_of_a_newer_release_is_written_back(number: str) -> None:
+    newer = to_document(running_job()).replace("{", '{"new":[' + number + "],", 1)
+    written = json.loads(to_document(from_document(newer, version=1, lease=None)))
+    assert written["new"] == [json.loads(number)]
 
 
 @pytest.mark.parametrize("names", ["5", '"x"', "{}", "null", "[[]]", "[5]"])
