@@ -23,6 +23,9 @@ _log = structlog.get_logger(__name__)
 
 Figure = tuple[MetricName, float]
 
+# Of the process, since it has one stdout: `print` writes a line and its end one after the other.
+_STDOUT: Final = threading.Lock()
+
 
 class EmfWriter:
     """Writes figures, all with the one dimension.
@@ -33,12 +36,11 @@ class EmfWriter:
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._writing = threading.Lock()
 
     def write(self, figures: Iterable[Figure]) -> None:
         """Writes the figures; several of one name are values of one metric. Never raises."""
         try:
-            with self._writing:
+            with _STDOUT:
                 self._write(figures)
         except Exception:  # noqa: BLE001 - whatever it is, the work is done and only a figure is lost
             _log.exception("a bug: metrics could not be written", action="metrics_failed")

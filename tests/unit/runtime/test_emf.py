@@ -1,6 +1,8 @@
 """Lines that CloudWatch reads as metrics: whole, of known names, and never a reason to fail."""
 
+import io
 import json
+import threading
 from decimal import Decimal
 from typing import Any
 
@@ -49,6 +51,29 @@ def test_the_settings_of_powertools_change_neither_namespace_nor_dimension(
     (line,) = lines(capsys)
     assert line["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "HautechWorker"
     assert line["service"] == "stack"
+
+
+def test_two_writers_do_not_write_into_each_others_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    other = threading.Thread(
+        target=lambda: EmfWriter("stack").write([(names.JOBS_FAILED, 1.0)]), daemon=True
+    )
+
+    class Stdout(io.StringIO):
+        """Lets the other writer write as soon as the first line is begun."""
+
+        def write(self, text: str) -> int:
+            written = super().write(text)
+            if other.ident is None:
+                other.start()
+                other.join(timeout=0.2)  # with both guarded by one lock it cannot end here
+            return written
+
+    stdout = Stdout()
+    monkeypatch.setattr("sys.stdout", stdout)
+    EmfWriter("stack").write([(names.JOBS_WOKEN, 1.0)])
+    other.join()
+    first, second = (json.loads(line) for line in stdout.getvalue().splitlines())
+    assert (first["JobsWoken"], second["JobsFailed"]) == ([1.0], [1.0])
 
 
 def test_no_figures_are_no_line(capsys: pytest.CaptureFixture[str]) -> None:
