@@ -29,7 +29,8 @@
     │   ├── ThrottledError                somebody asked us to slow down
     │   ├── UnavailableError              an outside call failed and may work next time
     │   │   └── NotThereError             they answer, and do not have it (yet)
-    │   └── OutputDamagedError            a download or a stored output is not what it should be
+    │   ├── OutputDamagedError            a download or a stored output is not what it should be
+    │   └── ObjectChangedError            what was to be replaced in S3 is not there any more
     ├── SystemicError             not this job's fault: hold intake, spend no attempt
     │   ├── CredentialsRefusedError       Hautech or AWS refuses who we are
     │   ├── OutOfFundsError               the Hautech account has no balance left
@@ -268,6 +269,10 @@ class NotThereError(UnavailableError):
 
 class OutputDamagedError(TransientError):
     """A download was cut short, or the stored output is not the one that was written."""
+
+
+class ObjectChangedError(TransientError):
+    """Another object stands where one was to be written, or none, since it was last looked at."""
 
 
 class SystemicError(WorkerError):

@@ -6,7 +6,7 @@ Every method raises only errors of `worker.errors`: adapters translate foreign e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -131,6 +131,18 @@ class ObjectInfo:
     content_type: str
     sha256: str | None
     """Hex digest, as `put` recorded it; None for objects of others."""
+    etag: str
+    """Changes with the bytes."""
+    metadata: Mapping[str, str]
+    """What it was `put` with, and `sha256`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Precondition:
+    """What has to stand at a place for something to be written there."""
+
+    etag: str | None
+    """Of `ObjectInfo`; None: nothing at all."""
 
 
 class ObjectStore(Protocol):
@@ -152,10 +164,12 @@ class ObjectStore(Protocol):
         content_type: str,
         sha256: str,
         metadata: dict[str, str] | None = None,
+        only_if: Precondition | None = None,
     ) -> None:
         """Write an object whole, with its SHA-256 (hex), replacing what was there.
 
-        A seekable `body` is read from its beginning. Raises OutputForbiddenError when the
+        A seekable `body` is read from its beginning. Raises ObjectChangedError, and writes nothing,
+        when `only_if` does not hold at the moment of the write. Raises OutputForbiddenError when the
         bucket does not exist or may not be written, or a transient or systemic error.
         """
 

@@ -12,8 +12,13 @@ from tests.support.aws import DeployedAws
 from worker.adapters.aws.s3 import S3ObjectStore
 from worker.adapters.memory import MemoryObjectStore
 from worker.contracts.s3_uri import S3Uri
-from worker.errors import ImageMissingError, OutputDamagedError, OutputForbiddenError
-from worker.ports import ObjectStore
+from worker.errors import (
+    ImageMissingError,
+    ObjectChangedError,
+    OutputDamagedError,
+    OutputForbiddenError,
+)
+from worker.ports import ObjectStore, Precondition
 
 DATA = bytes(range(256)) * 700
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -22,22 +27,27 @@ KEY = "generated/sku 1/größe+x=1?.png"
 
 @dataclass(frozen=True)
 class Bucket:
-    """A store, the name of a bucket in it, and a way to put other people's objects there."""
+    """A store, the name of a bucket in it, and what other people do to the objects there."""
 
     store: ObjectStore
     name: str
     add: Callable[[S3Uri, bytes], str | None]
+    remove: Callable[[S3Uri], None]
 
     def uri(self, key: str = KEY, version_id: str | None = None) -> S3Uri:
         return S3Uri(self.name, key, version_id)
 
-    def put(self, data: bytes = DATA, key: str = KEY) -> S3Uri:
+    def put(
+        self, data: bytes = DATA, key: str = KEY, *, only_if: Precondition | None = None
+    ) -> S3Uri:
         self.store.put(
             self.uri(key),
             data,
             size_bytes=len(data),
             content_type="image/png",
             sha256=hashlib.sha256(data).hexdigest(),
+            metadata={"request-id": "sku-1"},
+            only_if=only_if,
         )
         return self.uri(key)
 
@@ -45,7 +55,7 @@ class Bucket:
 def bucket_on(adapter: str, request: pytest.FixtureRequest) -> Bucket:
     if adapter == "memory":
         memory = MemoryObjectStore(["shop"])
-        return Bucket(memory, "shop", memory.add)
+        return Bucket(memory, "shop", memory.add, memory.remove)
     aws: DeployedAws = request.getfixturevalue(f"{adapter}_aws")
     s3 = clients_for(aws).s3
     # moto leaves this out of the stack's template.
@@ -56,7 +66,10 @@ def bucket_on(adapter: str, request: pytest.FixtureRequest) -> Bucket:
     def add(uri: S3Uri, data: bytes) -> str | None:
         return s3.put_object(Bucket=uri.bucket, Key=uri.key, Body=data).get("VersionId")
 
-    return Bucket(S3ObjectStore(s3), aws.outputs.output_bucket_name, add)
+    def remove(uri: S3Uri) -> None:
+        s3.delete_object(Bucket=uri.bucket, Key=uri.key)
+
+    return Bucket(S3ObjectStore(s3), aws.outputs.output_bucket_name, add, remove)
 
 
 @pytest.fixture(params=["memory", "ministack", "moto"])
@@ -105,6 +118,8 @@ def test_head_says_what_was_written(bucket: Bucket) -> None:
     assert info.size_bytes == len(DATA)
     assert info.content_type == "image/png"
     assert info.sha256 == SHA256
+    assert info.metadata == {"request-id": "sku-1", "sha256": SHA256}
+    assert info.etag == bucket.store.open(bucket.uri()).etag
 
 
 def test_head_of_nothing_is_none(bucket: Bucket) -> None:
@@ -116,6 +131,7 @@ def test_head_of_somebody_elses_object_has_no_sha256(bucket: Bucket) -> None:
     info = bucket.store.head(bucket.uri())
     assert info is not None
     assert info.sha256 is None
+    assert info.metadata == {}
 
 
 def test_file_is_written_from_its_beginning(bucket: Bucket) -> None:
@@ -135,6 +151,37 @@ def test_file_is_written_from_its_beginning(bucket: Bucket) -> None:
 def test_second_write_replaces_the_first(bucket: Bucket) -> None:
     bucket.put(b"first")
     assert bucket.store.open(bucket.put(b"second")).body.read() == b"second"
+
+
+def test_a_write_that_expects_nothing_leaves_alone_what_stands_there(bucket: Bucket) -> None:
+    bucket.put(b"first", only_if=Precondition(etag=None))
+    with pytest.raises(ObjectChangedError, match=r"s3://.*png"):
+        bucket.put(b"second", only_if=Precondition(etag=None))
+    assert bucket.store.open(bucket.uri()).body.read() == b"first"
+
+
+def test_a_write_replaces_what_it_was_told_stands_there(bucket: Bucket) -> None:
+    found = bucket.store.head(bucket.put(b"first"))
+    assert found is not None
+    bucket.put(b"second", only_if=Precondition(etag=found.etag))
+    assert bucket.store.open(bucket.uri()).body.read() == b"second"
+    with pytest.raises(ObjectChangedError):
+        bucket.put(b"third", only_if=Precondition(etag=found.etag))
+    assert bucket.store.open(bucket.uri()).body.read() == b"second"
+
+
+def test_a_write_that_expects_something_does_not_begin_anew(bucket: Bucket) -> None:
+    found = bucket.store.head(bucket.put(b"first"))
+    assert found is not None
+    with pytest.raises(ObjectChangedError):
+        bucket.put(b"second", key="nothing.json", only_if=Precondition(etag=found.etag))
+    assert bucket.store.head(bucket.uri("nothing.json")) is None
+
+
+def test_a_place_whose_object_was_deleted_is_empty(bucket: Bucket) -> None:
+    bucket.remove(bucket.put(b"first"))
+    bucket.put(b"second", only_if=Precondition(etag=None))
+    assert bucket.store.open(bucket.uri()).body.read() == b"second"
 
 
 def test_each_version_can_be_read(bucket: Bucket) -> None:

@@ -5,7 +5,6 @@ outputs verified ─► verdict saved ─► document ─► event ─► (dead 
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
@@ -30,20 +29,18 @@ from worker.contracts.result import (
     message_attributes,
     result_event,
 )
-from worker.contracts.s3_uri import S3Uri
 from worker.engine.collect import result_ids
+from worker.engine.result_document import write_document
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     MalformedRequestError,
-    OutputForbiddenError,
     PermanentError,
     RecordTooLargeError,
     Stage,
-    UnavailableError,
 )
 from worker.jobs import keys
 from worker.jobs.job import Failure, Job, JsonObject
-from worker.jobs.keys import document_key, rejection_event_id
+from worker.jobs.keys import rejection_event_id
 from worker.jobs.transitions import finish, settle
 from worker.ports import ResultTopic
 
@@ -102,13 +99,13 @@ def settle_failure(world: World, held: HeldJob, error: PermanentError, stage: St
 def announce(world: World, held: HeldJob) -> None:
     """Publish the fixed event of a settled job and finish the job.
 
-    Everything here may be repeated: the document is overwritten with the same text, the event
-    has the same id, the dead letter names the same event.
+    Everything here may be repeated: the document has the same text, the event has the same id,
+    the dead letter names the same event.
     """
     job = held.job
     event = ResultEvent.model_validate(job.event)
     held.renew_if_short()
-    _write_document(world, job, event)
+    write_document(world, job, event)
     held.renew_if_short()
     publish(world.topic, event, trace=job.trace)
     if job.failure is not None:
@@ -246,31 +243,6 @@ def _timings(job: Job, at: datetime) -> Timings:
         settled_at=at,
         total_s=round((at - job.accepted_at).total_seconds(), 3),
     )
-
-
-def _write_document(world: World, job: Job, event: ResultEvent) -> None:
-    place = S3Uri.parse(job.output_uri)
-    target = S3Uri(place.bucket, document_key(place.key, job.request_id))
-    text = event.data.dumps().encode()
-    try:
-        world.objects.put(
-            target,
-            text,
-            size_bytes=len(text),
-            content_type="application/json",
-            sha256=hashlib.sha256(text).hexdigest(),
-            metadata={"request-id": job.request_id},
-        )
-    except OutputForbiddenError as error:
-        if job.failure is None:
-            # The outputs were written, so the place was writable a moment ago. The verdict
-            # stands; the event must not go out before the document does.
-            raise UnavailableError(error.message) from error
-        log.warning(
-            "the result document cannot be written; the event says the same",
-            action="document_skipped",
-            error=error.message,
-        )
 
 
 def _reason(event: ResultEvent, failure: Failure) -> DeadLetterReason:

@@ -14,12 +14,13 @@ from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
     ImageForbiddenError,
     ImageMissingError,
+    ObjectChangedError,
     OutputDamagedError,
     OutputForbiddenError,
     UnavailableError,
     WorkerError,
 )
-from worker.ports import ObjectInfo, Reader, StoredObject
+from worker.ports import ObjectInfo, Precondition, Reader, StoredObject
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -37,6 +38,10 @@ _FORBIDDEN_CODES = frozenset({"AccessDenied", "AllAccessDisabled", "403", "Forbi
 """The bucket's answer about this object; other 403 answers are about our credentials."""
 
 _DAMAGED_CODES = frozenset({"BadDigest", "XAmzContentChecksumMismatch"})
+
+_CHANGED_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
+"""The answers to a write whose condition does not hold, or may not, since another one is under way
+(Source: S3 guide, "How to prevent object overwrites with conditional writes")."""
 
 
 class S3ObjectStore:
@@ -77,6 +82,7 @@ class S3ObjectStore:
         content_type: str,
         sha256: str,
         metadata: dict[str, str] | None = None,
+        only_if: Precondition | None = None,
     ) -> None:
         """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
         if not isinstance(body, bytes):
@@ -91,8 +97,13 @@ class S3ObjectStore:
                     ContentType=content_type,
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
                     Metadata={**(metadata or {}), SHA256_METADATA: sha256},
+                    **_condition(only_if),
                 )
             except ClientError as error:
+                if only_if is not None and error_code(error) in _CHANGED_CODES:
+                    expected = only_if.etag or "nothing"
+                    message = f"{_PUT} on {uri}: {expected} was to be replaced and is not there"
+                    raise ObjectChangedError(message) from error
                 if error_code(error) in _DAMAGED_CODES or "x-amz-checksum" in str(error):
                     message = f"{_PUT} on {uri}: the bytes do not have the SHA-256 {sha256}"
                     raise OutputDamagedError(message) from error
@@ -114,10 +125,15 @@ class S3ObjectStore:
                 if about_place is None:
                     raise
                 raise about_place from error
+        metadata, etag = answer.get("Metadata", {}), answer.get("ETag")
+        if etag is None:  # its header was cut off behind the length
+            raise UnavailableError(f"{_HEAD} on {uri}: the answer has no ETag")
         return ObjectInfo(
             size_bytes=answer["ContentLength"],
             content_type=answer.get("ContentType", "binary/octet-stream"),
-            sha256=answer.get("Metadata", {}).get(SHA256_METADATA),
+            sha256=metadata.get(SHA256_METADATA),
+            etag=etag.strip('"'),
+            metadata=metadata,
         )
 
 
@@ -172,6 +188,12 @@ class _Body(Reader):
 def _place(uri: S3Uri) -> dict[str, Any]:
     place = {"Bucket": uri.bucket, "Key": uri.key}
     return place if uri.version_id is None else {**place, "VersionId": uri.version_id}
+
+
+def _condition(only_if: Precondition | None) -> dict[str, Any]:
+    if only_if is None:
+        return {}
+    return {"IfNoneMatch": "*"} if only_if.etag is None else {"IfMatch": f'"{only_if.etag}"'}
 
 
 def _input_error(error: ClientError, uri: S3Uri) -> WorkerError | None:

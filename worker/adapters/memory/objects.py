@@ -13,11 +13,12 @@ from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
     ImageForbiddenError,
     ImageMissingError,
+    ObjectChangedError,
     OutputDamagedError,
     OutputForbiddenError,
     UnavailableError,
 )
-from worker.ports import ObjectInfo, StoredObject
+from worker.ports import ObjectInfo, Precondition, StoredObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,11 @@ class StoredBytes:
     metadata: dict[str, str]
     sha256: str | None
     version_id: str
+
+    @property
+    def etag(self) -> str:
+        """S3's own for an object that was put in one piece."""
+        return hashlib.md5(self.data, usedforsecurity=False).hexdigest()
 
 
 class MemoryObjectStore:
@@ -83,8 +89,7 @@ class MemoryObjectStore:
         return StoredObject(
             body=_Body(uri, stored.data, self.cut_after_bytes),
             size_bytes=len(stored.data),
-            # S3's own for an object that was put in one piece.
-            etag=hashlib.md5(stored.data, usedforsecurity=False).hexdigest(),
+            etag=stored.etag,
             version_id=stored.version_id,
         )
 
@@ -97,6 +102,7 @@ class MemoryObjectStore:
         content_type: str,
         sha256: str,
         metadata: dict[str, str] | None = None,
+        only_if: Precondition | None = None,
     ) -> None:
         """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
         if isinstance(body, bytes):
@@ -107,7 +113,7 @@ class MemoryObjectStore:
         self._check_writable(uri)
         if len(data) != size_bytes or hashlib.sha256(data).hexdigest() != sha256:
             raise OutputDamagedError(f"{uri}: the bytes are not {size_bytes} with SHA-256 {sha256}")
-        self._store(uri, data, content_type, dict(metadata or {}), sha256)
+        self._store(uri, data, content_type, dict(metadata or {}), sha256, only_if)
         self.puts.append(uri)
 
     def head(self, uri: S3Uri) -> ObjectInfo | None:
@@ -118,7 +124,11 @@ class MemoryObjectStore:
         if stored is None:
             return None
         return ObjectInfo(
-            size_bytes=len(stored.data), content_type=stored.content_type, sha256=stored.sha256
+            size_bytes=len(stored.data),
+            content_type=stored.content_type,
+            sha256=stored.sha256,
+            etag=stored.etag,
+            metadata={**stored.metadata, **({"sha256": stored.sha256} if stored.sha256 else {})},
         )
 
     def _check_writable(self, uri: S3Uri) -> None:
@@ -134,9 +144,13 @@ class MemoryObjectStore:
         content_type: str,
         metadata: dict[str, str],
         sha256: str | None,
+        only_if: Precondition | None = None,
     ) -> str:
         with self._lock:
             versions = self._objects.setdefault((uri.bucket, uri.key), [])
+            etag = versions[-1].etag if versions else None
+            if only_if is not None and only_if.etag != etag:
+                raise ObjectChangedError(f"{uri}: {etag or 'nothing'} stands there")
             stored = StoredBytes(
                 data=data,
                 content_type=content_type,

@@ -1,0 +1,97 @@
+"""The result document beside the pictures; a later verdict's is never replaced by an earlier one's.
+
+    worker A   verdict 1 ──── put ~ ~ ~ ~ ~ ~ frozen ~ ~ ~ ~ ~ ~►  refused: something stands there
+    worker B        takes over: put 1 ── redriven ── verdict 2: put 2
+
+A put says what it expects to replace, and S3 does nothing if something else is there by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime
+
+import structlog
+
+from worker.contracts.result import ResultEvent
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.world import World
+from worker.errors import ObjectChangedError, OutputForbiddenError, UnavailableError
+from worker.jobs.job import Job
+from worker.jobs.keys import document_key
+from worker.ports import ObjectInfo, Precondition
+
+log = structlog.get_logger(__name__)
+
+_ACCEPTED_AT = "accepted-at"
+_REDRIVES = "redrives"
+"""Metadata of the object that tell which of two verdicts about one request id is the later one."""
+
+
+def write_document(world: World, job: Job, event: ResultEvent) -> None:
+    """Write the document of a settled job, unless it stands there already, or a later one does.
+
+    Raises a passing error. That the place may not be written is one, too, after a success: the event
+    must not go out before its document. After a failure it goes out without.
+    """
+    place = S3Uri.parse(job.output_uri)
+    target = S3Uri(place.bucket, document_key(place.key, job.request_id))
+    text = event.data.dumps().encode()
+    try:
+        try:
+            # Nearly always the place is empty, so no call is spent on looking first.
+            _put(world, job, target, text, Precondition(etag=None))
+        except ObjectChangedError:
+            _replace(world, job, target, text)
+    except OutputForbiddenError as error:
+        if job.failure is None:
+            # The outputs were written, so the place was writable a moment ago: the verdict stands.
+            raise UnavailableError(error.message) from error
+        log.warning(
+            "the result document cannot be written; the event says the same",
+            action="document_skipped",
+            error=error.message,
+        )
+
+
+def _replace(world: World, job: Job, target: S3Uri, text: bytes) -> None:
+    found = world.objects.head(target)
+    if found is not None and found.sha256 == _sha256(text):
+        return
+    if found is not None and _verdict_of(found) > (job.accepted_at, job.redrives):
+        log.warning(
+            "the result document is left as it is: it tells of a later verdict about this request",
+            action="document_outdated",
+            uri=str(target),
+        )
+        return
+    _put(world, job, target, text, Precondition(etag=found.etag if found else None))
+
+
+def _put(world: World, job: Job, target: S3Uri, text: bytes, only_if: Precondition) -> None:
+    world.objects.put(
+        target,
+        text,
+        size_bytes=len(text),
+        content_type="application/json",
+        sha256=_sha256(text),
+        metadata={
+            "request-id": job.request_id,
+            _ACCEPTED_AT: job.accepted_at.isoformat(),
+            _REDRIVES: str(job.redrives),
+        },
+        only_if=only_if,
+    )
+
+
+def _verdict_of(found: ObjectInfo) -> tuple[datetime, int]:
+    """When the job was accepted and how often it was redriven; long ago for objects of others."""
+    try:
+        accepted_at = datetime.fromisoformat(found.metadata[_ACCEPTED_AT])
+        return accepted_at.astimezone(UTC), int(found.metadata[_REDRIVES])
+    except (KeyError, ValueError, OverflowError):
+        return datetime.min.replace(tzinfo=UTC), 0
+
+
+def _sha256(text: bytes) -> str:
+    return hashlib.sha256(text).hexdigest()
