@@ -112,15 +112,15 @@ given_stage = $(if $(findstring command line,$(origin STAGE)),$(if $(strip $(STA
 # The secret of a deployment from the command line only: `.deployed/STAGE.env` exports that of another stage.
 own_secret = $(if $(findstring command line,$(origin HAUTECH_SECRET_ARN)),$(call given,HAUTECH_SECRET_ARN,secret,secret-arn))
 
+given_params = $(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params) $(call given,MONITORING_PARAMS,monitoring_params,monitoring-params)
+
 # The zip is made between the look at the account and the first thing that is created there. npm is
 # looked for before all: whoever has none should not be asked for a token first.
 deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="memoryMb=1024 …"] [RESOURCE_PARAMS="…"] [MONITORING_PARAMS="AlarmEmail=…"]
 	@$(need_node)
-	@$(BIN)/python -m infra.deployment preflight $(given_stage) $(own_secret)
+	@$(BIN)/python -m infra.deployment preflight $(given_stage) $(own_secret) $(given_params)
 	@$(MAKE) --no-print-directory $(NODE_READY) package
-	@$(BIN)/python -m infra.deployment deploy $(given_stage) $(own_secret) \
-		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params) \
-		$(call given,MONITORING_PARAMS,monitoring_params,monitoring-params)
+	@$(BIN)/python -m infra.deployment deploy $(given_stage) $(own_secret) $(given_params)
 
 secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for it, or reads stdin [STAGE=dev]
 	@$(BIN)/python -m infra.deployment secret $(given_stage)

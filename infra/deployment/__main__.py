@@ -12,8 +12,21 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deployment import preflight
 from infra.deployment.account import Account, sign_in
+from infra.deployment.concurrency import concurrency_warning
 from infra.deployment.errors import DeploymentError
+from infra.deployment.function_parameters import (
+    FunctionParameters,
+    for_functions,
+    read_parameters,
+)
 from infra.deployment.osls import ROOT
+from infra.deployment.parameters import (
+    CONTAINER,
+    MONITORING,
+    RESOURCES,
+    for_template,
+    problems_of,
+)
 from infra.deployment.removal import remove_stage
 from infra.deployment.rollout import roll_out
 from infra.deployment.secret import SecretMissingError, store_secret
@@ -42,7 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _keep_secret(account, stage)
             _say_how_to_deploy(stage)
         elif given.command == "preflight":
-            _preflight(account, stage, stacks, given.secret_arn)
+            _preflight(account, stage, stacks, given)
+            parameters = read_parameters(stage, stacks, given.params)
+            if warning := concurrency_warning(account, parameters):
+                print(f"warning: {warning}")
         elif given.command == "deploy":
             _deploy(account, stage, stacks, given)
         elif given.command == "deploy-container":
@@ -77,24 +93,24 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument(
                 "--secret-arn", default="", help="instead of the stage's own secret"
             )
-        if name == "deploy":
-            text = "name=value …, of `params` in serverless.yml"
-            command.add_argument("--params", default="", type=_pairs, help=text)
-            text = "name=value …, of the parameters of infra/resources.yml"
-            command.add_argument("--resource-params", default="", type=_pairs, help=text)
-            text = "name=value …, of the parameters of infra/monitoring.yml; makes alarms"
-            command.add_argument("--monitoring-params", default="", type=_pairs, help=text)
+        if name in {"preflight", "deploy"}:
+            _add_pairs(command, "--params", "`params` in serverless.yml")
+            _add_pairs(command, "--monitoring-params", f"{MONITORING}; makes alarms")
         if name == "deploy-container":
             command.add_argument("--image", default="", help="with a tag or digest")
             command.add_argument("--vpc", default="", help="the network")
             command.add_argument("--subnets", default="", help="of that network, comma-separated")
-            text = "name=value …, of the parameters of infra/container.yml"
-            command.add_argument("--params", default="", type=_pairs, help=text)
-            text = "name=value …, of the parameters of infra/resources.yml"
-            command.add_argument("--resource-params", default="", type=_pairs, help=text)
+            _add_pairs(command, "--params", CONTAINER)
+        if name in {"preflight", "deploy", "deploy-container"}:
+            _add_pairs(command, "--resource-params", RESOURCES)
         if name in {"undeploy", "undeploy-container"}:
             command.add_argument("--resources", action="store_true")
     return parser
+
+
+def _add_pairs(command: argparse.ArgumentParser, option: str, of: str) -> None:
+    text = f"name=value …, of the parameters of {of}"
+    command.add_argument(option, default="", type=_pairs, help=text)
 
 
 def _pairs(text: str) -> dict[str, str]:
@@ -117,29 +133,50 @@ def _say_how_to_deploy(stage: Stage) -> None:
     )
 
 
-def _preflight(account: Account, stage: Stage, stacks: Stacks, arn: str) -> preflight.Ready:
+def _preflight(
+    account: Account, stage: Stage, stacks: Stacks, given: argparse.Namespace
+) -> preflight.Ready:
+    found = [
+        *problems_of(
+            for_functions(given.params),
+            for_template("RESOURCE_PARAMS", given.resource_params, RESOURCES),
+            for_template("MONITORING_PARAMS", given.monitoring_params, MONITORING),
+        )
+    ]
+    arn = given.secret_arn
     try:
-        return preflight.check(account, stage, stacks, secret_arn=arn)
+        return preflight.check(account, stage, stacks, secret_arn=arn, found=found)
     except SecretMissingError:
         if not sys.stdin.isatty():
             raise
         print(f"There is no secret {stage.secret_name} yet.")
         _keep_secret(account, stage)
-        return preflight.check(account, stage, stacks, secret_arn=arn)
+        return preflight.check(account, stage, stacks, secret_arn=arn, found=found)
 
 
 def _deploy(account: Account, stage: Stage, stacks: Stacks, given: argparse.Namespace) -> None:
-    ready = _preflight(account, stage, stacks, given.secret_arn)
+    ready = _preflight(account, stage, stacks, given)
+    parameters = read_parameters(stage, stacks, given.params)
+    _say_what_is_kept(parameters)
     env_file = roll_out(
         account,
         stage,
         stacks,
         ready,
-        parameters=given.params,
+        parameters=parameters,
         resource_parameters=given.resource_params,
         monitoring_parameters=given.monitoring_params,
     )
     _say_what_next(env_file)
+
+
+def _say_what_is_kept(parameters: FunctionParameters) -> None:
+    for name, value in sorted(parameters.kept.items()):
+        print(
+            f'{name}={value} as in the last deployment; PARAMS="{name}=" goes back to the default'
+        )
+    for name in parameters.forgotten:
+        print(f"{name} of the last deployment is left out: this release has no such parameter")
 
 
 def _deploy_container(
@@ -147,7 +184,13 @@ def _deploy_container(
 ) -> None:
     subnets = tuple(word for word in given.subnets.replace(",", " ").split() if word)
     place = Place(given.image, given.vpc, subnets)
-    ready = check_service(account, stage, stacks, place, secret_arn=given.secret_arn)
+    found = problems_of(
+        for_template("PARAMS", given.params, CONTAINER),
+        for_template("RESOURCE_PARAMS", given.resource_params, RESOURCES),
+    )
+    ready = check_service(
+        account, stage, stacks, place, secret_arn=given.secret_arn, found=[*found]
+    )
     env_file = deploy_service(
         account,
         stage,

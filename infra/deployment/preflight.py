@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from botocore.exceptions import ClientError
@@ -26,14 +26,28 @@ class Ready:
     """Whether the resources stack is there already."""
 
 
-def check(account: Account, stage: Stage, stacks: Stacks, *, secret_arn: str) -> Ready:
+def check(
+    account: Account,
+    stage: Stage,
+    stacks: Stacks,
+    *,
+    secret_arn: str,
+    found: Iterable[str] = (),
+) -> Ready:
     """Looks at the secret, the stacks and the buckets.
+
+    Args:
+        account: where.
+        stage: which.
+        stacks: the stacks there.
+        secret_arn: of the secret, if not the stage's own.
+        found: problems that were found elsewhere, to be told with those that are found here.
 
     Raises:
         SecretMissingError: nothing is wrong but that the stage has no secret yet.
         PreflightError: something is wrong; all of it is listed.
     """
-    problems = [*_stacks(stage, stacks), *_buckets(account, stage, stacks)]
+    problems = [*found, *_stacks(stage, stacks), *_buckets(account, stage, stacks)]
     try:
         secret = find_secret(account, stage, secret_arn)
     except PreflightError as error:

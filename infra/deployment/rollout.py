@@ -7,6 +7,7 @@ from pathlib import Path
 
 from infra.deployment.account import Account
 from infra.deployment.env_file import settings_of, write_env_file
+from infra.deployment.function_parameters import KEPT, FunctionParameters
 from infra.deployment.monitoring import watch
 from infra.deployment.osls import ROOT, deploy_functions
 from infra.deployment.preflight import Ready
@@ -22,7 +23,7 @@ def roll_out(
     stacks: Stacks,
     ready: Ready,
     *,
-    parameters: Mapping[str, str],
+    parameters: FunctionParameters,
     resource_parameters: Mapping[str, str],
     monitoring_parameters: Mapping[str, str],
 ) -> Path:
@@ -33,7 +34,7 @@ def roll_out(
         stage: which.
         stacks: the stacks there.
         ready: what the preflight found.
-        parameters: values of the `params` of serverless.yml.
+        parameters: values of the `params` of serverless.yml; they are kept for the next time.
         resource_parameters: values of parameters of infra/resources.yml; others stay as they are.
         monitoring_parameters: the same of infra/monitoring.yml; see `watch`.
 
@@ -42,10 +43,12 @@ def roll_out(
     """
     outputs = make_resources(stage, stacks, resource_parameters)
     secret = {"hautechSecretArn": ready.secret.arn, "secretKeyArn": ready.secret.key_arn}
-    names = {"resourcesStack": stage.resources_stack}
-    given = {name: value for name, value in {**secret, **names, **parameters}.items() if value}
+    names = {"resourcesStack": stage.resources_stack, KEPT: parameters.to_keep()}
+    given = {
+        name: value for name, value in {**secret, **names, **parameters.given}.items() if value
+    }
     deploy_functions(account, stage, given)
-    env_file = keep_settings(account, stage, ready, outputs, parameters.get("hautechApiUrl"))
+    env_file = keep_settings(account, stage, ready, outputs, parameters.values["hautechApiUrl"])
     watch(stage, stacks, monitoring_parameters)
     return env_file
 

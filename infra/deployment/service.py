@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -11,7 +11,7 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from infra.deployment.account import Account
-from infra.deployment.errors import DeploymentError, PreflightError
+from infra.deployment.errors import DeploymentError
 from infra.deployment.osls import ROOT
 from infra.deployment.preflight import Ready, check, stack_problem
 from infra.deployment.removal import remove_stage
@@ -38,26 +38,23 @@ class Place:
 
 
 def check_service(
-    account: Account, stage: Stage, stacks: Stacks, place: Place, *, secret_arn: str
+    account: Account,
+    stage: Stage,
+    stacks: Stacks,
+    place: Place,
+    *,
+    secret_arn: str,
+    found: Iterable[str] = (),
 ) -> Ready:
     """Everything that `check` looks at, the container stack, the image and the network.
 
     Raises:
-        PreflightError: something is wrong; all of it is listed.
+        PreflightError: something is wrong; all of it is listed, `found` first.
     """
-    problems = [*_place(account, place)]
     status = stacks.status(stage.container_stack)
     removal = f"make undeploy-container STAGE={stage.name}"
-    problems += stack_problem(stage.container_stack, status, removal)
-    try:
-        ready = check(account, stage, stacks, secret_arn=secret_arn)
-    except PreflightError as error:
-        if not problems:
-            raise
-        raise PreflightError(*problems, *error.problems) from error
-    if problems:
-        raise PreflightError(*problems)
-    return ready
+    own = [*_place(account, place), *stack_problem(stage.container_stack, status, removal)]
+    return check(account, stage, stacks, secret_arn=secret_arn, found=[*found, *own])
 
 
 def deploy_service(
@@ -99,7 +96,8 @@ def deploy_service(
         parameters={**own, **parameters},
         tags=stage.tags,
     )
-    return keep_settings(account, stage, ready, outputs, parameters.get("HautechApiUrl"))
+    api_url = stacks.parameters(stage.container_stack).get("HautechApiUrl")
+    return keep_settings(account, stage, ready, outputs, api_url)
 
 
 def remove_service(account: Account, stage: Stage, stacks: Stacks, *, with_resources: bool) -> None:

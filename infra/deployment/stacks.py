@@ -54,6 +54,12 @@ class Stacks:
         outputs = stack.get("Outputs", []) if stack else []
         return {one["OutputKey"]: one["OutputValue"] for one in outputs}
 
+    def parameters(self, name: str) -> dict[str, str]:
+        """The parameters of a stack by name, as they were given or by default; empty when there is none."""
+        stack = self._find(name)
+        parameters = stack.get("Parameters", []) if stack else []
+        return {one["ParameterKey"]: one.get("ParameterValue", "") for one in parameters}
+
     def apply(
         self,
         name: str,
@@ -89,7 +95,7 @@ class Stacks:
             else:
                 self._say(f"updating stack {name} …")
                 known = self._client.get_template_summary(TemplateBody=template)["Parameters"]
-                kept = self._parameters_of(name) & {one["ParameterKey"] for one in known}
+                kept = {*self.parameters(name)} & {one["ParameterKey"] for one in known}
                 stack_id = self._client.update_stack(
                     StackName=name,
                     TemplateBody=template,
@@ -130,10 +136,6 @@ class Stacks:
             and one.get("PhysicalResourceId")
             and one["ResourceStatus"] != "DELETE_COMPLETE"
         ]
-
-    def _parameters_of(self, name: str) -> set[str]:
-        stack = self._find(name)
-        return {one["ParameterKey"] for one in stack.get("Parameters", [])} if stack else set()
 
     def _find(self, name: str) -> StackTypeDef | None:
         try:

@@ -95,18 +95,33 @@ def test_all_that_is_wrong_is_said_at_once(stage: DeployedStage) -> None:
     assert "make secret STAGE=other" in said
 
 
-def test_a_parameter_that_the_template_refuses_is_named(stage: DeployedStage) -> None:
+def test_parameters_that_nobody_takes_are_named_before_anything_is_made(
+    stage: DeployedStage,
+) -> None:
     before = stacks(stage)
     arn = keep_secret(stage, json.dumps({"HAUTECH_API_TOKEN": "x"}))
 
     said = stage.run(
-        *("deploy", *OTHER, "--secret-arn", arn, "--resource-params", "BucketVersioning=Sometimes"),
+        *("deploy", *OTHER, "--secret-arn", arn, "--params", "memoryMB=1024"),
+        *("--resource-params", "BucketVersioning=Sometimes"),
         is_wrong=True,
     )
 
-    assert "stack hautech-worker-resources-other" in said
-    assert "BucketVersioning" in said
+    assert "nothing was created" in said
+    assert "did you mean memoryMb" in said
+    assert "BucketVersioning=Sometimes" in said
     assert stacks(stage) == before
+
+
+def test_a_deployment_is_given_what_the_one_before_was(stage: DeployedStage) -> None:
+    stage.deploy(memoryMb="768")
+
+    said = stage.deploy()
+
+    assert "memoryMb=768 as in the last deployment" in said
+    client = stage.aws.client("lambda")
+    found = client.get_function_configuration(FunctionName=stage.function("polls"))
+    assert found["MemorySize"] == 768
 
 
 def test_a_new_token_is_a_new_version_of_the_same_secret(stage: DeployedStage) -> None:

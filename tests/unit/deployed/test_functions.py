@@ -159,6 +159,18 @@ def test_a_mapping_that_loses_or_floods_is_told(
     assert said in found.said
 
 
+@pytest.mark.parametrize(("unreserved", "level"), [(40, "warning"), (41, "ok")])
+def test_functions_that_may_take_more_than_the_account_has_are_told(
+    look: Look, world: World, unreserved: int, level: str
+) -> None:
+    world.unreserved = unreserved  # two mappings of 20, and reconcile
+
+    (found,) = (one for one in look() if one.name == "concurrency")
+
+    assert found.level == level
+    assert f"40 side by side; the account leaves {unreserved}" in found.said
+
+
 def test_a_function_that_gets_no_messages_is_told(wrong: Wrong, world: World) -> None:
     world.mappings[POLLS] = []
 

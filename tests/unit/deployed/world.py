@@ -143,6 +143,7 @@ class World:
             "hautech-worker-dev-polls": [mapping("Poll")],
         }
         self.reserved: dict[str, int] = {}
+        self.unreserved = 1000
         self.rule: dict[str, Any] = {"State": "ENABLED", "ScheduleExpression": "rate(5 minutes)"}
         self.visibility_s = {sqs_url("Request"): 360, sqs_url("Poll"): 300}
         self.groups: dict[str, int | None] = {
@@ -177,6 +178,9 @@ class World:
             "cloudformation:DescribeStackResources": self._made,
             "lambda:GetFunctionConfiguration": lambda asked: self.functions[asked["FunctionName"]],
             "lambda:GetFunctionConcurrency": self._reserved,
+            "lambda:GetAccountSettings": lambda _: {
+                "AccountLimit": {"UnreservedConcurrentExecutions": self.unreserved}
+            },
             "lambda:ListEventSourceMappings": lambda asked: {
                 "EventSourceMappings": self.mappings[asked["FunctionName"]]
             },

@@ -33,6 +33,17 @@ def test_an_empty_stage_is_an_error_and_not_dev(command: str) -> None:
     assert "--stage 'prod'" in commands(command, "STAGE=prod")
 
 
+def test_the_preflight_looks_at_all_parameters_that_are_deployed() -> None:
+    given = ("PARAMS=a=1", "RESOURCE_PARAMS=b=2", "MONITORING_PARAMS=c=3")
+    told = commands("deploy", *given)
+
+    for line in told.splitlines():
+        if "infra.deployment" in line:
+            assert "--params 'a=1' --resource-params 'b=2'" in line
+            assert "--monitoring-params 'c=3'" in line
+    assert told.count("infra.deployment") == 2
+
+
 def test_without_npm_nobody_is_asked_for_a_token(tmp_path: Path) -> None:
     make, called = shutil.which("make"), tmp_path / "called"
     assert make is not None

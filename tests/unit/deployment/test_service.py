@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from infra.deployment import service
+from infra.deployment import preflight
 from infra.deployment.account import Account
 from infra.deployment.errors import DeploymentError, PreflightError
-from infra.deployment.preflight import Ready
 from infra.deployment.secret import SecretMissingError, SecretPlace
 from infra.deployment.service import Place, check_service, remove_service
 from infra.deployment.stage import Stage
@@ -44,6 +43,9 @@ class Amazon:
     def status(self, name: str) -> str | None:
         return self.statuses.get(name)
 
+    def outputs(self, _: str) -> dict[str, str]:
+        return {}  # the resources are not there yet, and no bucket is looked at
+
     def delete(self, name: str) -> None:
         self.deleted.append(name)
 
@@ -51,8 +53,7 @@ class Amazon:
 @pytest.fixture
 def amazon(monkeypatch: pytest.MonkeyPatch) -> Amazon:
     """An account in which all else is well."""
-    ready = Ready(SecretPlace("arn:secret"), has_resources=False)
-    monkeypatch.setattr(service, "check", lambda *_, **__: ready)
+    monkeypatch.setattr(preflight, "find_secret", lambda *_: SecretPlace("arn:secret"))
     return Amazon()
 
 
@@ -89,6 +90,18 @@ def test_an_image_of_another_registry_is_left_to_ecs(amazon: Amazon) -> None:
     assert problems(amazon, Place("ghcr.io/us/worker:1", "vpc-1", ("subnet-1",))) == ""
 
 
+def test_what_was_found_elsewhere_is_told_along_with_it(amazon: Any) -> None:
+    account = Account(amazon, "123456789012", "me", "eu-west-1")
+
+    with pytest.raises(PreflightError) as caught:
+        check_service(
+            account, STAGE, amazon, Place("", "vpc-1", ("a",)), secret_arn="", found=["PARAMS: x"]
+        )
+
+    assert caught.value.problems[0] == "PARAMS: x"
+    assert caught.value.problems[1].startswith("IMAGE: not given")
+
+
 def test_a_broken_container_stack_is_told_with_the_command_that_removes_it(amazon: Amazon) -> None:
     amazon.statuses[STAGE.container_stack] = "ROLLBACK_COMPLETE"
 
@@ -98,10 +111,10 @@ def test_a_broken_container_stack_is_told_with_the_command_that_removes_it(amazo
 def test_a_missing_secret_is_told_along_with_the_rest(
     amazon: Amazon, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def missing(*_: object, **__: object) -> Ready:
+    def missing(*_: object) -> SecretPlace:
         raise SecretMissingError(STAGE)
 
-    monkeypatch.setattr(service, "check", missing)
+    monkeypatch.setattr(preflight, "find_secret", missing)
 
     told = problems(amazon, Place("", "", ()))
 

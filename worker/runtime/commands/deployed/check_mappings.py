@@ -20,16 +20,20 @@ _BEING_CHANGED: Final = {"Creating", "Enabling", "Updating"}
 def check_starts(
     aws: Aws, found: Mapping[str, Configuration], stack: Stack, resources: Stack
 ) -> Iterator[Finding]:
-    """A mapping from each queue, and a rule that is on."""
+    """A mapping from each queue, room in the account for what they may start, and a rule that is on."""
+    most: list[int] = []
     for role in ROLES:
         if role.queue and role.name in found:
             name = str(found[role.name]["FunctionName"])
             arn = resources.outputs.get(f"{role.queue}Arn", "")
-            yield from findings_of(AREA, role.name, partial(_mapping, aws, role, name, arn))
+            yield from findings_of(AREA, role.name, partial(_mapping, aws, role, name, arn, most))
+    if most:
+        yield from findings_of(AREA, "concurrency", lambda: _room(aws, sum(most)))
     yield from findings_of(AREA, "reconcile", lambda: _schedule(aws, stack))
 
 
-def _mapping(aws: Aws, role: Role, name: str, queue_arn: str) -> Iterator[Finding]:
+def _mapping(aws: Aws, role: Role, name: str, queue_arn: str, most: list[int]) -> Iterator[Finding]:
+    """Adds to `most` how many invocations the mapping may start side by side, if that is limited."""
     action = "lambda:ListEventSourceMappings"
     listed = aws.list(action, f"function {name}", "EventSourceMappings", FunctionName=name)
     wanted = [one for one in listed if one.get("EventSourceArn") == queue_arn]
@@ -41,6 +45,7 @@ def _mapping(aws: Aws, role: Role, name: str, queue_arn: str) -> Iterator[Findin
         said = f"nothing brings it the messages of {queue_arn or 'its queue'}"
         yield Finding(AREA, role.name, "failed", said, "deploy serverless.yml again")
         return
+    most += [limit] if (limit := _most(wanted[0])) else []
     yield from _state(role, wanted[0])
     yield from _manners(role, wanted[0])
 
@@ -59,8 +64,7 @@ def _state(role: Role, mapping: Mapping[str, Any]) -> Iterator[Finding]:
         fix = "give the function's role what it names, as infra/lambda.yml does"
         yield Finding(AREA, role.name, "failed", shorten(result, 300), fix)
     else:
-        most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency", "any number of")
-        said = f"batches of {mapping.get('BatchSize')}, {most} at once"
+        said = f"batches of {mapping.get('BatchSize')}, {_most(mapping) or 'any number of'} at once"
         yield Finding(AREA, role.name, "ok", said)
 
 
@@ -74,10 +78,32 @@ def _manners(role: Role, mapping: Mapping[str, Any]) -> Iterator[Finding]:
         )
         fix = f"{change}--function-response-types ReportBatchItemFailures`"
         yield Finding(AREA, role.name, "failed", said, fix)
-    if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
+    if not _most(mapping):
         said = "no maximum concurrency: it may take all that the account has"
         fix = f"{change}--scaling-config MaximumConcurrency=10`"
         yield Finding(AREA, role.name, "warning", said, fix)
+
+
+def _most(mapping: Mapping[str, Any]) -> int:
+    """How many invocations it starts side by side at most; 0 for no limit."""
+    return int(mapping.get("ScalingConfig", {}).get("MaximumConcurrency") or 0)
+
+
+def _room(aws: Aws, most: int) -> Iterator[Finding]:
+    """Lambda sets nothing aside for a mapping: at the account's limit it throttles its own pollers."""
+    limits = aws.ask("lambda:GetAccountSettings", "the account").get("AccountLimit", {})
+    left = limits.get("UnreservedConcurrentExecutions")
+    if left is None:
+        return
+    said = f"they may start {most} side by side; the account leaves {left} to all functions"
+    if left > most:  # reconcile is one more
+        yield Finding(AREA, "concurrency", "ok", said)
+        return
+    fix = (
+        "have the quota raised (Service Quotas, AWS Lambda, Concurrent executions), or "
+        'make deploy PARAMS="requestsConcurrency=… pollsConcurrency=…"'
+    )
+    yield Finding(AREA, "concurrency", "warning", f"{said}: at that they are throttled", fix)
 
 
 def _schedule(aws: Aws, stack: Stack) -> Iterator[Finding]:
