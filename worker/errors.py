@@ -6,7 +6,8 @@
     │   │   ├── MalformedRequestError     request.malformed
     │   │   ├── InvalidRequestError       request.invalid
     │   │   ├── RequestConflictError      request.conflict
-    │   │   └── RequestExpiredError       request.expired
+    │   │   ├── RequestExpiredError       request.expired
+    │   │   └── RequestCancelledError     request.cancelled
     │   ├── ImageError            an input image cannot be used
     │   │   ├── ImageMissingError         image.missing
     │   │   ├── ImageForbiddenError       image.forbidden
@@ -24,6 +25,7 @@
     │   ├── OutputUnusableError           output.unusable
     │   ├── PollMessageError              poll.malformed
     │   ├── RecordTooLargeError           record.too_large
+    │   ├── ManifestError                 batch.manifest
     │   └── AttemptsExhaustedError        attempts.exhausted
     ├── TransientError            later, after `retry_after_s` if the other side told us
     │   ├── ThrottledError                somebody asked us to slow down
@@ -128,6 +130,12 @@ class RequestExpiredError(RequestError):
     """The request's expiresAt passed before it was submitted; nothing was paid."""
 
     code = "request.expired"
+
+
+class RequestCancelledError(RequestError):
+    """Its batch was cancelled before the request was submitted; nothing was paid."""
+
+    code = "request.cancelled"
 
 
 class ImageError(PermanentError):
@@ -235,6 +243,12 @@ class RecordTooLargeError(PermanentError):
     """The job's record does not fit into the job table."""
 
     code = "record.too_large"
+
+
+class ManifestError(PermanentError):
+    """The manifest of a batch cannot be read, or is not the one that was read before."""
+
+    code = "batch.manifest"
 
 
 class AttemptsExhaustedError(PermanentError):

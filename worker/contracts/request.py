@@ -27,6 +27,7 @@ from worker.contracts.metadata import (
     MAX_METADATA_KEYS,
     metadata_problems,
 )
+from worker.contracts.origin import Origin
 from worker.contracts.output_place import check_output, output_problems
 from worker.contracts.plain_words import MAX_PROBLEMS, did_you_mean, problems_of
 from worker.contracts.references import S3Reference, reference_problems, references_in
@@ -137,6 +138,14 @@ class Request(BaseModel):
         ),
     ] = None
 
+    origin: Annotated[
+        Origin | None,
+        Field(
+            description="Written by the worker into the requests that it makes of batches and "
+            "dropped photos; leave it out."
+        ),
+    ] = None
+
     @property
     def output_uri(self) -> S3Uri:
         """`output` as a value: a prefix if its key is "" or ends in "/", else an exact key."""
@@ -191,6 +200,7 @@ def content_digest(request: Request) -> str:
         "output": request.output,
         "metadata": request.metadata or None,
         "expiresAt": request.expires_at and rfc3339(request.expires_at),
+        "origin": request.origin and request.origin.model_dump(exclude_none=True),
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 

@@ -8,6 +8,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from worker.contracts.batch import BatchMessage
+from worker.contracts.batch_event import BatchEvent
+from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.contracts.request import Request
 from worker.contracts.result import ResultEvent
@@ -48,6 +51,15 @@ def json_schemas() -> dict[str, dict[str, Any]]:
         "result-event.schema.json": _schema(
             ResultEvent.model_json_schema(mode="serialization"), "result-event", "Result event"
         ),
+        "batch.schema.json": _schema(
+            BatchMessage.model_json_schema(), "batch", "Batch message (v1)"
+        ),
+        "follow.schema.json": _schema(
+            FollowMessage.model_json_schema(mode="serialization"), "follow", "Follow message (v1)"
+        ),
+        "batch-event.schema.json": _schema(
+            BatchEvent.model_json_schema(mode="serialization"), "batch-event", "Batch event"
+        ),
     }
 
 
@@ -70,6 +82,7 @@ def _request_schema() -> dict[str, Any]:
     }
     rules.append(_input_rule({"pattern": ANY_CASE_UUID}, "AnyInput"))
     schema = _schema(Request.model_json_schema(), "request", "Generation request (v1)")
+    definitions = {**schema.get("$defs", {}), **definitions}
     return {**schema, "examples": [REQUEST_EXAMPLE], "allOf": rules, "$defs": definitions}
 
 

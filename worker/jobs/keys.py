@@ -30,14 +30,14 @@ def submission_key(job: Job, step: str) -> str:
     of the first job has expired. A run that is paid for after a redrive has another key: the one
     before must not be taken for it.
     """
-    return _digest("submission", *_identity(job), step, *_redrive(job))
+    return digest_of("submission", *_identity(job), step, *_redrive(job))
 
 
 def event_id(job: Job, status: str, code: str | None = None) -> str:
     """The id of the job's result event (40 hex digits); another outcome has another id."""
     if code == _EXPIRED and not job.redrives:
         return refusal_event_id(job.request_id, job.content_digest)
-    return _digest("event", *_identity(job), status, *_redrive(job))
+    return digest_of("event", *_identity(job), status, *_redrive(job))
 
 
 def refusal_event_id(request_id: str, content_digest: str) -> str:
@@ -47,12 +47,12 @@ def refusal_event_id(request_id: str, content_digest: str) -> str:
     write whose answer was lost can take effect after the request was refused. Then the job says the
     same once more, and consumers drop it by its id.
     """
-    return _digest("refusal", request_id, content_digest)
+    return digest_of("refusal", request_id, content_digest)
 
 
 def rejection_event_id(body: str) -> str:
     """The id of the failed event of a message that is no valid request."""
-    return _digest("rejection", body)
+    return digest_of("rejection", body)
 
 
 def output_key(
@@ -102,7 +102,8 @@ def _instant(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")
 
 
-def _digest(*parts: str) -> str:
+def digest_of(*parts: str) -> str:
+    """40 hex digits of these texts, which are told apart: ("ab", "c") is not ("a", "bc")."""
     hasher = hashlib.sha256()
     for part in parts:
         data = part.encode("utf-8", "surrogatepass")

@@ -18,12 +18,18 @@ class Message(StrEnum):
     REQUEST = "request"
     EVENT = "event"
     POLL = "poll"
+    BATCH = "batch"
+    BATCH_EVENT = "batch-event"
+    FOLLOW = "follow"
 
 
 _FILES = {
     Message.REQUEST: "request.schema.json",
     Message.EVENT: "result-event.schema.json",
     Message.POLL: "poll.schema.json",
+    Message.BATCH: "batch.schema.json",
+    Message.BATCH_EVENT: "batch-event.schema.json",
+    Message.FOLLOW: "follow.schema.json",
 }
 
 
@@ -37,7 +43,8 @@ def schema(
         Message,
         typer.Argument(
             metavar="MESSAGE",
-            help="request (what goes in), event (what comes out) or poll (our own).",
+            help="request or batch (what goes in), event or batch-event (what comes out), poll or "
+            "follow (our own).",
         ),
     ] = Message.REQUEST,
 ) -> None:

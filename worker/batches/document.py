@@ -1,0 +1,48 @@
+"""A batch as the JSON text that is stored, and back, without loss.
+
+As with jobs, releases read each other's records: a field that this release does not know is kept and
+written back, unless `must_understand` of the record names it. `version` is a field of the store.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, replace
+from typing import Any, Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from worker.batches.batch import Batch
+from worker.jobs.document import MUST_UNDERSTAND, JobDocumentError
+
+_BATCH: TypeAdapter[Batch] = TypeAdapter(Batch)
+_FIELDS: Final = frozenset(field.name for field in fields(Batch)) - {"kept"}
+
+
+def to_document(batch: Batch) -> str:
+    """The batch as JSON text, without its version."""
+    record: dict[str, Any] = _BATCH.dump_python(
+        replace(batch, version=0, kept=None), mode="json", exclude_defaults=True
+    )
+    return json.dumps({**record, **(batch.kept or {})}, ensure_ascii=False)
+
+
+def from_document(text: str, *, version: int) -> Batch:
+    """The batch that `to_document` of this release, or of one before or after it, wrote.
+
+    Raises JobDocumentError for anything else.
+    """
+    try:
+        record = json.loads(text)
+        kept = {name: record.pop(name) for name in sorted(record.keys() - _FIELDS)}
+        _check_understood(kept)
+        batch = _BATCH.validate_python(record, extra="forbid", strict=False)
+    except (ValidationError, ValueError, AttributeError) as error:
+        raise JobDocumentError("the stored batch cannot be read") from error
+    return replace(batch, version=version, kept=kept or None)
+
+
+def _check_understood(kept: dict[str, Any]) -> None:
+    for name in kept.get(MUST_UNDERSTAND, []):
+        if name not in _FIELDS:
+            raise JobDocumentError(f"the stored batch cannot be read: {name}")

@@ -1,0 +1,194 @@
+"""The named moves of a batch. Each returns a new value; nothing else changes one.
+
+accept ─► count ─► read_on ⇄ end_rows ─► report_on ─► settle ─► finish
+              └──────── stop ──┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Final
+
+from worker.batches.batch import (
+    Batch,
+    BatchState,
+    Note,
+    Report,
+    RowMark,
+    RowStatus,
+    Stop,
+    Tally,
+)
+from worker.contracts.text import shorten
+from worker.errors import IllegalTransitionError
+from worker.jobs.job import JsonObject
+
+FIRST_BAD_MOST: Final = 100
+"""Bad rows that the record itself tells: 100 of 600 characters fit into it many times."""
+
+SAMPLES_MOST: Final = 101
+_NOTES_MOST: Final = 200
+_NOTE_CHARACTERS: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowEnd:
+    """How a row ended. `credits` is a decimal number; None if nobody said, or nothing was paid."""
+
+    status: RowStatus
+    credits: str | None = None
+
+
+def accept(*, batch_id: str, message: JsonObject, content_digest: str, at: datetime) -> Batch:
+    """A new batch."""
+    return Batch(
+        batch_id=batch_id,
+        message=message,
+        content_digest=content_digest,
+        accepted_at=at,
+        updated_at=at,
+        state=BatchState.OPEN,
+        tally=Tally(),
+        ticket=1,
+        carried_at=at,
+        notes=(Note(at=at, what="accepted"),),
+    )
+
+
+def count(
+    batch: Batch, rows: int, *, source: str | None, source_version: str | None, at: datetime
+) -> Batch:
+    """Its rows were counted, in the manifest that has this ETag and version."""
+    _need(batch, BatchState.OPEN)
+    counted = replace(batch, rows=rows, source=source, source_version=source_version)
+    return _noted(_moved(counted, at), f"{rows:,} rows", at)
+
+
+def read_on(
+    batch: Batch, read: int, *, bad: Sequence[RowMark], pipelines: int, at: datetime
+) -> Batch:
+    """Rows up to `read` are sent, or marked as bad: those since the last time need `pipelines`."""
+    _need(batch, BatchState.OPEN)
+    if batch.rows is None or not batch.read <= read <= batch.rows:
+        raise IllegalTransitionError(f"batch {batch.batch_id}: row {read} of {batch.rows} is read")
+    room = FIRST_BAD_MOST - len(batch.first_bad)
+    moved = replace(
+        batch,
+        read=read,
+        bad=batch.bad + len(bad),
+        first_bad=(*batch.first_bad, *bad[:room]),
+        pipelines=batch.pipelines + pipelines,
+    )
+    moved = _moved(moved, at)
+    return _noted(moved, "all rows are sent", at) if read == batch.rows else moved
+
+
+def end_rows(batch: Batch, ends: Mapping[int, RowEnd], *, at: datetime) -> Batch:
+    """These rows were seen to be over. Those that are known to be are passed over."""
+    _need(batch, BatchState.OPEN)
+    known = set(batch.ahead)
+    new = {row: end for row, end in ends.items() if row > batch.over and row not in known}
+    if not new:
+        return batch
+    known |= new.keys()
+    over = batch.over
+    while over + 1 in known:
+        over += 1
+        known.discard(over)
+    tally, samples, unpriced = batch.tally, list(batch.samples), batch.unpriced
+    for _, end in sorted(new.items()):
+        tally = tally_with(tally, end)
+        if end.status is RowStatus.SUCCEEDED:
+            unpriced += end.credits is None
+            samples += [end.credits] if end.credits is not None else []
+    moved = replace(
+        batch,
+        over=over,
+        ahead=tuple(sorted(known)),
+        tally=tally,
+        samples=tuple(samples[-SAMPLES_MOST:]),
+        unpriced=unpriced,
+    )
+    return _moved(moved, at)
+
+
+def stop(batch: Batch, code: str, message: str, *, at: datetime) -> Batch:
+    """No further row is sent, for this reason. The first reason stands."""
+    _need(batch, BatchState.OPEN)
+    if batch.is_sent and batch.rows is not None:
+        return batch
+    why = Stop(code=code, message=message)
+    return _noted(_moved(replace(batch, stop=why), at), f"no further row is sent: {message}", at)
+
+
+def report_on(batch: Batch, report: Report | None, *, at: datetime) -> Batch:
+    """The list of results was written up to there; None: it is begun anew."""
+    _need(batch, BatchState.OPEN)
+    return _moved(replace(batch, report=report), at)
+
+
+def look_again(batch: Batch, row: int, tally: Tally, *, at: datetime) -> Batch:
+    """Row number `row` is not over after all: its job was redriven. All before it are, as tallied."""
+    _need(batch, BatchState.OPEN)
+    moved = replace(batch, over=row - 1, ahead=(), tally=tally, report=None)
+    return _noted(_moved(moved, at), f"row {row} is open again", at)
+
+
+def settle(batch: Batch, event: JsonObject, *, at: datetime) -> Batch:
+    """All is over and the list of results is in S3: this is what is to be published."""
+    _need(batch, BatchState.OPEN)
+    return _moved(replace(batch, event=event, state=BatchState.ANNOUNCING), at)
+
+
+def finish(batch: Batch, *, at: datetime) -> Batch:
+    """The event was published."""
+    _need(batch, BatchState.ANNOUNCING)
+    return _noted(_moved(replace(batch, state=BatchState.DONE), at), "announced", at)
+
+
+def carry(batch: Batch, *, because: str, is_wake: bool = False, at: datetime) -> Batch:
+    """A new follow message takes the place of the one before."""
+    if batch.state.is_final:
+        raise IllegalTransitionError(f"batch {batch.batch_id} is over")
+    carried = replace(
+        batch,
+        ticket=batch.ticket + 1,
+        carried_at=at,
+        updated_at=at,
+        wakes=batch.wakes + is_wake,
+    )
+    return _noted(carried, because, at)
+
+
+def note_failure(batch: Batch, because: str, *, at: datetime) -> Batch:
+    """A visit failed, and is repeated."""
+    noted = replace(batch, failures=batch.failures + 1, updated_at=at)
+    return _noted(noted, because, at)
+
+
+def tally_with(tally: Tally, end: RowEnd) -> Tally:
+    """The tally with one more row."""
+    name = end.status.value
+    spent = tally.spent + Decimal(end.credits or "0")
+    return replace(tally, **{name: getattr(tally, name) + 1}, credits=format(spent, "f"))
+
+
+def _need(batch: Batch, state: BatchState) -> None:
+    if batch.state is not state:
+        raise IllegalTransitionError(f"batch {batch.batch_id} is {batch.state}, not {state}")
+
+
+def _moved(batch: Batch, at: datetime) -> Batch:
+    return replace(batch, updated_at=at, wakes=0, failures=0)
+
+
+def _noted(batch: Batch, what: str, at: datetime) -> Batch:
+    note = Note(at=at, what=shorten(what, _NOTE_CHARACTERS))
+    notes = (*batch.notes, note)
+    if len(notes) > _NOTES_MOST:
+        half = _NOTES_MOST // 2
+        notes = (*notes[: half // 2], *notes[-half:])
+    return replace(batch, notes=notes)

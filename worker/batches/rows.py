@@ -1,0 +1,210 @@
+"""A row becomes a request document: the template filled, the row's own fields set over it.
+
+    column or list   sku              fills {sku}
+                     output           a field of the request
+                     input.prompt     a field of its input, metadata or outputOptions
+    in a matrix      imageId          a field of the input, and {imageId}
+    in JSON          {"sku": …,       fills {sku}, if the template asks for it
+                      "input": {…}}   is laid over the template
+
+All texts of a spreadsheet are texts: where the workflow's input is a number or true/false, they are
+read as such. What cannot be is left to the checks of a request, which say so.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, get_args
+
+from pydantic import BaseModel
+
+from worker.batches.source_row import MAX_REASON_CHARACTERS, SourceRow
+from worker.batches.template import OWN_NAMES, RowError, fill, lay_over, names_in
+from worker.contracts.plain_words import did_you_mean
+from worker.contracts.request import Request
+from worker.contracts.text import shorten, shown, shown_key
+from worker.contracts.workflows import WORKFLOWS
+from worker.errors import ManifestError, RequestError
+from worker.jobs.job import JsonObject
+from worker.jobs.plan import plan_steps
+
+_GROUPS: Final = ("input", "metadata", "outputOptions")
+"""Fields of a request that have fields of their own."""
+
+_OWN_FIELDS: Final = ("requestId", "origin")
+"""What only the batch itself may say."""
+
+FIELDS: Final = frozenset(field.alias or name for name, field in Request.model_fields.items()) | {
+    "preset",
+    "outputOptions",
+    "variants",
+}
+"""The fields of a request message, those included that are resolved before it is parsed."""
+
+_TRUE_OR_FALSE: Final = {
+    "true": True,
+    "yes": True,
+    "1": True,
+    "false": False,
+    "no": False,
+    "0": False,
+}
+
+CheckRequest = Callable[[str], Request]
+"""Parses the body of a request message. Raises RequestError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowRequest:
+    """A row as the request message that it is; or `problem`, why it is none, and no `body`."""
+
+    row: int
+    line: int
+    body: str = ""
+    pipelines: int = 0
+    """So many runs are paid for it."""
+    problem: str | None = None
+
+
+def row_request_id(batch_id: str, row: int) -> str:
+    """The requestId of a row, the same however often the row is read."""
+    return f"{batch_id}.{row}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RowMaker:
+    """Makes requests of the rows of one batch."""
+
+    batch_id: str
+    template: JsonObject
+    expires_at: str | None = None
+    """For requests that say nothing of their own (RFC 3339)."""
+    is_matrix: bool = False
+    names: frozenset[str] = field(init=False)
+    """Those that the template asks its rows for."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", names_in(self.template))
+
+    def check_columns(self, columns: Iterable[str]) -> None:
+        """Raise ManifestError when the columns cannot make a request of any row."""
+        known = tuple(columns)
+        for name in known:
+            if problem := self._problem_of(name):
+                raise ManifestError(f'the column "{shown_key(name)}" {problem}')
+        missing = sorted(self.names - {*known, *OWN_NAMES})
+        if missing:
+            close = did_you_mean(missing[0], known)
+            raise ManifestError(
+                f"the template asks for {', '.join(f'{{{shown_key(one)}}}' for one in missing)}, "
+                f"which no column is called ({close or ', '.join(map(shown_key, known))})"
+            )
+
+    def request_of(self, source: SourceRow, check: CheckRequest) -> RowRequest:
+        """The request that a row is. A bad one says why; it never raises for what is in a row."""
+        found = RowRequest(row=source.row, line=source.line)
+        if source.problem is not None:
+            return replace(found, problem=source.problem)
+        try:
+            # In ASCII: SQS refuses some characters that JSON may hold, and escapes them all the same.
+            body = json.dumps(self.document_of(source))
+            request = check(body)
+        except RowError as error:
+            return replace(found, problem=shorten(str(error), MAX_REASON_CHARACTERS))
+        except RequestError as error:
+            return replace(found, problem=shorten(error.message, MAX_REASON_CHARACTERS))
+        return replace(found, body=body, pipelines=len(plan_steps(request)))
+
+    def document_of(self, source: SourceRow) -> JsonObject:
+        """The request document of a row. Raises RowError."""
+        patch = dict(source.patch)
+        asked = [name for name in self.names if name in patch and name not in FIELDS]
+        values = {name: patch.pop(name) for name in asked}
+        values.update(source.values)
+        given = {**values, "row": source.row, "batchId": self.batch_id}
+        document: JsonObject = lay_over(fill(self.template, given), patch)
+        self._set_fields(document, source.values)
+        for name in _OWN_FIELDS:
+            if name in document:
+                raise RowError(
+                    f"{name}: {shown(document[name])}: rows have it from their batch: leave it out"
+                )
+        if source.values:
+            _read_texts(document)
+        if self.expires_at is not None:
+            document.setdefault("expiresAt", self.expires_at)
+        document["requestId"] = row_request_id(self.batch_id, source.row)
+        document["origin"] = {"batch": {"id": self.batch_id, "row": source.row}}
+        return document
+
+    def _set_fields(self, document: JsonObject, values: Mapping[str, Any]) -> None:
+        for name, value in values.items():
+            path = self._path_of(name)
+            if path is None or value is None or value == "":
+                continue
+            target = document
+            for part in path[:-1]:
+                inner = target.setdefault(part, {})
+                if not isinstance(inner, dict):
+                    raise RowError(f"{shown_key(name)}: {part} of the template is no object")
+                target = inner
+            target[path[-1]] = value
+
+    def _path_of(self, name: str) -> tuple[str, ...] | None:
+        """The place in the request that a column or list sets, if it sets one."""
+        head, dot, rest = name.partition(".")
+        if dot and head in _GROUPS and rest:
+            return (head, rest)
+        if name in FIELDS:
+            return (name,)
+        return ("input", name) if self.is_matrix else None
+
+    def _problem_of(self, name: str) -> str | None:
+        head, dot, rest = name.partition(".")
+        if name in _OWN_FIELDS:
+            return "is what a batch gives its rows: name it otherwise"
+        if name in _GROUPS:
+            return f"would be a whole object: name one field of it, such as {name}.label"
+        if dot and head not in _GROUPS:
+            close = did_you_mean(head, _GROUPS)
+            return f"is no field of a request ({close or 'input., metadata. or outputOptions.'})"
+        if dot and not rest:
+            return "names no field behind its dot"
+        return None
+
+
+def _read_texts(document: JsonObject) -> None:
+    """Numbers and truths that a spreadsheet wrote as text, where the request wants such."""
+    _read_fields(document, Request)
+    spec = WORKFLOWS.get(document.get("workflow") or "")
+    given = document.get("input")
+    if spec is not None and isinstance(given, dict):
+        _read_fields(given, spec.input_model)
+
+
+def _read_fields(values: JsonObject, model: type[BaseModel]) -> None:
+    for name, kind in _KINDS[model].items():
+        text = values.get(name)
+        if not isinstance(text, str):
+            continue
+        if kind is bool and text.lower() in _TRUE_OR_FALSE:
+            values[name] = _TRUE_OR_FALSE[text.lower()]
+        elif kind is int and text.isascii() and text.isdigit() and len(text) <= 18:
+            values[name] = int(text)
+
+
+def _kinds(model: type[BaseModel]) -> Mapping[str, type]:
+    kinds: dict[str, type] = {}
+    for name, one in model.model_fields.items():
+        for kind in (bool, int):
+            if one.annotation is kind or kind in get_args(one.annotation):
+                kinds[one.alias or name] = kind
+    return kinds
+
+
+_MODELS: tuple[type[BaseModel], ...] = (Request, *(spec.input_model for spec in WORKFLOWS.values()))
+_KINDS: Final[Mapping[type[BaseModel], Mapping[str, type]]] = {
+    model: _kinds(model) for model in _MODELS
+}

@@ -1,0 +1,40 @@
+"""Where a request comes from that the worker itself made: a row of a batch, or a dropped photo."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
+
+from worker.contracts.fields import REQUEST_CONFIG
+
+
+class BatchRow(BaseModel):
+    """The row of a batch that a request is."""
+
+    model_config = REQUEST_CONFIG
+
+    id: Annotated[str, Field(description="The batchId.", examples=["spring-24"])]
+    row: Annotated[int, Field(ge=1, description="Which row of it, counted from 1.")]
+
+
+class Origin(BaseModel):
+    """Written by the worker into the requests that it makes; producers leave it out."""
+
+    model_config = REQUEST_CONFIG
+
+    batch: Annotated[BatchRow | None, Field(description="It is a row of a batch.")] = None
+    drop: Annotated[dict[str, Any] | None, Field(description="It was made of a dropped photo.")] = (
+        None
+    )
+
+
+def batch_of(request: dict[str, Any]) -> BatchRow | None:
+    """The row of a batch that a request document is, if it says so."""
+    origin = request.get("origin")
+    batch = origin.get("batch") if isinstance(origin, dict) else None
+    if not isinstance(batch, dict):
+        return None
+    batch_id, row = batch.get("id"), batch.get("row")
+    is_row = isinstance(batch_id, str) and isinstance(row, int) and row >= 1
+    return BatchRow(id=batch_id, row=row) if is_row else None
