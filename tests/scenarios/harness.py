@@ -157,9 +157,9 @@ class Service:
         self.world.requests._max_receives = requests
         self.world.polls._max_receives = polls
 
-    def step(self) -> bool:
-        """Deliver the next message, when it is visible. False when there is none."""
-        queues = (self.world.polls, self.world.requests)
+    def step(self, *only: MemoryQueue) -> bool:
+        """Deliver the next message, of these queues only, when it is visible. False: there is none."""
+        queues = only or (self.world.polls, self.world.requests)
         times = [at for queue in queues if (at := queue.next_visible_at()) is not None]
         if not times:
             return False

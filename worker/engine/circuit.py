@@ -13,7 +13,8 @@ What was met by a call of one kind is proved over by one of that kind. A run pro
 before it, not for looks and downloads: a probe goes on as a paid job and comes to those in the end.
 
 Paid jobs are followed whatever the state, and what their calls meet counts, too. Each process has a
-circuit of its own; people see them through the notice board. Nothing here waits or calls Hautech.
+circuit of its own; people see them through the notice board, and on Lambda so do others, who begin with
+what they heard. Nothing here waits or calls Hautech.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from typing import Literal, get_args
 
 import structlog
 
-from worker.engine.findings import Finding, finding_about, reason_of
+from worker.engine.findings import CURES, Finding, finding_about, reason_of
 from worker.engine.rules import EngineRules
 from worker.errors import WorkerError
 from worker.ports import CircuitNotice, Clock, HoldReason
@@ -46,14 +47,6 @@ FORGOTTEN = timedelta(hours=1)
 """After so long without a call of the kind that met it, a run may prove it over all the same: there
 may be no job left, and no new one, that makes such calls.
 """
-
-_CURES = {
-    HoldReason.HAUTECH_DOWN: {Finding.WORKS, Finding.KNOWS_US, Finding.ANSWERS},
-    HoldReason.TOKEN_REFUSED: {Finding.WORKS, Finding.KNOWS_US},
-    HoldReason.MISCONFIGURED: {Finding.WORKS, Finding.KNOWS_US},
-    HoldReason.OUT_OF_FUNDS: {Finding.WORKS},
-}
-"""What proves that such trouble is over, if the call is one that can (`Circuit._is_cured_by`)."""
 
 _BEGINNING: frozenset[HautechCall] = frozenset({"upload", "sign_in", "run"})
 """What a new job calls until it is paid for. While requests are held, only the probe begins one."""
@@ -114,6 +107,7 @@ class Circuit:
         self._tries = 0
         self._probes = 0
         self._has_paid = False
+        self._is_hearsay = False
         self._term = 0
 
     @property
@@ -127,6 +121,11 @@ class Circuit:
     def state(self) -> CircuitState:
         """How it stands now."""
         return self._state
+
+    @property
+    def is_hearsay(self) -> bool:
+        """Whether it is open only because others said so: no call of this process met the trouble."""
+        return self._is_hearsay
 
     def take_probe(self) -> int | None:
         """The number under which the caller may begin a job although the circuit is open: the only
@@ -152,7 +151,10 @@ class Circuit:
             has_paid = self._has_paid
             due = self._next_try_at() if has_paid else self._state.next_try_at
             self._state = replace(self._state, probe=None, next_try_at=due)
-        if has_paid:
+            is_news = (
+                has_paid and not self._is_hearsay
+            )  # else it might hide that others are through
+        if is_news:
             self._publish()
 
     def resume(self, notice: CircuitNotice) -> None:
@@ -165,12 +167,22 @@ class Circuit:
             # What a run proves is what a probe finds out, so it is the guess for those who do not say.
             self._met_by = next((call for call in CALLS if call == notice.met_by), "run")
             self._told = notice.reason
+            self._is_hearsay = True
             self._state = CircuitState(
                 reason=notice.reason,
                 since=notice.since or notice.told_at,
                 next_try_at=notice.next_try_at or notice.told_at,
                 said=notice.said,
             )
+
+    def forget_hearsay(self) -> None:
+        """Take requests again, if they are held only because others said so. Tells nobody."""
+        with self._lock:
+            if not self._is_hearsay:
+                return
+            self._close()
+            self._told = None
+        log.info("others found out that Hautech works again", action="circuit_closed")
 
     def answered(self, call: HautechCall, *, begun: int | None = None) -> None:
         """A call that began in term `begun` (the present one if None) did what was asked."""
@@ -208,14 +220,17 @@ class Circuit:
             self._has_paid = True
         if reason is None or begun not in {None, self._term}:
             return False
-        if found in _CURES[reason] and self._is_cured_by(call):
-            self._state, self._tries, self._met_by = CLOSED, 0, None
-            self._failed.clear()
+        if found in CURES[reason] and self._is_cured_by(call):
+            self._close()
             return True
         if reason is HoldReason.HAUTECH_DOWN and failures >= FAILURES_MOST:
             # Another kind of call that was down works again: worth finding out now.
             self._state = replace(self._state, next_try_at=self._clock.now())
         return False
+
+    def _close(self) -> None:
+        self._state, self._tries, self._met_by, self._is_hearsay = CLOSED, 0, None, False
+        self._failed.clear()
 
     def _is_cured_by(self, call: HautechCall) -> bool:
         """Whether such a call, if it ends well, proves that what holds requests is over."""
@@ -228,10 +243,10 @@ class Circuit:
         """Opens, stays open for longer after a try, or for another reason. Whether it did."""
         state, now = self._state, self._clock.now()
         is_new, is_other, is_try = state is CLOSED, reason is not state.reason, self._is_try(call)
-        if is_other:
-            self._met_by = call
+        if is_other or (is_try and self._is_hearsay):
+            self._met_by = call  # and not what others met by calls that this process may never make
         if call == self._met_by:
-            self._met_at = now
+            self._met_at, self._is_hearsay = now, False
         if not (is_other or is_try):
             return False  # Others that were under way: they say nothing new.
         self._term += 1

@@ -18,10 +18,11 @@ from worker.contracts.trace import clean_trace
 from worker.engine import trouble
 from worker.engine.circuit import Circuit
 from worker.engine.guarded_hautech import GuardedHautech
+from worker.engine.hearsay import Hearsay
 from worker.engine.in_flight import InFlight
 from worker.engine.intake import Intake, IntakeGate
 from worker.engine.limits import Limits
-from worker.engine.notices import Notices, holds_requests
+from worker.engine.notices import Notices
 from worker.engine.observing import NoObserver
 from worker.engine.pace import Pace
 from worker.engine.poll_messages import PollMessages
@@ -70,6 +71,7 @@ class Engine:
         self._observer = observer or NoObserver()
         self._notices = Notices(board)
         self._circuit = Circuit(clock=clock, rules=rules, random=random, tell=self._notices.note)
+        self._hearsay = Hearsay(self._notices, circuit=self._circuit, clock=clock)
         most_per_s = rules.hautech_requests_per_s
         self._pace = Pace(clock=clock, random=random, most_per_s=most_per_s)
         self._in_flight = InFlight(queue, clock=clock, random=random, most=rules.in_flight_most)
@@ -106,9 +108,7 @@ class Engine:
 
         For processes that live shortly: each would need failures of its own to find that out.
         """
-        notice = self._notices.read()
-        if notice is not None and holds_requests(notice, at=self._world.now()):
-            self._circuit.resume(notice)
+        self._hearsay.begin()
 
     def intake(self) -> Intake:
         """Whether new requests are taken now; polls always are."""
@@ -124,6 +124,7 @@ class Engine:
 
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
+        self._hearsay.ask_again()
         trace = clean_trace(message.trace)
         delivery = Delivery(Carrier.REQUEST, message.receive_count, trace=trace)
         outcome = self._answer(self._requests.handle, message.body, delivery, budget)
@@ -133,6 +134,7 @@ class Engine:
 
     def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
+        self._hearsay.ask_again()
         delivery = Delivery(Carrier.POLL, message.receive_count)
         outcome = self._answer(self._polls.handle, message.body, delivery, budget)
         self._notices.post()

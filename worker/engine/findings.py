@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import Enum
 
 from worker.errors import (
@@ -37,6 +38,15 @@ _FINDINGS: tuple[tuple[tuple[type[Exception], ...], Finding], ...] = (
     ((ThrottledError, OutputDamagedError, OutputUnusableError), Finding.ANSWERS),
     ((UnavailableError, AnswerUnknownError), Finding.TROUBLE),
 )
+
+
+CURES: Mapping[HoldReason, frozenset[Finding]] = {
+    HoldReason.HAUTECH_DOWN: frozenset({Finding.WORKS, Finding.KNOWS_US, Finding.ANSWERS}),
+    HoldReason.TOKEN_REFUSED: frozenset({Finding.WORKS, Finding.KNOWS_US}),
+    HoldReason.MISCONFIGURED: frozenset({Finding.WORKS, Finding.KNOWS_US}),
+    HoldReason.OUT_OF_FUNDS: frozenset({Finding.WORKS}),
+}
+"""What proves that such trouble is over, if the call is one that can (`Circuit._is_cured_by`)."""
 
 
 def finding_about(kind: type[Exception]) -> Finding:

@@ -435,3 +435,63 @@ def test_a_notice_that_all_is_well_changes_nothing(rig: Rig) -> None:
     rig.circuit.resume(CircuitNotice(told_at=rig.clock.now()))
     assert rig.reason is None
     assert not rig.told
+
+
+def test_what_a_process_met_itself_counts_for_more_than_what_it_heard(rig: Rig) -> None:
+    rig.circuit.resume(told_by_another(rig, "look"))
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.fail("upload", DOWN)
+    rig.end_probe()
+    assert not rig.circuit.is_hearsay
+    assert [notice.met_by for notice in rig.told] == ["upload"]
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.answered("upload")
+    assert rig.reason is None, "this process may never make a look that would prove it"
+
+
+def test_hearsay_that_was_met_by_this_process_as_well_is_none_any_more(rig: Rig) -> None:
+    rig.circuit.resume(told_by_another(rig, "look"))
+    assert rig.circuit.is_hearsay
+    rig.fail("look", DOWN)
+    assert not rig.circuit.is_hearsay
+    rig.circuit.forget_hearsay()
+    assert rig.reason is HoldReason.HAUTECH_DOWN
+
+
+def test_a_probe_of_what_was_only_heard_tells_nobody_unless_it_finds_something_out(
+    rig: Rig,
+) -> None:
+    rig.circuit.resume(told_by_another(rig, "look"))
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.answered("run")
+    rig.end_probe()
+    assert rig.reason is HoldReason.HAUTECH_DOWN
+    assert not rig.told
+    rig.circuit.answered("look")
+    assert [notice.reason for notice in rig.told] == [None]
+    assert not rig.circuit.is_hearsay
+
+
+def test_hearsay_is_forgotten_quietly_and_what_comes_after_is_told(rig: Rig) -> None:
+    rig.circuit.resume(told_by_another(rig, "look"))
+    with all_logs() as logs:
+        rig.circuit.forget_hearsay()
+        assert rig.reason is None
+        assert not rig.told
+        rig.fail("run", BROKE)
+    assert [line["action"] for line in logs] == ["circuit_closed", "circuit_opened"]
+    assert [notice.reason for notice in rig.told] == [HoldReason.OUT_OF_FUNDS]
+
+
+def test_a_probe_under_way_changes_nothing_once_hearsay_is_forgotten(rig: Rig) -> None:
+    rig.circuit.resume(told_by_another(rig, "look"))
+    rig.wait_for_a_try()
+    assert rig.take_probe()
+    rig.circuit.forget_hearsay()
+    rig.circuit.answered("run")
+    rig.end_probe()
+    assert rig.reason is None
+    assert not rig.told
