@@ -43,6 +43,10 @@ $(NODE_READY): package.json package-lock.json .npmrc
 	@$(need_node)
 	@echo "setting up node_modules …" && npm ci --silent && touch $@
 
+.PHONY: node
+node: # whether Node.js is here, and new enough
+	@$(need_node)
+
 define need_node
 command -v npm >/dev/null || { echo "Deploying needs npm (Node.js 20.19 or newer), and there is none here: see https://nodejs.org, or the package nodejs of your system."; exit 1; }; \
 node -e 'const [a, b] = process.versions.node.split(".").map(Number); if (a < 20 || (a === 20 && b < 19)) { console.log("Deploying needs Node.js 20.19 or newer; this is " + process.version + "."); process.exit(1) }'

@@ -22,8 +22,12 @@ class Emulator:
         """Process id of the emulator itself."""
         return self._process.pid
 
+    def log(self) -> str:
+        """All that it wrote; empty once it is stopped."""
+        return self._process.log()
+
     def log_tail(self) -> str:
-        """The last lines that it wrote; empty once it is stopped."""
+        """The last lines of it."""
         return self._process.log_tail()
 
     def __enter__(self) -> Self:

@@ -80,12 +80,15 @@ class GuardedProcess:
         """Stops it."""
         self.stop()
 
-    def log_tail(self) -> str:
-        """The last lines that the command wrote; empty once it is stopped."""
+    def log(self) -> str:
+        """All that the command wrote; empty once it is stopped."""
         with contextlib.suppress(FileNotFoundError):
-            text = (self.folder / guard.LOG_NAME).read_text(encoding="utf-8", errors="replace")
-            return "\n".join(text.splitlines()[-_LOG_LINES_SHOWN:])
+            return (self.folder / guard.LOG_NAME).read_text(encoding="utf-8", errors="replace")
         return ""
+
+    def log_tail(self) -> str:
+        """The last lines of it."""
+        return "\n".join(self.log().splitlines()[-_LOG_LINES_SHOWN:])
 
     def wait_until(self, is_ready: Callable[[], bool]) -> None:
         """Returns once `is_ready` says so.

@@ -12,6 +12,7 @@ from sandbox.aws.processes import EmulatorError
 from sandbox.samples import write_samples
 from tests.deploy.orders import Desk
 from tests.deploy.stage import ROOT, DeployedStage
+from tests.deploy.strikes import Struck, strike_both
 from tests.support.aws import missing_need
 
 _TEST_DEADLINE_S = 400
@@ -38,6 +39,12 @@ def desk(stage: DeployedStage, tmp_path_factory: pytest.TempPathFactory) -> Desk
     """Where requests are sent and events come in."""
     samples = write_samples(tmp_path_factory.mktemp("samples"))
     return Desk(stage, garment=Path(samples.garment), pose=Path(samples.pose))
+
+
+@pytest.fixture(scope="session")
+def struck(stage: DeployedStage, desk: Desk) -> Struck:
+    """Two requests whose functions were struck down."""
+    return strike_both(stage, desk)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

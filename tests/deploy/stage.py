@@ -40,6 +40,9 @@ VISIBILITY_S: Final = 30
 """Short, so that the messages of a killed function are soon back. On AWS it is six timeouts, so that
 nobody else gets them meanwhile; here others do get them, and have to leave the job alone."""
 
+AGAIN_S: Final = FUNCTION_TIMEOUT_S + VISIBILITY_S + DEADLINE_S
+"""Until somebody else has the message of a function that ended, and the job that it held."""
+
 PIPELINE_S: Final = 1.0
 
 _LOOK_EVERY_S: Final = 0.1
@@ -226,12 +229,12 @@ class DeployedStage(StackUser):
         return found
 
     def emulator_log(self) -> str:
-        """The last lines that the emulator itself wrote."""
-        return self._ministack.log_tail()
+        """What the emulator itself wrote."""
+        return self._ministack.log()
 
     def trouble(self) -> str:
         """The last lines of everything, for a person to read."""
-        parts = [f"--- emulator ---\n{self.emulator_log()}"]
+        parts = [f"--- emulator ---\n{self._ministack.log_tail()}"]
         for name in FUNCTIONS:
             try:
                 lines = self.log(name)

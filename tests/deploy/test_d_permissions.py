@@ -50,6 +50,7 @@ class Probe:
         begin: does what needs it.
         ending: `succeeded`, or the code with which the request fails.
         is_fresh: whether it takes a process that has just started, with a limit of jobs in flight.
+        is_healed: whether what met it is carried on at once: new requests are held until it is.
     """
 
     function: str
@@ -57,6 +58,7 @@ class Probe:
     begin: Callable[[Desk], str]
     ending: str = "succeeded"
     is_fresh: bool = False
+    is_healed: bool = False
 
     def __str__(self) -> str:
         return f"{self.function} without {self.taken[0]}"
@@ -104,6 +106,18 @@ PROBES: Final = [
     _probe("polls", "KeepJobs: dynamodb:UpdateItem", needs.picture),
     _probe("polls", "WritePictures: s3:GetObject", needs.picture),
     _probe("polls", "TakePolls: sqs:GetQueueAttributes", needs.picture, is_fresh=True),
+    # From here on functions hold requests for a while, since Hautech seems to refuse them.
+    _probe(
+        "polls",
+        "SignInAtHautech: secretsmanager:GetSecretValue",
+        needs.picture,
+        is_fresh=True,
+        is_healed=True,
+    ),
+    _probe(
+        "requests", "SignInAtHautech: secretsmanager:GetSecretValue", needs.picture, is_fresh=True
+    ),
+    # What reconcile does needs no request to be taken.
     _probe("reconcile", "FindSilentJobs: dynamodb:Query", needs.silent),
     _probe("reconcile", "WakeJobs: dynamodb:GetItem", needs.silent),
     _probe("reconcile", "WakeJobs: dynamodb:PutItem", needs.silent),
@@ -112,11 +126,6 @@ PROBES: Final = [
     _probe("reconcile", "StartPolls: sqs:GetQueueAttributes", needs.survey),
     _probe(
         "reconcile", "SignInAtHautech: secretsmanager:GetSecretValue", needs.survey, is_fresh=True
-    ),
-    # Last, since a worker that Hautech seems to refuse holds requests for a while.
-    _probe("polls", "SignInAtHautech: secretsmanager:GetSecretValue", needs.picture, is_fresh=True),
-    _probe(
-        "requests", "SignInAtHautech: secretsmanager:GetSecretValue", needs.picture, is_fresh=True
     ),
 ]
 
@@ -155,10 +164,11 @@ def test_the_step_that_lacks_a_permission_says_which(
             lambda: any(map(wanted.search, stage.log(probe.function, since=begun_at - 1)))
         )
 
-    if probe.is_fresh:
-        stage.start_anew(probe.function)  # it may hold requests back, having been refused
     if request_id:
         endings[request_id] = probe.ending
+    if probe.is_healed:
+        desk.send_again(request_id)
+        desk.wait_for_pictures(request_id)
 
 
 def test_what_met_a_missing_permission_goes_on_when_it_is_back(

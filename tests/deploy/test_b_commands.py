@@ -1,4 +1,4 @@
-"""Deploying again, and deploying with something wrong: nothing is created before all is well."""
+"""Deploying with something wrong: nothing is created before all is well. No job is needed here."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.orders import Desk
 from tests.deploy.stage import ROOT, DeployedStage
+
+pytestmark = pytest.mark.usefixtures("struck")
+"""What those had in hand comes back after a minute. It passes meanwhile."""
 
 OTHER = ("--stage", "other")
 CANARY = "canary-of-a-secret"
@@ -33,14 +35,6 @@ def test_the_packaged_template_is_lint_free(stage: DeployedStage) -> None:
     found = subprocess.run([lint, template], capture_output=True, text=True, check=False)
 
     assert (found.returncode, found.stdout) == (0, "")
-
-
-def test_what_is_in_flight_survives_a_deployment(stage: DeployedStage, desk: Desk) -> None:
-    names = desk.send(*[desk.full_naomi() for _ in range(3)])
-
-    stage.deploy(memoryMb="768")
-
-    desk.wait_for_pictures(*names)
 
 
 def test_without_a_secret_nothing_is_created(stage: DeployedStage) -> None:
