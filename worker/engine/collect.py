@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import tempfile
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import structlog
 
@@ -27,9 +26,6 @@ from worker.jobs.plan import CUSTOM_STEP, sent_ids
 from worker.ports import DownloadedPicture
 
 log = structlog.get_logger(__name__)
-
-_SPOOL_BYTES = 8 * 1024 * 1024
-"""Up to this size a picture is held in memory, beyond it in a temporary file."""
 
 _COLLECT_S = 10.0
 """Time that must be left to begin with a picture."""
@@ -95,8 +91,7 @@ def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
 def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, count: int) -> Output:
     job = held.job
     place = S3Uri.parse(job.output_uri)
-    with tempfile.SpooledTemporaryFile(max_size=_SPOOL_BYTES) as spool:
-        sink = cast("BinaryIO", spool)  # it has every method of one, only not the base class
+    with world.spools.spool() as sink:
         got, header = _fetch(world, job, picture, sink)
         key = output_key(place.key, job.request_id, index, count, got.content_type)
         target = S3Uri(place.bucket, key)

@@ -29,6 +29,7 @@ from worker.engine.poll_messages import PollMessages
 from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.request_messages import RequestMessages
 from worker.engine.rules import EngineRules
+from worker.engine.spool import SpoolRoom
 from worker.engine.story import Story
 from worker.engine.trouble import Carrier, Delivery
 from worker.engine.world import World
@@ -93,6 +94,7 @@ class Engine:
             rules=rules,
             random=random,
             new_token=new_token,
+            spools=SpoolRoom(max(rules.spool_max_bytes, rules.output_max_bytes)),
         )
         self._gate = IntakeGate(
             self._world, circuit=self._circuit, pace=self._pace, in_flight=self._in_flight

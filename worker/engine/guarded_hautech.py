@@ -131,6 +131,8 @@ class GuardedHautech:
         begun = self._terms()
         try:
             answer = make()
+        except HeldBackError:
+            raise  # what it was to be written to has no room: that says nothing about Hautech
         except Exception as error:
             if source is None or source.error is not error:
                 self._failed(call, error, begun)

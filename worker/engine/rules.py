@@ -28,6 +28,8 @@ class EngineRules:
     image_max_px: int = 8192
     """Longest side of an input image, in pixels."""
     output_max_bytes: int = 64 * 1024 * 1024
+    spool_max_bytes: int = 384 * 1024 * 1024
+    """Of all pictures together that one process fetches at once; a Lambda function has 512 MB of disk."""
     output_max_pixels: int = 16_384 * 16_384
     """Width times height of an output. Beyond it, a small file unpacks to gigabytes at whoever
     opens it (a decompression bomb), which the worker itself never does."""

@@ -39,7 +39,7 @@ def upload_image(world: World, job: Job, uri: str) -> Job:
                 f"{world.rules.image_max_bytes:,} (WORKER_IMAGE_MAX_BYTES)"
             )
         head, header = _check_image(body, uri, world.rules)
-        source = _Replayable(body, head, reopen=_reopen(world.objects, place, stored.etag, uri))
+        source = _source(body, head, reopen=_reopen(world.objects, place, stored.etag, uri))
         uploaded = world.hautech.upload(
             ImageUpload(
                 open=source.open,
@@ -64,8 +64,8 @@ def upload_image(world: World, job: Job, uri: str) -> Job:
     return record_upload(job, known, because=because, at=world.now())
 
 
-def _check_image(body: Reader, uri: str, rules: EngineRules) -> tuple[bytes, ImageHeader]:
-    """The head of an image that Hautech takes. Raises ImageUnreadableError, ImageTooLargeError."""
+def _check_image(body: Reader, uri: str, rules: EngineRules) -> tuple[bytes | None, ImageHeader]:
+    """The head of an image that Hautech takes, unless it is long. Raises ImageUnreadableError, ImageTooLargeError."""
     try:
         head, header = read_head(body.read)
     except NotAnImageError as error:
@@ -101,11 +101,18 @@ def _reopen(objects: ObjectStore, place: S3Uri, etag: str, uri: str) -> Callable
     return open_again
 
 
-class _Replayable:
-    """Gives the bytes from the start each time: the first time from what is already open."""
+def _source(body: Reader, head: bytes | None, *, reopen: Callable[[], Reader]) -> _Replayable:
+    if head is None:  # too long to be kept: it is read once more
+        body.close()
+        return _Replayable(None, reopen=reopen)
+    return _Replayable(_Prefixed(head, body), reopen=reopen)
 
-    def __init__(self, body: Reader, head: bytes, *, reopen: Callable[[], Reader]) -> None:
-        self._first: Reader | None = _Prefixed(head, body)
+
+class _Replayable:
+    """Gives the bytes from the start each time: the first time from what is already open, if it is."""
+
+    def __init__(self, first: Reader | None, *, reopen: Callable[[], Reader]) -> None:
+        self._first = first
         self._reopen = reopen
 
     def open(self) -> Reader:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from worker.engine.durations import Durations
 from worker.engine.observing import NoObserver
 from worker.engine.rules import EngineRules
+from worker.engine.spool import SpoolRoom
 from worker.errors import InterruptedWorkError, StaleJobError
 from worker.jobs.job import Job, Lease
 from worker.ports import (
@@ -50,6 +51,7 @@ class World(RecordWorld):
     hautech: ImageGeneration
     observer: Observer = field(default_factory=NoObserver)
     durations: Durations = field(default_factory=Durations)
+    spools: SpoolRoom
 
 
 class HeldJob:

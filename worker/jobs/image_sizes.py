@@ -18,6 +18,9 @@ HEAD_BYTES_MAX = 8 * 1024 * 1024
 """EXIF, colour profiles and previews may push the size of a JPEG megabytes back."""
 
 _JPEG_SEGMENTS_MAX = 2_000
+_JPEG_KEPT_BYTES = 512 * 1024
+"""So much of the start of a JPEG is kept while its size is looked for, then the skipped segments go:
+several at once, of eight megabytes each, would fill the memory of a small process."""
 _FILL_BYTES = re.compile(rb"\xff+")
 _JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF markers; the three others define tables (Source: ITU-T T.81, table B.1)."""
@@ -27,7 +30,10 @@ Size = tuple[int, int]
 
 
 class Head(Protocol):
-    """The first bytes of a file, of which more can be had."""
+    """The first bytes of a file, of which more can be had.
+
+    Who reads them may delete what he is done with from their beginning.
+    """
 
     data: bytearray
 
@@ -80,13 +86,21 @@ def jpeg_size(head: Head) -> Size:
     segments then costs seconds. Source: ITU-T T.81, annex B.
     """
     data, have = head.data, head.have
-    position = 2
+    gone_bytes, position = 0, 2
     for _ in range(_JPEG_SEGMENTS_MAX):
-        while position < HEAD_BYTES_MAX and have(position + 2) and data[position + 1] == 0xFF:
+        while (
+            gone_bytes + position < HEAD_BYTES_MAX
+            and have(position + 2)
+            and data[position + 1] == 0xFF
+        ):
             # All that are there at once: one at a time, megabytes of them cost seconds.
             fill = _FILL_BYTES.match(data, position + 1)
             position = fill.end() - 1 if fill else position + 1
-        if position >= HEAD_BYTES_MAX or not have(position + 4) or data[position] != 0xFF:
+            gone_bytes, position = _forget_before(position, data, gone_bytes)
+        gone_bytes, position = _forget_before(position, data, gone_bytes)
+        if gone_bytes + position >= HEAD_BYTES_MAX or not have(position + 4):
+            break
+        if data[position] != 0xFF:
             break
         marker = data[position + 1]
         if marker in _JPEG_FRAMES and have(position + 9):
@@ -97,6 +111,14 @@ def jpeg_size(head: Head) -> Size:
         (length,) = struct.unpack_from(">H", data, position + 2)
         position += 2 + max(2, length)
     raise NoSizeError("a JPEG without a frame header")
+
+
+def _forget_before(position: int, data: bytearray, gone_bytes: int) -> tuple[int, int]:
+    """Deletes what a JPEG reader is done with, if that is much; how much is gone, and where it is."""
+    if not _JPEG_KEPT_BYTES < position <= len(data):
+        return gone_bytes, position
+    del data[:position]
+    return gone_bytes + position, 0
 
 
 def avif_size(head: Head) -> Size:

@@ -43,11 +43,12 @@ class NotAnImageError(ValueError):
         self.head = head
 
 
-def read_head(read: Callable[[int], bytes]) -> tuple[bytes, ImageHeader]:
+def read_head(read: Callable[[int], bytes]) -> tuple[bytes | None, ImageHeader]:
     """The first bytes of an image, as many as it takes to know its size, and what they say.
 
-    `read` gives up to so many bytes more, b"" at the end. Raises NotAnImageError; what `read`
-    raises comes through.
+    They are None where so many were read that they are not worth keeping (half a megabyte). `read`
+    gives up to so many bytes more, b"" at the end. Raises NotAnImageError; what `read` raises comes
+    through.
     """
     head = _GrowingHead(read)
     head.have(_HEAD_BYTES)
@@ -60,7 +61,8 @@ def read_head(read: Callable[[int], bytes]) -> tuple[bytes, ImageHeader]:
         width_px, height_px = size_of(head)
     except NoSizeError as error:
         raise NotAnImageError(f"damaged header: {error}", begin) from error
-    return bytes(head.data), ImageHeader(content_type, width_px, height_px)
+    known = bytes(head.data) if len(head.data) == head.read_bytes else None
+    return known, ImageHeader(content_type, width_px, height_px)
 
 
 def _format_of(begin: bytes) -> tuple[str, Callable[[Head], Size]] | None:
@@ -84,6 +86,7 @@ class _GrowingHead:
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
         self.data = bytearray()
+        self.read_bytes = 0
 
     def have(self, size_bytes: int) -> bool:
         # Never a few bytes: a hostile JPEG asks for its megabytes one by one.
@@ -91,4 +94,5 @@ class _GrowingHead:
             chunk := self._read(max(_HEAD_BYTES, missing))
         ):
             self.data.extend(chunk)
+            self.read_bytes += len(chunk)
         return len(self.data) >= size_bytes

@@ -46,6 +46,7 @@ def reader(data: bytes, asked: list[int] | None = None) -> Callable[[int], bytes
 def test_each_format_is_known_by_its_bytes(kind: str, mime: str) -> None:
     head, header = read_head(reader(picture(kind)))
     assert (header.content_type, header.width_px, header.height_px) == (mime, 320, 200)
+    assert head is not None
     assert picture(kind).startswith(head)
 
 
@@ -60,8 +61,25 @@ def test_jpegs_of_every_make_are_read(options: dict[str, object]) -> None:
 def test_a_jpeg_whose_size_comes_after_megabytes_of_exif_is_read() -> None:
     plain = picture("JPEG")
     exif = (b"\xff\xe1" + struct.pack(">H", 65_535) + bytes(65_533)) * 40
-    _, header = read_head(reader(plain[:2] + exif + plain[2:]))
+    data = plain[:2] + exif + plain[2:]
+    tracemalloc.start()
+    try:
+        head, header = read_head(reader(data))
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
     assert (header.width_px, header.height_px) == (320, 200)
+    assert head is None
+    assert peak_bytes < 1024 * 1024, "what was skipped is kept"
+
+
+def test_a_jpeg_with_a_usual_amount_of_exif_is_read_once() -> None:
+    plain = picture("JPEG")
+    data = plain[:2] + (b"\xff\xe1" + struct.pack(">H", 65_535) + bytes(65_533)) * 7 + plain[2:]
+    head, header = read_head(reader(data))
+    assert (header.width_px, header.height_px) == (320, 200)
+    assert head is not None
+    assert data.startswith(head)
 
 
 @pytest.mark.parametrize(
@@ -128,6 +146,7 @@ def test_a_png_with_large_metadata_is_a_png(metadata: bytes) -> None:
     # Programs that make pictures write how they did it into them, often in megabytes.
     head, header = read_head(reader(png_with(metadata)))
     assert (header.width_px, header.height_px) == (320, 200)
+    assert head is not None
     assert len(head) <= 64 * 1024
 
 
