@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+from datetime import timedelta
 
 import pytest
 from rich.console import Console
@@ -124,6 +125,86 @@ def test_trouble_of_the_store_is_told_and_watching_goes_on(service, services, mo
 
     assert "trying again: DynamoDB GetItem: slow down" in text.getvalue()
     assert "one  succeeded" in text.getvalue()
+
+
+def told_while_nothing_moves(services, *, for_s: float, **more) -> tuple[list[str], str]:
+    """The remarks on stderr, and what the console says, while jobs stand still for so long."""
+    services.store.create(running_job(requestId="one"))
+    showing, text = show(services, pause=services.clock.advance, **more)
+    remarks = io.StringIO()
+    showing.remarks = Console(file=remarks, width=80, color_system=None)
+    showing.until_over(Following(services.store, ["one", "two"]), for_s)
+    return remarks.getvalue().splitlines(), text.getvalue()
+
+
+def test_what_is_waited_for_is_said_less_and_less_often(services) -> None:
+    remarks, text = told_while_nothing_moves(services, for_s=1_100)
+
+    seconds = [remark.partition("nothing new for ")[2].partition(";")[0] for remark in remarks]
+    assert seconds == [
+        "30 s",
+        "1 min 30 s",
+        "3 min 30 s",
+        "7 min 30 s",
+        "12 min 30 s",
+        "17 min 30 s",
+    ]
+    assert len(text.splitlines()) == 2, "the lines say only what is new"
+
+
+def test_what_is_waited_for_is_named_with_state_and_age(services) -> None:
+    (remark,), _ = told_while_nothing_moves(services, for_s=40)
+
+    began = services.store.load("one").accepted_at
+    age_s = round((services.clock.now() - began).total_seconds()) - 10
+    assert remark.startswith("03:04:35  nothing new for 30 s; waiting for one (running for ")
+    assert "full-naomi runs for" in remark
+    assert "; two (queued for 30 s in all: not taken yet" in remark
+    assert age_s > 30
+
+
+def test_news_end_the_silence(services) -> None:
+    services.store.create(running_job(requestId="one"))
+    remarks = io.StringIO()
+
+    def pause(seconds: float) -> None:
+        services.clock.advance(seconds)
+        if services.clock.now() == began + timedelta(seconds=25):
+            services.store.create(running_job(requestId="two"))
+
+    showing, _ = show(services, pause=pause)
+    showing.remarks = Console(file=remarks, width=80, color_system=None)
+    began = services.clock.now()
+    showing.until_over(Following(services.store, ["one", "two"]), 60)
+
+    (remark,) = remarks.getvalue().splitlines()
+    assert remark.startswith("03:05:00  nothing new for 30 s;")
+
+
+def test_many_jobs_that_stand_still_are_one_line(services) -> None:
+    remarks = io.StringIO()
+    showing, _ = show(services, pause=services.clock.advance)
+    showing.remarks = Console(file=remarks, width=80, color_system=None)
+    showing.until_over(Following(services.store, [f"sku-{n}" for n in range(500)]), 31)
+
+    (remark,) = remarks.getvalue().splitlines()
+    assert "; and 497 more jobs" in remark
+
+
+def test_trouble_that_stays_the_same_is_told_once(services, monkeypatch) -> None:
+    def load(_store, _one):
+        raise ThrottledError("DynamoDB GetItem: slow down")
+
+    monkeypatch.setattr(MemoryJobStore, "load", load)
+    _, text = told_while_nothing_moves(services, for_s=20)
+    assert text.count("trying again: DynamoDB GetItem: slow down") == 1
+
+
+def test_a_terminal_says_under_the_table_how_long_nothing_has_moved(services) -> None:
+    remarks, text = told_while_nothing_moves(services, for_s=40, terminal=True)
+    assert remarks == []
+    assert "0 of 2 jobs over, nothing new for 40 s" in text
+    assert "nothing new for 29 s" not in text
 
 
 def test_a_terminal_gets_bars_that_fit_it_with_open_jobs_first(service, services) -> None:

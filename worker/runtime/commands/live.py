@@ -1,4 +1,8 @@
-"""Shows followed jobs until they are over: a live table on a terminal, plain lines elsewhere."""
+"""Shows followed jobs until they are over: a live table on a terminal, plain lines elsewhere.
+
+While nothing moves, the table says for how long, and beside the lines a remark on stderr says now and
+then what is waited for.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,10 @@ from rich.text import Text
 from worker.errors import TransientError
 from worker.ports import Clock
 from worker.runtime.commands.following import Following, Line
-from worker.runtime.commands.output import plain, show, styled
+from worker.runtime.commands.output import plain, show, stderr, styled
+from worker.runtime.commands.silence import FIRST_S, Silence
 from worker.runtime.commands.timeline import STATE_STYLES
-from worker.runtime.commands.wording import count, shorten_middle
+from worker.runtime.commands.wording import count, duration, shorten_middle
 
 _BAR_WIDTH = 14
 _ID_CHARACTERS = 24
@@ -35,13 +40,19 @@ class Show:
         clock: For ages.
         interval_s: Seconds between two looks.
         pause: Waits that long.
+        remarks: Where is said what is waited for, if the console is no terminal.
     """
 
     console: Console
     clock: Clock
     interval_s: float = 1.0
     pause: Callable[[float], None] = time.sleep
+    remarks: Console = field(default_factory=stderr)
     _told: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    _silence: Silence = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._silence = Silence(self.clock)
 
     def until_over(self, following: Following, timeout_s: float | None = None) -> bool:
         """Looks again and again; returns when all named jobs have ended, or the time is up.
@@ -56,6 +67,7 @@ class Show:
             return following.is_over()
         with Live(console=self.console, auto_refresh=False, transient=False) as live:
             for trouble in self._looks(following, until):
+                self._news(following)
                 live.update(self._frame(following, trouble), refresh=True)
         return following.is_over()
 
@@ -81,21 +93,33 @@ class Show:
             self.pause(min(self.interval_s, left_s))
 
     def _in_lines(self, following: Following, until: datetime | None) -> None:
-        hinted = ""
+        troubled, hinted = None, ""
         for trouble in self._looks(following, until):
-            if trouble:
+            at = self.clock.now().astimezone(UTC).strftime("%H:%M:%S")
+            if trouble and trouble != troubled:
                 self.console.print(styled(trouble), soft_wrap=True)
-            for line in following.lines(now=self.clock.now()):
-                progress = line.progress
-                news = (_word(line), progress.done, progress.result)
-                if self._told.get(line.request_id) != news:
-                    self._told[line.request_id] = news
-                    at = self.clock.now().astimezone(UTC).strftime("%H:%M:%S")
-                    text = f"{at}  {line.request_id}  {_word(line)}  {progress.doing}"
-                    self.console.print(styled(text), soft_wrap=True)
+            troubled = trouble
+            for line in self._news(following):
+                text = f"{at}  {line.request_id}  {_word(line)}  {line.progress.doing}"
+                self.console.print(styled(text), soft_wrap=True)
             if following.hint() != hinted:
                 hinted = following.hint()
                 self.console.print(styled(hinted), soft_wrap=True)
+            remark = self._silence.remark(following.lines(now=self.clock.now()))
+            if remark and not following.is_over():
+                self.remarks.print(styled(f"{at}  {remark}", "dim"), soft_wrap=True)
+
+    def _news(self, following: Following) -> list[Line]:
+        """The jobs that have got on since they were last told of."""
+        news = []
+        for line in following.lines(now=self.clock.now()):
+            state = (_word(line), line.progress.done, line.progress.result)
+            if self._told.get(line.request_id) != state:
+                self._told[line.request_id] = state
+                news.append(line)
+        if news:
+            self._silence.broken()
+        return news
 
     def _frame(self, following: Following, trouble: str | None) -> RenderableType:
         lines = following.lines(now=self.clock.now())
@@ -106,7 +130,7 @@ class Show:
         parts: list[RenderableType] = [_table(shown)]
         if len(shown) < len(lines):
             parts.append(Text(f"… and {count(len(lines) - len(shown), 'more job')}", style="dim"))
-        parts.append(_sum(lines))
+        parts.append(_sum(lines, self._silence.lasted_s))
         if remarks := [text for text in (trouble, following.hint()) if text]:
             parts.append(styled("\n".join(remarks), "yellow"))
         return Group(*parts)
@@ -146,12 +170,14 @@ def _word(line: Line) -> str:
     return "failed" if line.progress.result == "failed" else line.job.state.value
 
 
-def _sum(lines: list[Line]) -> Text:
+def _sum(lines: list[Line], silent_s: float) -> Text:
     done = sum(1 for line in lines if line.progress.result == "succeeded")
     failed = sum(1 for line in lines if line.progress.result == "failed")
     text = Text(f"{done + failed} of {count(len(lines), 'job')} over", style="dim")
     if failed:
         text.append(f", {failed} failed", style="red")
+    if silent_s >= FIRST_S and done + failed < len(lines):
+        text.append(f", nothing new for {duration(silent_s)}")
     return text
 
 
