@@ -15,6 +15,8 @@ NO_REASON: Final = (
 TO_DO: Final[Mapping[str, str]] = {
     "attempts.exhausted": "See whether the last trouble is over (hautech-worker doctor), then "
     "redrive it.",
+    "batch.manifest": "Put a manifest that can be read in its place and send the batch again. Then "
+    "drop this dead letter.",
     "hautech.refused": "The request must change, or the account at Hautech: send a corrected one "
     "under a new requestId. Redrive it if Hautech was wrong.",
     "image.forbidden": "Let the worker read the image (bucket policy, KMS key), then redrive it.",
@@ -39,6 +41,8 @@ TO_DO: Final[Mapping[str, str]] = {
     "poll.malformed": "Find out who writes to the polls queue; only workers should. Then drop it.",
     "record.too_large": "Send less input and metadata under a new requestId. What a workflow gave "
     "can be read at Hautech.",
+    "request.cancelled": "Nothing: its batch was cancelled. Drop it, or send it again by itself under "
+    "a new requestId.",
     "request.conflict": "Send it under a new requestId; the job that has this one is untouched. Then "
     "drop this dead letter.",
     "request.expired": "Send it with a later expiresAt, or without one. Then drop this dead letter.",
