@@ -44,7 +44,8 @@
     ├── HeldBackError             not now, by our own choice: spends no attempt, leaves no trace
     ├── InterruptedWorkError      not enough time left to begin the next piece of work
     ├── IllegalTransitionError    a bug: a move that the state chart does not have
-    └── SettingsError             the configuration cannot work; all problems at once
+    ├── SettingsError             the configuration cannot work; all problems at once
+    └── RulesError                a rules file cannot be used; all problems at once
 
 `code` strings are part of the result event: they outlive class names (never rename one).
 """
@@ -351,3 +352,28 @@ class SettingsError(WorkerError):
         self.problems = tuple(problems)
         lines = "".join(f"\n  {problem}" for problem in self.problems)
         super().__init__(f"{len(self.problems)} setting(s) need attention:{lines}")
+
+
+@dataclass(frozen=True, slots=True)
+class RulesProblem:
+    """One thing that is wrong with a rules file: the line (from 1), the rule if it is about one."""
+
+    line: int
+    rule: str
+    problem: Problem
+
+    def __str__(self) -> str:
+        rule = f'rule "{self.rule}": ' if self.rule else ""
+        return f"line {self.line}: {rule}{self.problem}"
+
+
+class RulesError(WorkerError):
+    """The rules file cannot be used; every problem is listed."""
+
+    def __init__(self, problems: Sequence[RulesProblem], *, source: str = "the rules file") -> None:
+        self.problems = tuple(problems)
+        self.source = source
+        number = len(self.problems)
+        lines = "".join(f"\n  {problem}" for problem in self.problems)
+        what = "1 problem" if number == 1 else f"{number} problems"
+        super().__init__(f"{source} has {what}:{lines}")

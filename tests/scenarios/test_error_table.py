@@ -27,6 +27,7 @@ NOT_MET = {
     "AnswerUnknownError": "only the paid call raises it, and submit deals with it",
     "HautechDownError": "made of others by the watch on Hautech",
     "SettingsError": "ends the start",
+    "RulesError": "of a file, not of a job",
 }
 
 

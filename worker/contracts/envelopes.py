@@ -4,11 +4,14 @@
              | SNS notification      { "Type": "Notification", "Message": "<text of a body>" }
              | EventBridge event     { "detail-type": …, "detail": { request } }
 
-Envelopes may be nested (EventBridge to SNS to SQS); the request means the same in each.
+Envelopes may be nested (EventBridge to SNS to SQS); the request means the same in each. An
+EventBridge event of S3 itself is no envelope but the message: when and what happened stands
+outside its `detail`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from worker.contracts.json_text import read_json
@@ -43,7 +46,7 @@ def unwrap(body: str | bytes) -> dict[str, Any]:
                 "protocol, which needs no confirmation"
             )
         # Source: EventBridge user guide, "Event structure".
-        elif "detail-type" in document and "detail" in document:
+        elif _is_bridge_event(document) and not is_s3_bridge_event(document):
             what = f"the detail of the EventBridge event in {what}"
             document = _object(document["detail"], what)
         else:
@@ -52,6 +55,17 @@ def unwrap(body: str | bytes) -> dict[str, Any]:
         f"the message is wrapped in more than {MAX_ENVELOPES} SNS or EventBridge envelopes; "
         "send the request itself"
     )
+
+
+def is_s3_bridge_event(document: Mapping[str, Any]) -> bool:
+    """Whether this is what S3 tells EventBridge (Source: S3 user guide, "EventBridge event message
+    structure").
+    """
+    return document.get("source") == "aws.s3" and _is_bridge_event(document)
+
+
+def _is_bridge_event(document: Mapping[str, Any]) -> bool:
+    return "detail-type" in document and "detail" in document
 
 
 def _object(value: Any, what: str) -> dict[str, Any]:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 
-from worker.contracts.fields import REQUEST_CONFIG
+from worker.contracts.drop_origin import DropOrigin
+from worker.contracts.fields import REQUEST_CONFIG, broken_rule
 
 
 class BatchRow(BaseModel):
@@ -24,9 +25,13 @@ class Origin(BaseModel):
     model_config = REQUEST_CONFIG
 
     batch: Annotated[BatchRow | None, Field(description="It is a row of a batch.")] = None
-    drop: Annotated[dict[str, Any] | None, Field(description="It was made of a dropped photo.")] = (
-        None
-    )
+    drop: Annotated[DropOrigin | None, Field(description="It was made of a dropped photo.")] = None
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> Origin:
+        if (self.drop is None) == (self.batch is None):
+            raise broken_rule("must have either batch or drop")
+        return self
 
 
 def batch_of(request: dict[str, Any]) -> BatchRow | None:

@@ -36,9 +36,14 @@ _RULES: Mapping[str, str] = {
 
 
 def problems_of(
-    error: ValidationError, model: type[BaseModel], *, under: Sequence[str] = ()
+    error: ValidationError,
+    model: type[BaseModel],
+    *,
+    under: Sequence[str] = (),
+    what: str = "a request",
 ) -> list[Problem]:
-    """The findings of `error` as Problems; `under` is the path of the validated object.
+    """The findings of `error` as Problems; `under` is the path of the validated object, and `what`
+    names it where that path is empty.
 
     `model` supplies the field names for "did you mean" and the examples for missing fields.
     """
@@ -46,7 +51,10 @@ def problems_of(
     # A finding about a default value names the field as it is called in code.
     aliases = {name: field.alias or name for name, field in model.model_fields.items()}
     details = error.errors(include_url=False)
-    return [_problem(detail, fields, aliases, under) for detail in details[: MAX_PROBLEMS + 1]]
+    whole = ".".join(under) or what
+    return [
+        _problem(detail, fields, aliases, under, whole) for detail in details[: MAX_PROBLEMS + 1]
+    ]
 
 
 def path_of(parts: Iterable[str | int]) -> str:
@@ -73,6 +81,7 @@ def _problem(
     fields: Mapping[str, FieldInfo],
     aliases: Mapping[str, str],
     under: Sequence[str],
+    whole: str,
 ) -> Problem:
     kind, context = detail["type"], detail.get("ctx", {})
     name, *inner = detail["loc"] or ("",)
@@ -88,7 +97,7 @@ def _problem(
         return Problem(path, "", _RULES[kind], _example(name, fields))
     if kind == "extra_forbidden":
         close = did_you_mean(name, fields)
-        rule = f"is not a field of {'.'.join(under) or 'a request'}"
+        rule = f"is not a field of {whole}"
         fix = close or f"known fields: {', '.join(fields)}"
         return Problem(path, shown(detail["input"]), rule, fix)
     rule = _RULES.get(kind, "is not valid").format_map(context)

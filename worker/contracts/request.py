@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
+from worker.contracts.drop_origin import drop_problems
 from worker.contracts.envelopes import unwrap
 from worker.contracts.fields import REQUEST_CONFIG, UtcTime, broken_rule, rfc3339
 from worker.contracts.inputs import (
@@ -30,8 +31,10 @@ from worker.contracts.metadata import (
 from worker.contracts.origin import Origin
 from worker.contracts.output_place import check_output, output_problems
 from worker.contracts.plain_words import MAX_PROBLEMS, did_you_mean, problems_of
+from worker.contracts.presets import PRESET
 from worker.contracts.references import S3Reference, reference_problems, references_in
 from worker.contracts.s3_uri import S3Uri
+from worker.contracts.text import shown
 from worker.contracts.workflows import ANY_CASE_UUID, WORKFLOWS, is_workflow_uuid
 from worker.errors import InvalidRequestError, Problem
 
@@ -44,6 +47,7 @@ __all__ = [
     "S3Reference",
     "canonical_json",
     "content_digest",
+    "parse_document",
     "parse_request",
     "s3_references",
 ]
@@ -137,7 +141,6 @@ class Request(BaseModel):
             examples=["2030-01-31T12:00:00Z"],
         ),
     ] = None
-
     origin: Annotated[
         Origin | None,
         Field(
@@ -164,10 +167,24 @@ def parse_request(
         MalformedRequestError: there is no JSON object in the body.
         InvalidRequestError: the request breaks rules; it lists every problem (at most 50).
     """
-    document = _without_null_fields(unwrap(body), Request)
+    return parse_document(unwrap(body), input_buckets=input_buckets, output_buckets=output_buckets)
+
+
+def parse_document(
+    sent: Mapping[str, Any], *, input_buckets: frozenset[str], output_buckets: frozenset[str]
+) -> Request:
+    """The request in a message that was unwrapped, and whose preset, if any, stands below it.
+
+    Raises InvalidRequestError like `parse_request`.
+    """
+    document = _without_null_fields(sent, Request)
+    preset = document.pop(PRESET, None)
     workflow, sent_input = document.get("workflow"), document.get("input")
     spec = WORKFLOWS.get(workflow) if isinstance(workflow, str) else None
     problems: list[Problem] = []
+    if preset is not None:
+        rule = "can only be used by a worker that has a rules file with presets"
+        problems.append(Problem(PRESET, shown(preset), rule, "set WORKER_DROP_RULES"))
     if isinstance(sent_input, dict):
         checked_input = sent_input
         if spec:
@@ -177,6 +194,7 @@ def parse_request(
         problems += reference_problems(checked_input, input_buckets)
     problems += output_problems(document.get("output"), document.get("requestId"), output_buckets)
     problems += metadata_problems(document.get("metadata"))
+    problems += drop_problems(document.get("origin"), input_buckets, output_buckets)
     try:
         request = Request.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -200,7 +218,7 @@ def content_digest(request: Request) -> str:
         "output": request.output,
         "metadata": request.metadata or None,
         "expiresAt": request.expires_at and rfc3339(request.expires_at),
-        "origin": request.origin and request.origin.model_dump(exclude_none=True),
+        "origin": request.origin and request.origin.model_dump(exclude_defaults=True),
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 

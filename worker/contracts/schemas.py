@@ -12,6 +12,7 @@ from worker.contracts.batch import BatchMessage
 from worker.contracts.batch_event import BatchEvent
 from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
+from worker.contracts.presets import PRESET
 from worker.contracts.request import Request
 from worker.contracts.result import ResultEvent
 from worker.contracts.workflows import ANY_CASE_UUID, WORKFLOWS
@@ -33,6 +34,14 @@ REQUEST_EXAMPLE: dict[str, Any] = {
     "metadata": {"sku": "1042"},
 }
 """A complete request, as it stands in the schema and as `hautech-worker submit` may show it."""
+
+_PRESET_SCHEMA: dict[str, Any] = {
+    "description": "Name of a preset of the rules file: what it says stands below this request, "
+    "field by field; null takes a field of it away.",
+    "type": "string",
+    "examples": ["studio"],
+}
+"""Not a field of the model: a preset is resolved before a request is parsed."""
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -82,13 +91,26 @@ def _request_schema() -> dict[str, Any]:
     }
     rules.append(_input_rule({"pattern": ANY_CASE_UUID}, "AnyInput"))
     schema = _schema(Request.model_json_schema(), "request", "Generation request (v1)")
-    definitions = {**schema.get("$defs", {}), **definitions}
-    return {**schema, "examples": [REQUEST_EXAMPLE], "allOf": rules, "$defs": definitions}
+    needed = schema.pop("required")
+    schema["properties"][PRESET] = _PRESET_SCHEMA
+    return {
+        **schema,
+        "required": ["requestId"],
+        "anyOf": [{"required": needed}, {"required": [PRESET]}],
+        "examples": [REQUEST_EXAMPLE],
+        "allOf": rules,
+        "$defs": {**definitions, **schema["$defs"]},
+    }
 
 
 def _input_rule(workflow: dict[str, Any], definition: str) -> dict[str, Any]:
+    # With a preset, whatever is missing may stand there.
     return {
-        "if": {"properties": {"workflow": workflow}, "required": ["workflow"]},
+        "if": {
+            "properties": {"workflow": workflow},
+            "required": ["workflow"],
+            "not": {"required": [PRESET]},
+        },
         "then": {"properties": {"input": {"$ref": f"#/$defs/{definition}"}}},
     }
 

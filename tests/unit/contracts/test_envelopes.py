@@ -58,3 +58,9 @@ def test_token_of_a_subscription_confirmation_is_not_repeated() -> None:
     with pytest.raises(MalformedRequestError) as caught:
         unwrap(json.dumps({"Type": "SubscriptionConfirmation", "Token": "canary-token"}))
     assert "canary" not in caught.value.message
+
+
+def test_event_of_s3_is_the_message_and_no_envelope() -> None:
+    event = event_bridge({"bucket": {"name": "catalog"}}) | {"source": "aws.s3", "time": "…"}
+    assert unwrap(json.dumps(event)) == event
+    assert unwrap(json.dumps(sns(event))) == event

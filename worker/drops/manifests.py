@@ -1,0 +1,31 @@
+"""A dropped list of requests becomes a batch message, with an id that is derived from the file."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from worker.contracts.filling import filled_known, merged
+from worker.contracts.s3_uri import S3Uri
+from worker.drops.ids import Identified, drop_batch_id
+from worker.drops.rule_set import Match
+
+
+def plan_batch(match: Match, manifest: Identified) -> dict[str, Any]:
+    """The batch message of a manifest. Never raises.
+
+    The preset is in it, and what the path says is filled in; other names in braces are left to the columns of the rows.
+    """
+    rule = match.rule
+    below = match.rules.presets.get(rule.preset or "", {})
+    request = filled_known(merged(below, rule.request), match.names)
+    if rule.tenant is not None:
+        tenant = filled_known(rule.tenant, match.names)
+        request["metadata"] = {**(request.get("metadata") or {}), "tenant": tenant}
+    message: dict[str, Any] = {
+        "batchId": drop_batch_id(match.stem, manifest),
+        "manifest": str(S3Uri(manifest.bucket, manifest.key, manifest.version_id)),
+        "request": request,
+    }
+    if rule.credit_cap is not None:
+        message["creditCap"] = rule.credit_cap
+    return message

@@ -1,0 +1,128 @@
+"""What only shows in the whole set: a trial of each rule with a made-up photo, and loops."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from worker.contracts.filling import BadTemplateError, merged, names_in, texts_in
+from worker.contracts.text import shown
+from worker.drops.loops import KeyForm, Token, Wild, letters
+from worker.drops.planning import Photo, plan_drop
+from worker.drops.rule_set import Match, Rule, RuleSet
+from worker.drops.templates import PART, Capture, pieces_of
+from worker.errors import Problem
+
+Found = tuple[str, Problem]
+
+_SAMPLE = "sample"
+
+
+def problems_of_rule(rules: RuleSet, rule: Rule) -> Iterable[Found]:
+    """What every request of the rule would be refused for, whatever the photo is called."""
+    if rule.is_manifest:
+        return
+    below = rules.presets.get(rule.preset or "", {})
+    document = merged(below, rule.request)
+    output = document.get("output")
+    if output is None:
+        yield "name", Problem("output", "", "is required", 'such as "s3://shop/{sku}/"')
+        return
+    several = [name for name, values in rule.fan_out.items() if len(values) > 1]
+    is_text = isinstance(output, str)
+    if several and is_text and not output.endswith("/") and "n" not in _names(output):
+        rule_text = "is one key for the pictures of several requests"
+        yield (
+            "output",
+            Problem("output", shown(output), rule_text, "end it with / or put {n} in it"),
+        )
+        return
+    if is_text and _names(output.removeprefix("s3://").partition("/")[0]):
+        yield "output", Problem("output", shown(output), "the bucket must be spelled out")
+        return
+    plan = plan_drop(*_sample(rules, rule))
+    for problem in plan.problems:
+        written = {name: list(values) for name, values in rule.fan_out.items()}
+        if not _depends_on_names(merged(document, {"input": written}), problem.field):
+            at = problem.field.removeprefix("input.")
+            place = f"fanOut.{at}" if at.split("[")[0] in rule.fan_out else problem.field
+            yield place, problem
+
+
+def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
+    """Places that the rule writes to and some rule watches."""
+    paths = {
+        piece.name
+        for segment in rule.template.segments
+        for piece in segment
+        if isinstance(piece, Capture) and piece.is_path
+    }
+    document = merged(rules.presets.get(rule.preset or "", {}), rule.request)
+    written: list[tuple[str, Any, bool]] = [
+        ("output", document.get("output"), "outputOptions" in document or rule.is_manifest)
+    ]
+    for field, mark in (("onSuccess", rule.on_success), ("onFailure", rule.on_failure)):
+        if mark is not None:
+            written.append((field, mark.folder, False))
+    for field, text, is_deep in written:
+        if not isinstance(text, str):
+            continue
+        bucket, _, key = text.removeprefix("s3://").partition("/")
+        folder = key[: key.rfind("/") + 1]
+        form = KeyForm.below(_tokens(folder, paths), deep=is_deep)
+        if watcher := rules.watcher(bucket, form):
+            whose = (
+                "this rule" if watcher is rule else f'rule "{watcher.name}" (line {watcher.line})'
+            )
+            rule_text = f"would be dropped itself: {whose} watches {watcher.template.text}"
+            fix = "another bucket, or a folder that no rule watches"
+            yield field, Problem(field, shown(text), rule_text, fix)
+
+
+def _tokens(template: str, paths: set[str]) -> tuple[Token, ...]:
+    """A folder with names as the form of its keys; a manifest's columns may be any text."""
+    pieces = pieces_of(template)
+    tokens: list[Token] = []
+    for piece in pieces:
+        if isinstance(piece, Capture):
+            tokens.append(Wild.ACROSS if piece.name in paths else Wild.IN_SEGMENT)
+        else:
+            tokens += letters(piece)
+    return tuple(tokens)
+
+
+def _sample(rules: RuleSet, rule: Rule) -> tuple[Match, list[Photo]]:
+    """A made-up photo, or group, of a rule."""
+    keys = [_sample_key(rule, part.word if part else "") for part in (rule.parts or (None,))]
+    photos = [Photo(rule.bucket, key, None, "0" * 32) for key in keys]
+    return Match(rules, rule, keys[0], rule.names_of(keys[0]) or {}), photos
+
+
+def _sample_key(rule: Rule, word: str) -> str:
+    segments = [
+        "".join(
+            piece if isinstance(piece, str) else word if piece.name == PART else _SAMPLE
+            for piece in segment
+        )
+        for segment in rule.template.segments
+    ]
+    extension = "" if rule.template.ext is None else f".{rule.extensions[0]}"
+    return "/".join(segments) + extension
+
+
+def _depends_on_names(document: Mapping[str, Any], field: str) -> bool:
+    """Whether what stands in a field comes from the path: then the sample says nothing about it."""
+    return any(
+        _names(text)
+        for place, text in texts_in(document)
+        if place == field
+        or field.startswith(f"{place}.")
+        or place.startswith((f"{field}.", f"{field}["))
+    )
+
+
+def _names(text: str) -> tuple[str, ...]:
+    try:
+        return names_in(text)
+    except BadTemplateError:
+        return ()

@@ -1,0 +1,194 @@
+"""Loads a rules file: all its problems at once, or a set of rules that never raises later.
+
+    rules = load_rules(text, input_buckets=…, output_buckets=…)
+    match = rules.match("catalog", "inbox/spring/sku-1042.JPG")     first match wins; None: no rule
+    match.rule, match.names                                         {"season": "spring", …}
+    match.sidecar_keys, match.siblings_prefix, match.belongs(key)   what to look for beside it
+    planning.plan_drop(match, photos, sidecar)                      its requests, or why there are none
+    manifests.plan_batch(match, manifest)                           for a rule with `manifest: true`
+    rules.presets                                                   for `contracts.presets.with_preset`
+
+A rule is tried out with a made-up photo while it is loaded: what a request of it would be refused
+for is found now, with its line, and not with the first photo.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic import ValidationError
+
+from worker.contracts.plain_words import did_you_mean, problems_of
+from worker.contracts.presets import Presets
+from worker.contracts.text import shown
+from worker.drops.compiling import RuleCompiler
+from worker.drops.rule_checks import problems_of_rule, problems_of_writing
+from worker.drops.rule_set import Match, Rule, RuleSet
+from worker.drops.rule_shapes import MAX_RULES, RuleShape, check_name
+from worker.drops.yaml_text import YamlTextError, YamlValue, read_yaml
+from worker.errors import Problem, RulesError, RulesProblem
+
+__all__ = ["Match", "Rule", "RuleSet", "load_rules"]
+
+_FIELDS: Final = ("version", "presets", "rules")
+MAX_PROBLEMS: Final = 50
+
+
+def load_rules(
+    text: str,
+    *,
+    input_buckets: frozenset[str],
+    output_buckets: frozenset[str],
+    source: str = "the rules file",
+) -> RuleSet:
+    """The rules of a file. `source` names it in the error.
+
+    Raises RulesError with every problem (at most 50), in the order of the lines.
+    """
+    try:
+        read = read_yaml(text)
+    except YamlTextError as error:
+        problem = RulesProblem(error.line, "", Problem("the file", "", error.rule, error.fix))
+        raise RulesError([problem], source=source) from error
+    loading = _Loading(read, input_buckets, output_buckets)
+    rules = loading.load()
+    if loading.problems:
+        ordered = sorted(loading.problems, key=lambda found: found.line)
+        raise RulesError(ordered[:MAX_PROBLEMS], source=source)
+    return rules
+
+
+class _Loading:
+    """One file on its way to a set of rules; problems are gathered, not raised."""
+
+    def __init__(
+        self, read: YamlValue, input_buckets: frozenset[str], output_buckets: frozenset[str]
+    ) -> None:
+        self._read = read
+        self._input_buckets = input_buckets
+        self._output_buckets = output_buckets
+        self.problems: list[RulesProblem] = []
+
+    def load(self) -> RuleSet:
+        document = self._read.value
+        if not isinstance(document, dict):
+            self._note(
+                "", "", Problem("the file", shown(document), "must have rules:", "see below")
+            )
+            return RuleSet()
+        self._check_head(document)
+        presets = self._presets(document.get("presets") or {})
+        rules = self._rules(document.get("rules") or [], presets)
+        rule_set = RuleSet(
+            tuple(rules.values()), presets, self._input_buckets, self._output_buckets
+        )
+        if self.problems:
+            return rule_set  # one mistake is not told twice
+        for place, rule in rules.items():
+            for at, problem in problems_of_rule(rule_set, rule):
+                self._note(self._nearest(place, rule, at), rule.name, problem)
+            for at, problem in problems_of_writing(rule_set, rule):
+                self._note(f"{place}.{at}", rule.name, problem)
+        return rule_set
+
+    def _check_head(self, document: Mapping[str, Any]) -> None:
+        version = document.get("version")
+        if version != 1 or isinstance(version, bool):
+            value = "" if version is None else shown(version)
+            self._note("version", "", Problem("version", value, "must be 1", "version: 1"))
+        for name, value in document.items():
+            if name not in _FIELDS:
+                fix = did_you_mean(name, _FIELDS) or f"known fields: {', '.join(_FIELDS)}"
+                rule = "is not a field of a rules file"
+                self._note(name, "", Problem(name, shown(value), rule, fix))
+
+    def _presets(self, given: Any) -> Presets:
+        if not isinstance(given, dict):
+            rule = "must be a mapping of names to parts of requests"
+            self._note("presets", "", Problem("presets", shown(given), rule))
+            return {}
+        return {
+            name: fields for name, fields in given.items() if self._is_sound_preset(name, fields)
+        }
+
+    def _is_sound_preset(self, name: str, fields: Any) -> bool:
+        place = f"presets.{name}"
+        before = len(self.problems)
+        try:
+            check_name(name)
+        except ValueError as error:
+            rule = getattr(error, "context", {}).get("rule", "is no name")
+            self._note(place, "", Problem("presets", shown(name), rule))
+        if not isinstance(fields, dict):
+            rule = "must have fields of a request"
+            self._note(
+                place, "", Problem(place, shown(fields), rule, "such as workflow: full-naomi")
+            )
+            return False
+        for field in ("requestId", "origin", "preset"):
+            if field in fields:
+                rule = "cannot stand in a preset"
+                self._note(f"{place}.{field}", "", Problem(f"{place}.{field}", "", rule))
+        return len(self.problems) == before
+
+    def _rules(self, given: Any, presets: Presets) -> dict[str, Rule]:
+        if not isinstance(given, list) or len(given) > MAX_RULES:
+            rule = f"must be a list of at most {MAX_RULES} rules"
+            self._note("rules", "", Problem("rules", shown(given), rule))
+            return {}
+        compiler = RuleCompiler(presets, self._input_buckets, self._output_buckets)
+        rules: dict[str, Rule] = {}
+        names: dict[str, int] = {}
+        for index, one in enumerate(given):
+            place = f"rules[{index}]"
+            shape = self._shape(one, place)
+            if shape is None:
+                continue
+            line = self._read.line_of(place)
+            if shape.name in names:
+                rule_text = f"is the name of the rule in line {names[shape.name]}, too"
+                problem = Problem("name", shown(shape.name), rule_text, "give each its own")
+                self._note(f"{place}.name", shape.name, problem)
+            names.setdefault(shape.name, line)
+            compiled, problems = compiler.compile(shape, line)
+            for at, problem in problems:
+                self._note(f"{place}.{at}", shape.name, problem)
+            if compiled is not None:
+                rules[place] = compiled
+        return rules
+
+    def _shape(self, given: Any, place: str) -> RuleShape | None:
+        if not isinstance(given, dict):
+            rule = "must be a rule with name, match and the rest"
+            self._note(place, "", Problem(place, shown(given), rule))
+            return None
+        name = given.get("name")
+        name = name if isinstance(name, str) else ""
+        fields = {field: value for field, value in given.items() if value is not None}
+        try:
+            return RuleShape.model_validate(fields, by_alias=True, by_name=False)
+        except ValidationError as error:
+            for problem in problems_of(error, RuleShape, what="a rule"):
+                self._note(f"{place}.{problem.field}", name, _hint_about_braces(fields, problem))
+        return None
+
+    def _nearest(self, place: str, rule: Rule, at: str) -> str:
+        """Where a field of a rule's request is written: in the rule, its `request`, or its preset."""
+        candidates = [f"{place}.{at}", f"{place}.request.{at}"]
+        if rule.preset is not None:
+            candidates.append(f"presets.{rule.preset}.{at}")
+        return next((one for one in candidates if one in self._read.lines), f"{place}.{at}")
+
+    def _note(self, place: str, rule: str, problem: Problem) -> None:
+        self.problems.append(RulesProblem(self._read.line_of(place), rule, problem))
+
+
+def _hint_about_braces(fields: Mapping[str, Any], problem: Problem) -> Problem:
+    """`output: {sku}` without quotes is a mapping in YAML: say so."""
+    value = fields.get(problem.field)
+    if isinstance(value, dict) and len(value) == 1 and list(value.values()) == [None]:
+        (name,) = value
+        fix = f'put it in quotes: "{{{name}}}"'
+        return Problem(problem.field, f"{{{name}}}", "is a mapping in YAML without quotes", fix)
+    return problem

@@ -1,0 +1,155 @@
+"""YAML 1.2 as people write it by hand, read strictly, with the line of every value.
+
+What JSON has is what counts: texts, numbers, true, false, null, lists, mappings with text keys.
+Anchors, aliases and tags are refused, so no small text becomes a large value. In YAML 1.2, `no` is
+a text, and `7:10` is an aspect ratio and not 430.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from worker.contracts.plain_words import path_of
+from worker.contracts.text import one_line, shown, shown_key
+
+MAX_BYTES: Final = 262_144
+MAX_NESTING: Final = 32
+
+_TAG: Final = "tag:yaml.org,2002:"
+
+
+class YamlTextError(ValueError):
+    """The text is no YAML that is taken here; `line` counts from 1."""
+
+    def __init__(self, line: int, rule: str, fix: str = "", *, place: str = "") -> None:
+        super().__init__(f"line {line}: {rule}" + (f" ({fix})" if fix else ""))
+        self.line = line
+        self.rule = rule
+        self.fix = fix
+        self.place = place
+
+
+@dataclass(frozen=True, slots=True)
+class YamlValue:
+    """A value, and the line (from 1) of each part of it by its place, as `rules[0].match`."""
+
+    value: Any
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    def line_of(self, place: str) -> int:
+        """The line of a part, or of the nearest thing around it that there is."""
+        while place and place not in self.lines:
+            cut = max(place.rfind("."), place.rfind("["))
+            place = place[: max(cut, 0)]
+        return self.lines.get(place, 1)
+
+
+def read_yaml(text: str) -> YamlValue:
+    """The one document of a YAML text; an empty text is None.
+
+    Raises YamlTextError for the first thing that is wrong.
+    """
+    size_bytes = len(text.encode("utf-8", "surrogatepass"))
+    if size_bytes > MAX_BYTES:
+        raise YamlTextError(1, f"has {size_bytes:,} bytes, at most {MAX_BYTES:,} are allowed")
+    node = _composed(text.removeprefix("\ufeff"))
+    if node is None:
+        return YamlValue(None)
+    lines: dict[str, int] = {}
+    return YamlValue(_value(node, (), lines), lines)
+
+
+def _composed(text: str) -> Any:
+    # Imported when there is a text to read: it takes some 120 ms of CPU.
+    from ruamel.yaml import YAML  # noqa: PLC0415
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
+
+    reader = YAML(typ="safe", pure=True)
+    try:
+        return reader.compose(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = mark.line + 1 if mark else 1
+        raise YamlTextError(line, _words(error.problem or error.context or "")) from error
+    except RecursionError as error:
+        raise YamlTextError(1, f"is nested deeper than {MAX_NESTING} levels") from error
+    except (YAMLError, ValueError) as error:
+        # A character that YAML does not take: the reader knows its position only.
+        place = getattr(error, "position", 0)
+        line = text.count("\n", 0, place if isinstance(place, int) else 0) + 1
+        raise YamlTextError(line, "has a control character or half a character") from error
+
+
+def _words(problem: str) -> str:
+    if "cannot start any token" in problem and r"\t" in problem:
+        return "is indented with a tab: use spaces"
+    if "found another document" in problem or "single document" in problem:
+        return "has a second document after ---: keep one"
+    if "mapping values are not allowed" in problem:
+        return "has a colon where none may stand: put the text in quotes"
+    return f"is not YAML: {one_line(problem, 120)}"
+
+
+def _value(node: Any, path: tuple[str | int, ...], lines: dict[str, int]) -> Any:
+    line = node.start_mark.line + 1
+    lines.setdefault(path_of(path), line)
+    if node.anchor is not None:
+        raise YamlTextError(
+            line,
+            f"has the anchor &{one_line(node.anchor, 40)}",
+            "repeat the value, or use a preset",
+        )
+    if len(path) >= MAX_NESTING:
+        raise YamlTextError(line, f"is nested deeper than {MAX_NESTING} levels")
+    if node.id == "mapping" and node.tag == f"{_TAG}map":
+        return _mapping(node, path, lines)
+    if node.id == "sequence" and node.tag == f"{_TAG}seq":
+        return [_value(item, (*path, index), lines) for index, item in enumerate(node.value)]
+    if node.id == "scalar":
+        return _scalar(node, line)
+    raise YamlTextError(line, f"has the tag {one_line(str(node.tag), 60)}: leave it out")
+
+
+def _mapping(node: Any, path: tuple[str | int, ...], lines: dict[str, int]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key_node, item in node.value:
+        line = key_node.start_mark.line + 1
+        if key_node.id != "scalar" or key_node.anchor is not None:
+            raise YamlTextError(line, "has a key that is no text")
+        key = str(key_node.value)
+        if key == "<<":
+            raise YamlTextError(line, "has a merge key <<", "repeat the values, or use a preset")
+        if key in found:
+            raise YamlTextError(line, f'has the key "{shown_key(key)}" twice', "keep one")
+        lines[path_of((*path, key))] = line
+        found[key] = _value(item, (*path, key), lines)
+    return found
+
+
+def _scalar(node: Any, line: int) -> Any:
+    text, kind = str(node.value), str(node.tag).removeprefix(_TAG)
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text.lower() == "true"
+    if kind == "int" and "_" not in text:
+        return _integer(text, line)
+    if kind == "float" and "_" not in text:
+        number = float(text) if "n" not in text.lower() else math.nan  # .inf, .nan
+        if not math.isfinite(number):
+            raise YamlTextError(line, f"has {shown(text)}, which JSON does not have")
+        return number
+    if kind in ("str", "int", "float", "timestamp"):
+        return text
+    raise YamlTextError(line, f"has the tag {one_line(str(node.tag), 60)}: leave it out")
+
+
+def _integer(text: str, line: int) -> int:
+    digits = text.lstrip("+-")
+    base = {"0x": 16, "0o": 8, "0b": 2}.get(digits[:2].lower(), 10)
+    if len(digits) > 100:
+        raise YamlTextError(line, "has a number of hundreds of digits", "put it in quotes")
+    return int(text, base)
