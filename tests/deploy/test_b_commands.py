@@ -107,17 +107,6 @@ def test_parameters_that_nobody_takes_are_named_before_anything_is_made(
     assert stacks(stage) == before
 
 
-def test_a_deployment_is_given_what_the_one_before_was(stage: DeployedStage) -> None:
-    stage.deploy(memoryMb="768")
-
-    said = stage.deploy()
-
-    assert "memoryMb=768 as in the last deployment" in said
-    client = stage.aws.client("lambda")
-    found = client.get_function_configuration(FunctionName=stage.function("polls"))
-    assert found["MemorySize"] == 768
-
-
 def test_a_new_token_is_a_new_version_of_the_same_secret(stage: DeployedStage) -> None:
     first = stage.run("secret", *OTHER, given=CANARY)
     second = stage.run("secret", *OTHER, given=CANARY)
