@@ -11,6 +11,7 @@ from tests.adapters.clients import clients_for
 from tests.adapters.test_job_store import MINE, THEIRS, failing
 from tests.builders import at, new_job
 from tests.support.aws import DeployedAws
+from tests.support.logs import all_logs
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.errors import RecordTooLargeError, StaleJobError, SystemicError, UnavailableError
 from worker.jobs import transitions
@@ -155,6 +156,39 @@ def test_list_reads_on_until_it_has_enough(aws: DeployedAws, plain: DynamoJobSto
     store = DynamoJobStore(paging, aws.outputs.job_table_name)
     assert len(store.list_by_state(stored(plain, request_id="x").state, limit=3)) == 3
     assert len(list(store.unchanged_since(at(1), JobState.ACCEPTED))) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"workflow": None}, "'workflow'"),
+        ({"workflow": {"N": "5"}}, "'S'"),
+        ({"updatedAt": {"S": "1 March"}}, "Invalid isoformat"),
+        ({"updatedAt": {"S": "2026-03-01"}}, "updatedAt has no time zone"),
+        ({"pk": {"S": "odd-one"}}, "its key does not begin with job#"),
+    ],
+)
+def test_a_row_that_no_worker_wrote_is_named_and_hides_no_other(
+    aws: DeployedAws, plain: DynamoJobStore, changes: dict[str, Any], says: str
+) -> None:
+    """Somebody edited the table by hand."""
+    for number in (1, 2):
+        plain.create(new_job(requestId=f"sku-{number}"))
+    odd = {**raw_item(aws), "pk": {"S": "job#odd-one"}, **changes}
+    clients_for(aws).dynamodb.put_item(
+        TableName=aws.outputs.job_table_name,
+        Item={name: value for name, value in odd.items() if value is not None},
+    )
+    for ask in (
+        lambda: plain.list_by_state(JobState.ACCEPTED, limit=3),
+        lambda: list(plain.unchanged_since(at(1), JobState.ACCEPTED)),
+    ):
+        with all_logs() as logs:
+            assert sorted(one.request_id for one in ask()) == ["sku-1", "sku-2"]
+        (told,) = logs
+        assert told["action"] == "row_unreadable"
+        assert "odd-one" in told["event"]
+        assert says in told["event"]
 
 
 def test_missing_table_is_nobodys_job(aws: DeployedAws) -> None:

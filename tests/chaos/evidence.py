@@ -17,7 +17,7 @@ from botocore.exceptions import ClientError
 from sandbox.local import LocalStack
 from tests.chaos.crew import End
 from tests.chaos.orders import Order
-from worker.adapters.aws.dynamodb import KEY_PREFIX
+from worker.adapters.aws.job_rows import KEY_PREFIX
 from worker.jobs.job import Job
 
 _DEPTHS = (

@@ -163,8 +163,9 @@ class _ReconcileFunction:
     def handle(self, context: Context) -> dict[str, Any]:
         """One invocation."""
         time = InvocationTime(context.get_remaining_time_in_millis)
-        report = reconcile(self._world, time)
-        self._metrics.write(self._survey.figures(report, time))
+        report = self._survey.around(
+            lambda budget: reconcile(self._world, budget), time, self._metrics.write
+        )
         return {
             "woken": len(report.woken),
             "leftAlone": report.left_alone,

@@ -132,7 +132,7 @@ def _emf(application: Application) -> Iterator[None]:
 
 
 class _ReconcileMetrics:
-    """Reconcile, and then the figures of the whole service on stdout."""
+    """Reconcile, and the figures of the whole service on stdout."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
@@ -140,8 +140,8 @@ class _ReconcileMetrics:
 
     def reconcile(self, budget: WorkBudget) -> None:
         """One run; see `Engine.reconcile`."""
-        report = self._application.engine.reconcile(budget)
-        self._writer.write(survey_of(self._application).figures(report, budget))
+        reconcile = self._application.engine.reconcile
+        survey_of(self._application).around(reconcile, budget, self._writer.write)
 
 
 def _finish(container: Container, arrived: _Arrivals) -> None:

@@ -1,12 +1,20 @@
-"""How the whole service stands: the figures that no worker counts, asked for when reconcile has run.
+"""How the whole service stands: the figures that no worker counts, asked for when reconcile runs.
 
-Each is asked for by itself, and one that nobody can tell is left out: an alarm on the age of the
-oldest pipeline must not go off, or blind, because the balance cannot be read.
+    the oldest pipeline ──► reconcile ──► jobs woken, jobs in flight, the circuit, the balance
+
+Each is asked for by itself, for its share of the time that is left, and written when it is known; one
+that nobody can tell in that time is left out. An alarm on the age of the oldest pipeline must not go
+off, or blind, because the balance cannot be read or a queue hangs; so that age comes first, before
+reconcile, whose calls hang where these do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+import queue
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import islice
 from typing import Final
@@ -18,6 +26,7 @@ from worker.engine.notices import holds_requests
 from worker.engine.reconcile import ReconcileReport
 from worker.engine.trouble import text_of
 from worker.engine.world import RecordWorld
+from worker.errors import UnavailableError
 from worker.jobs.document import JobDocumentError
 from worker.jobs.job import JobState
 from worker.ports import NoticeBoard, WorkBudget
@@ -33,6 +42,15 @@ pipeline that is stuck writes nothing, so it gets among them soon after it was w
 _BALANCE_S: Final = 20.0
 """Time that must be left to ask Hautech for the balance."""
 
+_ANSWER_MOST_S: Final = 15.0
+"""No question is waited for longer, however much time is left: reconcile's work comes first."""
+
+_SHARES_BEFORE: Final = 4
+"""The question before reconcile gets a fourth of the time at most."""
+
+Write = Callable[[Iterable[Figure]], None]
+Ask = Callable[[], Sequence[Figure]]
+
 
 def survey_of(application: Application) -> Survey:
     """The survey of a worker with these parts. Signs in at Hautech when it is first asked."""
@@ -42,6 +60,18 @@ def survey_of(application: Application) -> Survey:
 
     can_sign_in = application.settings.hautech_credentials is not None
     return Survey(application.record_world, application.board, balance if can_sign_in else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    what: str
+    ask: Ask
+    needs_s: float = 0.0
+    """Not asked with less time left."""
+    asked: tuple[Figure, ...] = ()
+    """What is true once it was asked, whatever came of it."""
+    failed: tuple[Figure, ...] = ()
+    """What is true when nothing came of it."""
 
 
 class Survey:
@@ -60,23 +90,52 @@ class Survey:
         self._board = board
         self._balance = balance
 
-    def figures(self, report: ReconcileReport, budget: WorkBudget) -> Iterator[Figure]:
-        """What the run of reconcile did, and what can be found out. Never raises."""
-        yield names.JOBS_WOKEN, float(len(report.woken))
-        yield from self._asked("jobs in flight", self._in_flight)
-        yield from self._asked("the oldest pipeline", self._oldest)
-        yield from self._asked("the circuit", self._circuit)
-        if self._balance is not None and budget.remaining_s() > _BALANCE_S:
-            yield from self._called("the balance", self._balance)
+    def around(
+        self,
+        reconcile: Callable[[WorkBudget], ReconcileReport],
+        budget: WorkBudget,
+        write: Write,
+    ) -> ReconcileReport:
+        """Runs reconcile, and writes what it did and what can be found out, also when it fails.
 
-    def _in_flight(self) -> Iterator[Figure]:
-        yield names.JOBS_IN_FLIGHT, float(self._world.queue.jobs_in_flight())
+        Raises nothing but what reconcile raises.
+        """
+        oldest_s = _share_s(budget, _SHARES_BEFORE)
+        write(_answer(_Question("the oldest pipeline", self._oldest), oldest_s))
+        try:
+            report = reconcile(budget)
+            write([(names.JOBS_WOKEN, float(len(report.woken)))])
+        finally:
+            self._ask_the_rest(budget, write)
+        return report
 
-    def _oldest(self) -> Iterator[Figure]:
+    def _ask_the_rest(self, budget: WorkBudget, write: Write) -> None:
+        questions = list(self._questions())
+        for number, question in enumerate(questions):
+            if budget.remaining_s() >= question.needs_s:
+                write(_answer(question, _share_s(budget, len(questions) - number)))
+
+    def _questions(self) -> Iterator[_Question]:
+        yield _Question("jobs in flight", self._in_flight)
+        yield _Question("the circuit", self._circuit)
+        balance = self._balance
+        if balance is not None:
+            yield _Question(  # a call to Hautech counts like any other
+                "the balance",
+                lambda: [(names.HAUTECH_BALANCE, float(balance()))],
+                needs_s=_BALANCE_S,
+                asked=((names.HAUTECH_CALLS, 1.0),),
+                failed=((names.HAUTECH_ERRORS, 1.0),),
+            )
+
+    def _in_flight(self) -> Sequence[Figure]:
+        return [(names.JOBS_IN_FLIGHT, float(self._world.queue.jobs_in_flight()))]
+
+    def _oldest(self) -> Sequence[Figure]:
         now = self._world.now()
         running = self._world.store.unchanged_since(now, JobState.RUNNING)
         ages_s = [self._age_s(summary.request_id) for summary in islice(running, _OLDEST)]
-        yield names.OLDEST_PIPELINE_AGE_SECONDS, max(ages_s, default=0.0)
+        return [(names.OLDEST_PIPELINE_AGE_SECONDS, max(ages_s, default=0.0))]
 
     def _age_s(self, request_id: str) -> float:
         """The age of the oldest pipeline of a job that runs; 0 if none does any more."""
@@ -90,24 +149,48 @@ class Survey:
         begun = min((run.submitted_at for run in runs), default=self._world.now())
         return max(0.0, (self._world.now() - begun).total_seconds())
 
-    def _circuit(self) -> Iterator[Figure]:
+    def _circuit(self) -> Sequence[Figure]:
         notice = self._board.read()
-        yield names.CIRCUIT_OPEN, float(holds_requests(notice, at=self._world.now()))
+        return [(names.CIRCUIT_OPEN, float(holds_requests(notice, at=self._world.now())))]
 
-    def _called(self, what: str, call: Callable[[], Decimal]) -> Iterator[Figure]:
-        """A figure that Hautech tells. The call counts like any other."""
 
-        def ask() -> Iterator[Figure]:
-            yield names.HAUTECH_BALANCE, float(call())
+def _share_s(budget: WorkBudget, shares: int) -> float:
+    """How long a question is waited for, of so many that have to share the time."""
+    return min(_ANSWER_MOST_S, budget.remaining_s() / shares)
 
-        yield names.HAUTECH_CALLS, 1.0
-        found = list(self._asked(what, ask))
-        yield from found or [(names.HAUTECH_ERRORS, 1.0)]
 
-    def _asked(self, what: str, ask: Callable[[], Iterator[Figure]]) -> Iterator[Figure]:
+def _answer(question: _Question, timeout_s: float) -> list[Figure]:
+    """The figures of a question; one that cannot be answered in time is logged. Never raises."""
+    try:
+        return [*question.asked, *_in_time(question.ask, timeout_s)]
+    except Exception as error:  # noqa: BLE001 - one figure less, and reconcile goes on
+        what = question.what
+        _log.warning(
+            f"no figure for {what}: {text_of(error)}", action="figure_unknown", figure=what
+        )
+        return [*question.asked, *question.failed]
+
+
+def _in_time(ask: Ask, timeout_s: float) -> Sequence[Figure]:
+    """What `ask` answers. One that takes longer is left to its own timeouts, in its thread.
+
+    Raises UnavailableError when no answer comes in time, else what `ask` raises.
+    """
+    if timeout_s <= 0.0:
+        raise UnavailableError("no time is left to ask")
+    answers: queue.SimpleQueue[Sequence[Figure] | Exception] = queue.SimpleQueue()
+
+    def run() -> None:
         try:
-            yield from list(ask())
-        except Exception as error:  # noqa: BLE001 - one figure less, and reconcile has done its work
-            _log.warning(
-                f"no figure for {what}: {text_of(error)}", action="figure_unknown", figure=what
-            )
+            answers.put(ask())
+        except Exception as error:  # noqa: BLE001 - raised again, where somebody waits for it
+            answers.put(error)
+
+    threading.Thread(target=run, name="survey", daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout_s)
+    except queue.Empty:
+        raise UnavailableError(f"no answer within {math.floor(timeout_s)} s") from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer

@@ -1,9 +1,11 @@
 """How the service stands: each figure by itself, and none that is made up."""
 
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -13,16 +15,22 @@ from tests.support.logs import all_logs
 from worker.engine.notices import BELIEVED_FOR
 from worker.engine.reconcile import ReconcileReport
 from worker.errors import UnavailableError
-from worker.ports import CircuitNotice, HoldReason
+from worker.ports import CircuitNotice, HoldReason, WorkBudget
 from worker.runtime.commands.redriving import Unlimited
+from worker.runtime.emf import Figure
 from worker.runtime.survey import Survey
 
 NOTHING = ReconcileReport(woken=(), left_alone=0, unreadable=0, unwritable=0, is_complete=True)
 
 
 class Hurried:
+    """So much time is left, whenever somebody asks."""
+
+    def __init__(self, left_s: float = 10.0) -> None:
+        self.left_s = left_s
+
     def remaining_s(self) -> float:
-        return 10.0
+        return self.left_s
 
 
 @pytest.fixture
@@ -30,9 +38,41 @@ def service() -> Service:
     return Service()
 
 
-def figures(service: Service, balance: Callable[[], Decimal] | None = None) -> dict[str, float]:
+@pytest.fixture
+def hanging() -> Iterator[Callable[..., Any]]:
+    """A call that is not answered while the test runs."""
+    is_over = threading.Event()
+
+    def hang(*_args: object, **_more: object) -> Any:
+        is_over.wait(60)
+        raise UnavailableError("the test is over")
+
+    yield hang
+    is_over.set()
+
+
+class Writer:
+    """Keeps what is written, and when: `lines` has the names of each write."""
+
+    def __init__(self) -> None:
+        self.lines: list[set[str]] = []
+        self.figures: dict[str, float] = {}
+
+    def write(self, figures: Iterable[Figure]) -> None:
+        found = {name.name: value for name, value in figures}
+        self.figures |= found
+        self.lines.append(set(found))
+
+
+def figures(
+    service: Service,
+    balance: Callable[[], Decimal] | None = None,
+    budget: WorkBudget | None = None,
+) -> dict[str, float]:
+    writer = Writer()
     survey = Survey(service.record_world, service.world.board, balance)
-    return {name.name: value for name, value in survey.figures(NOTHING, Unlimited())}
+    assert survey.around(lambda _: NOTHING, budget or Unlimited(), writer.write) is NOTHING
+    return writer.figures
 
 
 def test_an_idle_service_has_zeros_and_no_balance(service: Service) -> None:
@@ -93,9 +133,65 @@ def test_nobody_is_asked_for_the_balance_without_time(service: Service) -> None:
     def never() -> Decimal:
         raise AssertionError("asked")
 
-    survey = Survey(service.record_world, service.world.board, never)
-    found = {name.name for name, _ in survey.figures(NOTHING, Hurried())}
-    assert "HautechCalls" not in found
+    assert "HautechCalls" not in figures(service, never, Hurried())
+
+
+@pytest.mark.parametrize(
+    ("port", "call", "figure"),
+    [
+        ("store", "unchanged_since", "OldestPipelineAgeSeconds"),
+        ("queue", "jobs_in_flight", "JobsInFlight"),
+        ("board", "read", "CircuitOpen"),
+    ],
+)
+def test_a_question_that_hangs_takes_its_share_of_the_time_and_costs_one_figure(
+    service: Service,
+    monkeypatch: pytest.MonkeyPatch,
+    hanging: Callable[..., Any],
+    port: str,
+    call: str,
+    figure: str,
+) -> None:
+    monkeypatch.setattr(getattr(service.world, port), call, hanging)
+    with all_logs() as logs:
+        found = figures(service, budget=Hurried(0.4))
+    everything = {"JobsWoken", "JobsInFlight", "OldestPipelineAgeSeconds", "CircuitOpen"}
+    assert set(found) == everything - {figure}
+    assert [entry["action"] for entry in logs] == ["figure_unknown"]
+    assert "no answer within" in logs[0]["event"]
+
+
+def test_a_balance_that_hangs_is_a_call_that_failed(
+    service: Service, hanging: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("worker.runtime.survey._ANSWER_MOST_S", 0.1)
+    found = figures(service, hanging)
+    assert (found["HautechCalls"], found["HautechErrors"]) == (1, 1)
+
+
+def test_the_oldest_pipeline_is_told_before_reconcile_begins_and_the_rest_though_it_fails(
+    service: Service,
+) -> None:
+    writer = Writer()
+
+    def fails(_: WorkBudget) -> ReconcileReport:
+        assert writer.lines == [{"OldestPipelineAgeSeconds"}]
+        raise UnavailableError("SQS is away")
+
+    survey = Survey(service.record_world, service.world.board, None)
+    with pytest.raises(UnavailableError, match="SQS is away"):
+        survey.around(fails, Unlimited(), writer.write)
+    assert writer.lines[1:] == [{"JobsInFlight"}, {"CircuitOpen"}]
+
+
+def test_nobody_is_asked_when_no_time_is_left(service: Service) -> None:
+    with all_logs() as logs:
+        assert set(figures(service, budget=Hurried(0.0))) == {"JobsWoken"}
+    assert [entry["figure"] for entry in logs] == [
+        "the oldest pipeline",
+        "jobs in flight",
+        "the circuit",
+    ]
 
 
 def test_a_store_that_fails_leaves_the_other_figures(

@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
+from worker.adapters.aws.job_rows import KEY_PREFIX, summaries
 from worker.adapters.records import (
     check_room,
     check_size,
@@ -49,7 +50,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 INDEX = "byState"
-KEY_PREFIX = "job#"
 DEFAULT_RETENTION = timedelta(days=90)
 
 _PAGE_ITEMS = 200
@@ -218,7 +218,7 @@ class DynamoJobStore:
                     Limit=page_items,
                     **more,
                 )
-            yield from map(_summary, page["Items"])
+            yield from summaries(page["Items"])
             if not page.get("LastEvaluatedKey"):
                 return
             more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
@@ -304,15 +304,6 @@ def _version_of(item: Item) -> int | None:
 def _token_of(item: Item) -> str | None:
     token: str | None = item.get("writeToken", {}).get("S")
     return token
-
-
-def _summary(item: Item) -> JobSummary:
-    return JobSummary(
-        request_id=item["pk"]["S"].removeprefix(KEY_PREFIX),
-        state=JobState(item["state"]["S"]),
-        workflow=item["workflow"]["S"],
-        updated_at=datetime.fromisoformat(item["updatedAt"]["S"]),
-    )
 
 
 def _sortable(moment: datetime) -> str:
