@@ -12,6 +12,7 @@ from functools import cached_property
 
 from worker import __version__
 from worker.adapters.aws.clients import AwsClients
+from worker.adapters.aws.durations import DynamoDurationBoard
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.adapters.aws.s3 import S3ObjectStore
@@ -109,6 +110,12 @@ class Application:
         """What the workers tell people about Hautech."""
         table = _needed("WORKER_JOB_TABLE", self.settings.job_table)
         return DynamoNoticeBoard(self.clients.dynamodb, table)
+
+    @cached_property
+    def duration_board(self) -> DynamoDurationBoard:
+        """What all workers have seen of how long pipelines take."""
+        table = _needed("WORKER_JOB_TABLE", self.settings.job_table)
+        return DynamoDurationBoard(self.clients.dynamodb, table)
 
     @cached_property
     def objects(self) -> S3ObjectStore:
@@ -226,6 +233,7 @@ class Application:
             random=random.Random(),  # noqa: S311 - spreads retries, keeps no secret
             new_token=_new_token,
             board=self.board,
+            duration_board=self.duration_board,
             observer=observer,
         )
 

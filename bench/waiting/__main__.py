@@ -33,6 +33,7 @@ def main() -> int:
         first_jobs=arguments.first_jobs,
         per_s=arguments.rate,
         pipeline_s=arguments.pipeline_seconds,
+        spread_s=arguments.spread_seconds,
     )
     try:
         found = measure(plan, lambda line: progress.print(line, style="dim", highlight=False))
@@ -61,6 +62,7 @@ def _arguments() -> argparse.Namespace:
         ("--first-jobs", int, _DEFAULT.first_jobs, "before it"),
         ("--rate", float, _DEFAULT.per_s, "requests a second"),
         ("--pipeline-seconds", float, _DEFAULT.pipeline_s, "how long pipelines take"),
+        ("--spread-seconds", float, _DEFAULT.spread_s, "how much longer or shorter single ones"),
     ):
         parser.add_argument(name, type=kind, default=default, help=f"{text} (default: %(default)s)")
     parser.add_argument("--out", type=Path, default=Path("build/waiting.json"))

@@ -40,12 +40,20 @@ class Plan:
         first_jobs: before it, while no environment has seen how long pipelines take.
         per_s: requests a second.
         pipeline_s: how long the pipelines take; real seconds.
+        spread_s: how much longer or shorter single ones take, evenly drawn.
     """
 
     jobs: int = 200
     first_jobs: int = 20
     per_s: float = 2.0
     pipeline_s: float = 60.0
+    spread_s: float = 0.0
+
+    @property
+    def pipelines(self) -> str:
+        """How long they take, in words."""
+        spread = f" ± {self.spread_s:g}" if self.spread_s else ""
+        return f"{self.pipeline_s:g}{spread} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +89,7 @@ def measure(plan: Plan, tell: Tell) -> Found:
     machine = machine_facts()
     package = native_package()
     options = {
-        "durationSeconds": plan.pipeline_s,
+        "durationSeconds": [plan.pipeline_s - plan.spread_s, plan.pipeline_s + plan.spread_s],
         "drawing": "flat",
         "flatPadBytes": OUTPUT_BYTES,
         "balance": "1000000",
@@ -97,7 +105,7 @@ def measure(plan: Plan, tell: Tell) -> Found:
         # First, because it says at once when no function can start.
         runs = [deployed.invoke("reconcile", {}).reckoned_ms for _ in range(_RECONCILE_RUNS)]
         load = _load(stack, folder)
-        tell(f"{plan.first_jobs} first jobs, {plan.pipeline_s:g} s each")
+        tell(f"{plan.first_jobs} first jobs, {plan.pipelines} each")
         first = _through(stack, deployed, arrivals, load, plan, plan.first_jobs)
         tell(f"{plan.jobs} jobs, {plan.per_s:g} a second")
         counted = _through(stack, deployed, arrivals, load, plan, plan.jobs)

@@ -24,7 +24,7 @@ def verdicts(found: Found) -> list[Verdict]:
     load = found.load
     worker = costs.costs_of(load).total
     sleeping = costs.costs_of_sleeping(load, found.plan.pipeline_s).total
-    pipelines = f"{found.plan.pipeline_s:g} s pipelines"
+    pipelines = f"{found.plan.pipelines} pipelines"
     return [
         Verdict(
             aim=f"cost of a job, as a share of a function that sleeps ({pipelines})",
@@ -65,7 +65,7 @@ def show(found: Found, console: Console) -> None:
     machine = found.machine
     console.print(
         f"{found.plan.jobs} jobs, {found.plan.per_s:g} a second, pipelines of "
-        f"{found.plan.pipeline_s:g} s in real time; {machine['processor']}, {machine['cores']} cores "
+        f"{found.plan.pipelines} in real time; {machine['processor']}, {machine['cores']} cores "
         f"shared with the emulator, load {machine['loadAverageBefore']} before; "
         f"Python {machine['python']}; {found.took_s:.0f} s in all\n"
         f"reckoned: CPU time x {MB_PER_VCPU}/{MEMORY_MB}, plus for each call "

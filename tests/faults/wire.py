@@ -22,6 +22,7 @@ _TARGETS: Final = {
     "UpdateItem": "dynamodb.update",
     "GetSecretValue": "secrets.get",
 }
+_DURATIONS: Final = b'"durations#'
 _S3: Final = {"GET": "s3.get", "PUT": "s3.put", "HEAD": "s3.head"}
 _API: Final = tuple(
     (method, re.compile(path), name)
@@ -66,11 +67,18 @@ def name_of(
         return "other"
     operation = headers.get("x-amz-target", "").rpartition(".")[2]
     if operation:
-        name = _TARGETS.get(operation, "other")
-        return f"{name} {queues.get(_queue_url(body), '?')}" if name.startswith("sqs.") else name
+        return _name_of_json_call(operation, body, queues)
     if headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return "sns.publish" if b"Action=Publish" in body else "other"
     return _S3.get(method, "other")
+
+
+def _name_of_json_call(operation: str, body: bytes, queues: Mapping[str, str]) -> str:
+    name = _TARGETS.get(operation, "other")
+    if name.startswith("sqs."):
+        return f"{name} {queues.get(_queue_url(body), '?')}"
+    # What workers share about durations is no record, and must not shift the count of those.
+    return "other" if name.startswith("dynamodb.") and _DURATIONS in body else name
 
 
 def _queue_url(body: bytes) -> str:

@@ -264,6 +264,7 @@ class Service:
             random=random.Random(7),
             new_token=self._new_token,
             board=Watched(world.board, "board", watch),
+            duration_board=Watched(world.durations, "durations", watch),
             observer=Observers(self.tally, self.period),
         )
 

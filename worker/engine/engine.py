@@ -29,6 +29,7 @@ from worker.engine.poll_messages import PollMessages
 from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.request_messages import RequestMessages
 from worker.engine.rules import EngineRules
+from worker.engine.shared_durations import SharedDurations
 from worker.engine.spool import SpoolRoom
 from worker.engine.story import Story
 from worker.engine.trouble import Carrier, Delivery
@@ -37,6 +38,7 @@ from worker.jobs.document import JobDocumentError
 from worker.jobs.outcomes import Outcome, RetryLater
 from worker.ports import (
     Clock,
+    DurationBoard,
     ImageGeneration,
     JobStore,
     NoticeBoard,
@@ -49,6 +51,9 @@ from worker.ports import (
 )
 
 log = structlog.get_logger(__name__)
+
+_SHARING_S = 10.0
+"""Time that must be left to share what was learned: it can wait, and a message cannot."""
 
 
 class Engine:
@@ -67,6 +72,7 @@ class Engine:
         random: random.Random,
         new_token: Callable[[], str],
         board: NoticeBoard | None = None,
+        duration_board: DurationBoard | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._observer = observer or NoObserver()
@@ -96,6 +102,7 @@ class Engine:
             new_token=new_token,
             spools=SpoolRoom(max(rules.spool_max_bytes, rules.output_max_bytes)),
         )
+        self._durations = SharedDurations(self._world.durations, duration_board)
         self._gate = IntakeGate(
             self._world, circuit=self._circuit, pace=self._pace, in_flight=self._in_flight
         )
@@ -126,20 +133,20 @@ class Engine:
 
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
-        self._hearsay.ask_again()
+        self._hear(budget)
         trace = clean_trace(message.trace)
         delivery = Delivery(Carrier.REQUEST, message.receive_count, trace=trace)
         outcome = self._answer(self._requests.handle, message.body, delivery, budget)
-        self._notices.post()
+        self._tell(budget)
         self._observer.handled("requests", outcome)
         return outcome
 
     def handle_poll(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
-        self._hearsay.ask_again()
+        self._hear(budget)
         delivery = Delivery(Carrier.POLL, message.receive_count)
         outcome = self._answer(self._polls.handle, message.body, delivery, budget)
-        self._notices.post()
+        self._tell(budget)
         self._observer.handled("polls", outcome)
         return outcome
 
@@ -149,6 +156,18 @@ class Engine:
         Raises errors of the store and of the queue; the next call finds what is left.
         """
         return reconcile(self._world, budget)
+
+    def _hear(self, budget: WorkBudget) -> None:
+        """Before a message: what other processes found out. The time of the message comes first."""
+        self._hearsay.ask_again()
+        if budget.remaining_s() > _SHARING_S:
+            self._durations.refresh(at=self._world.now())
+
+    def _tell(self, budget: WorkBudget) -> None:
+        """After a message, when all is recorded: what this process found out meanwhile."""
+        self._notices.post()
+        if budget.remaining_s() > _SHARING_S:
+            self._durations.share(at=self._world.now())
 
     def _answer(
         self,

@@ -21,6 +21,7 @@ from worker.errors import (
 )
 from worker.hautech.answers import mentions_funds
 from worker.hautech.outputs import find_images, read_pose_id, read_prepared_image_id
+from worker.jobs.durations import Expectation
 from worker.jobs.job import Job, PipelineRun, Step
 from worker.jobs.outputs import whole_text, without_secrets
 from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
@@ -115,14 +116,14 @@ def look_at_siblings(world: World, held: HeldJob) -> None:
 
 def first_delay_s(world: World, job: Job) -> int:
     """Whole seconds until the first poll of what was just submitted."""
-    return first_poll_delay_s(_expected_s(world, job.running_steps()), world.rules.poll_bounds)
+    return first_poll_delay_s(_expected(world, job.running_steps()), world.rules.poll_bounds)
 
 
 def next_delay_s(world: World, job: Job) -> int:
     """Whole seconds until the next poll of pipelines that were found pending."""
     running = job.running_steps()
     age_s = max((_age_s(_run(step), world.now()) for step in running), default=0.0)
-    return next_poll_delay_s(age_s, _expected_s(world, running), world.rules.poll_bounds)
+    return next_poll_delay_s(age_s, _expected(world, running), world.rules.poll_bounds)
 
 
 def _look_at(world: World, step: Step) -> PipelineReport:
@@ -160,8 +161,9 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
     )
     exact_s = _exact_s(report)
     took_s = _age_s(run, at) if exact_s is None else exact_s
-    if exact_s is not None or held.job.redrives == 0:
-        world.durations.observe(step.workflow_id, took_s)
+    if exact_s is not None:
+        # When we looked says nothing about when it ended: who looked late would learn to look late.
+        world.durations.observe(step.workflow_id, exact_s, at=at)
     world.observer.pipeline_over(took_s, report.credits)
     log.info(
         f"pipeline completed after {took_s:.1f} s",
@@ -221,8 +223,13 @@ def _age_s(run: PipelineRun, at: datetime) -> float:
     return (at - run.submitted_at).total_seconds()
 
 
-def _expected_s(world: World, steps: Iterable[Step]) -> float | None:
-    return world.durations.expected_s(step.workflow_id for step in steps)
+def _expected(world: World, steps: Iterable[Step]) -> Expectation | None:
+    """When the pipelines are likely to have ended; not after the time when they are given up."""
+    expected = world.durations.expected(step.workflow_id for step in steps)
+    if expected is None:
+        return None
+    most_s = world.rules.pipeline_timeout_s
+    return Expectation(min(expected.usual_s, most_s), min(expected.quick_s, most_s))
 
 
 def _run(step: Step) -> PipelineRun:

@@ -1,8 +1,9 @@
 """When to look again: poll spacing, backoff with full jitter, and how SQS rounds it.
 
-submit                    expected end            pipelines that take longer
+submit                    usual end               pipelines that take longer
   |------- first delay --------|--- later, by age: min … max ---|--------|---
-                               ▲ first poll
+         ┊                     ▲ first poll, at most `max` after the
+         quick end               earliest that one is worth it
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from random import Random
+
+from worker.jobs.durations import Expectation
 
 MAX_DELAY_S = 900
 """The longest delay of a sent message (Source: SQS SendMessage, DelaySeconds)."""
@@ -30,34 +33,46 @@ _BACKOFF_DOUBLINGS = 16
 
 @dataclass(frozen=True, slots=True)
 class PollBounds:
-    """The least and the most seconds between two polls of one job."""
+    """The least and the most seconds between two polls of one job.
+
+    A poll that is known to be in vain is none: until the quick pipelines of a workflow end, a job
+    may wait for longer.
+    """
 
     min_s: float = 1.0
     max_s: float = 30.0
 
 
-def first_poll_delay_s(expected_s: float | None, bounds: PollBounds) -> int:
-    """Whole seconds from submit to the first poll, within `bounds`.
+def first_poll_delay_s(expected: Expectation | None, bounds: PollBounds) -> int:
+    """Whole seconds from submit to the first poll; see `next_poll_delay_s`.
 
-    `expected_s` is what such pipelines usually take; None when none has been seen yet.
+    `expected` is what such pipelines usually take; None when none has been seen yet.
     """
-    wanted_s = bounds.min_s if expected_s is None else expected_s - _EARLY_S
-    return _whole_s(math.ceil(wanted_s), bounds)
+    if expected is None:
+        return _whole_s(math.ceil(bounds.min_s), bounds.min_s, bounds.max_s)
+    return _until_likely_s(0.0, expected, bounds)
 
 
-def next_poll_delay_s(age_s: float, expected_s: float | None, bounds: PollBounds) -> int:
+def next_poll_delay_s(age_s: float, expected: Expectation | None, bounds: PollBounds) -> int:
     """Whole seconds to the next poll of a pipeline that is pending at `age_s` seconds.
 
-    Before the expected end: until then. After it: a share of the age. Always within `bounds`.
+    Before the usual end: until then, but a pipeline that ends as soon as the quick ones do waits
+    for its poll no longer than `bounds.max_s`. After it: a share of the age, within `bounds`.
     """
-    if expected_s is not None and age_s < expected_s - bounds.min_s:
-        return _whole_s(math.ceil(expected_s - _EARLY_S - age_s), bounds)
-    return _whole_s(math.floor(_SPACING_BY_AGE * max(age_s, 0.0) + 0.5), bounds)
+    if expected is not None and age_s < expected.usual_s - bounds.min_s:
+        return _until_likely_s(age_s, expected, bounds)
+    wanted_s = math.floor(_SPACING_BY_AGE * max(age_s, 0.0) + 0.5)
+    return _whole_s(wanted_s, bounds.min_s, bounds.max_s)
 
 
-def _whole_s(wanted_s: int, bounds: PollBounds) -> int:
-    longest_s = min(MAX_DELAY_S, math.floor(bounds.max_s))
-    return max(min(wanted_s, longest_s), min(MAX_DELAY_S, math.ceil(bounds.min_s)), 1)
+def _until_likely_s(age_s: float, expected: Expectation, bounds: PollBounds) -> int:
+    longest_s = bounds.max_s + max(0.0, expected.quick_s - max(age_s, 0.0))
+    return _whole_s(math.ceil(expected.usual_s - _EARLY_S - age_s), bounds.min_s, longest_s)
+
+
+def _whole_s(wanted_s: int, least_s: float, most_s: float) -> int:
+    longest_s = math.floor(min(MAX_DELAY_S, most_s))
+    return max(min(wanted_s, longest_s), min(MAX_DELAY_S, math.ceil(least_s)), 1)
 
 
 def backoff_s(failures: int, *, random: Random, cap_s: float = 300.0) -> float:

@@ -158,8 +158,8 @@ SETTINGS: Final = (
     SettingSpec(
         name="WORKER_POLL_MAX_SECONDS",
         meaning=(
-            "Most seconds between two polls of one job: 1 to 900, and at least a 400th of "
-            "WORKER_PIPELINE_TIMEOUT_SECONDS."
+            "Most seconds between two polls of one job, once a tenth of such pipelines would have "
+            "ended: 1 to 900, and at least a 400th of WORKER_PIPELINE_TIMEOUT_SECONDS."
         ),
         default="30",
     ),

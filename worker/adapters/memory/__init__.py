@@ -6,6 +6,7 @@ world.clock.advance(5)
 """
 
 from worker.adapters.memory.clock import ManualBudget, ManualClock
+from worker.adapters.memory.durations import MemoryDurationBoard
 from worker.adapters.memory.hautech import MemoryHautech, MemoryRun
 from worker.adapters.memory.notices import MemoryNoticeBoard
 from worker.adapters.memory.objects import MemoryObjectStore
@@ -18,6 +19,7 @@ from worker.adapters.memory.world import MemoryWorld
 __all__ = [
     "ManualBudget",
     "ManualClock",
+    "MemoryDurationBoard",
     "MemoryHautech",
     "MemoryJobStore",
     "MemoryNoticeBoard",

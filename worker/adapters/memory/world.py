@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from worker.adapters.memory.clock import ManualBudget, ManualClock
+from worker.adapters.memory.durations import MemoryDurationBoard
 from worker.adapters.memory.hautech import MemoryHautech
 from worker.adapters.memory.notices import MemoryNoticeBoard
 from worker.adapters.memory.objects import MemoryObjectStore
@@ -28,4 +29,5 @@ class MemoryWorld:
         self.objects = MemoryObjectStore([INPUT_BUCKET, OUTPUT_BUCKET])
         self.topic = MemoryResultTopic()
         self.board = MemoryNoticeBoard()
+        self.durations = MemoryDurationBoard()
         self.hautech = MemoryHautech(self.clock)
