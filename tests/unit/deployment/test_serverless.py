@@ -107,6 +107,28 @@ def test_a_function_writes_its_own_log_and_no_other(role: str) -> None:
     assert logs["Resource"]["Fn::Sub"].endswith(f"/aws/lambda/${{FunctionPrefix}}-{function}:*")
 
 
+@pytest.mark.parametrize(
+    ("sid", "actions", "bucket"),
+    [
+        ("OpenPhotos", {"kms:Decrypt"}, "InputBucket"),
+        ("SealPictures", {"kms:Decrypt", "kms:GenerateDataKey"}, "OutputBucket"),
+    ],
+)
+def test_the_key_of_an_own_bucket_may_be_used_through_s3_only_by_who_uses_the_bucket(
+    sid: str, actions: set[str], bucket: str
+) -> None:
+    users = {role: one for role in roles() for one in statements(role) if one["Sid"] == sid}
+
+    assert set(users) == {"RequestsRole", "PollsRole"}
+    for one in users.values():
+        condition, key, no_key = one["Resource"]["Fn::If"]
+        assert set(one["Action"]) == actions
+        assert (condition, key) == (f"{bucket}HasKey", {"Ref": f"{bucket}KeyArn"})
+        assert no_key["Fn::Sub"].endswith(":key/none")
+        via = {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.*"}}
+        assert one["Condition"] == {"StringLike": via}
+
+
 def test_the_roles_allow_every_call_that_the_worker_makes_by_itself() -> None:
     files = [
         path

@@ -26,6 +26,8 @@ GIVEN = {
     "SubnetIds": "subnet-0123456789abcdef0",
 }
 
+KEY_ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
 
 @pytest.fixture(scope="module")
 def template() -> Template:
@@ -149,6 +151,8 @@ def test_spot_is_a_parameter(
         ("HautechApiUrl", ["https://api.hautech.ai"], ["http://api.hautech.ai", "api.hautech.ai"]),
         ("ExistingClusterName", ["", "apps"], ["arn:aws:ecs:eu-west-1:123456789012:cluster/apps"]),
         ("SecretKeyArn", [""], ["alias/mine"]),
+        ("InputBucketKeyArn", ["", KEY_ARN], ["alias/mine", KEY_ARN.replace("key/", "alias/")]),
+        ("OutputBucketKeyArn", ["", KEY_ARN], ["alias/mine", f"{KEY_ARN}*"]),
     ],
 )
 def test_a_wrong_value_is_refused_before_anything_is_made(
@@ -180,14 +184,15 @@ def test_the_worker_may_do_exactly_what_the_page_on_permissions_lists(
 def test_the_worker_may_touch_what_is_imported_and_its_secret_only(
     stacks: Callable[..., Stack],
 ) -> None:
-    own_key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
-    for sid, statement in statements(stacks(SecretKeyArn=own_key), "TaskRole").items():
+    keys = {"SecretKeyArn", "InputBucketKeyArn", "OutputBucketKeyArn"}
+    given = dict.fromkeys(keys, KEY_ARN)
+    for sid, statement in statements(stacks(**given), "TaskRole").items():
         assert statement["Effect"] == "Allow", sid
         resources = statement["Resource"]
         for resource in resources if isinstance(resources, list) else [resources]:
             text = str(resource)
             if "Ref" in resource:
-                assert resource["Ref"] in {"HautechSecretArn", "SecretKeyArn"}, sid
+                assert resource["Ref"] in {"HautechSecretArn", *keys}, sid
             else:
                 assert "Fn::ImportValue" in text, sid
                 assert "'*'" not in text, sid
@@ -197,6 +202,26 @@ def test_without_a_key_of_its_own_the_secret_needs_no_permission_on_one(
     stacks: Callable[..., Stack],
 ) -> None:
     assert "OpenTheSecret" not in statements(stacks(), "TaskRole")
+
+
+@pytest.mark.parametrize(
+    ("parameter", "sid", "actions"),
+    [
+        ("InputBucketKeyArn", "OpenPhotos", {"kms:Decrypt"}),
+        ("OutputBucketKeyArn", "SealPictures", {"kms:Decrypt", "kms:GenerateDataKey"}),
+    ],
+)
+def test_the_key_of_an_own_bucket_may_be_used_through_s3_only_and_if_there_is_one(
+    stacks: Callable[..., Stack], parameter: str, sid: str, actions: set[str]
+) -> None:
+    without = statements(stacks(), "TaskRole")
+    given = statements(stacks(**{parameter: KEY_ARN}), "TaskRole")
+
+    assert given.keys() - without.keys() == {sid}
+    assert set(actions_of(given[sid])) == actions
+    assert given[sid]["Resource"] == {"Ref": parameter}
+    condition = {"StringLike": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.*"}}}
+    assert given[sid]["Condition"] == condition
 
 
 def actions_of(statement: Mapping[str, Any]) -> list[str]:
