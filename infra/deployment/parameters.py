@@ -64,7 +64,8 @@ def _hint(name: str, one: Given, given: tuple[Given, ...]) -> str:
     if elsewhere := [other for other in given if name in other.known]:
         return f'; it is one of {elsewhere[0].file}: {elsewhere[0].variable}="{name}=…"'
     by_lower = {known.lower(): known for known in one.known}
-    near = get_close_matches(name.lower(), by_lower, cutoff=_NEAR)
+    lower = name.lower()
+    near = [lower] if lower in by_lower else get_close_matches(lower, by_lower, cutoff=_NEAR)
     if near:
         return f"; did you mean {' or '.join(by_lower[found] for found in near)}?"
     return f"; it has {', '.join(one.known)}"

@@ -132,7 +132,7 @@ class Stacks:
         return [
             one["PhysicalResourceId"]
             for one in found
-            if one["ResourceType"] == resource_type
+            if one.get("ResourceType") == resource_type  # an emulator names none for some
             and one.get("PhysicalResourceId")
             and one["ResourceStatus"] != "DELETE_COMPLETE"
         ]

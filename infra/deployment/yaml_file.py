@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,9 +20,10 @@ class _Constructor(SafeConstructor):
 _Constructor.add_multi_constructor("!", lambda *_: None)
 
 
-def read_yaml(name: str) -> dict[str, Any]:
+@cache
+def read_yaml(name: str) -> Mapping[str, Any]:
     """A file of the repository, by its path there."""
     reader = YAML(typ="safe", pure=True)
     reader.Constructor = _Constructor
-    document: dict[str, Any] = reader.load(ROOT / name)
+    document: Mapping[str, Any] = reader.load(ROOT / name)
     return document

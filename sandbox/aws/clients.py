@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 REGION = "eu-west-1"
 
 Service = Literal["cloudformation", "dynamodb", "s3", "secretsmanager", "sns", "sqs", "sts"]
-UntypedService = Literal["cloudwatch", "ec2", "ecs", "events", "iam", "lambda", "logs"]
+UntypedService = Literal["cloudwatch", "ec2", "ecr", "ecs", "events", "iam", "lambda", "logs"]
 """Few calls of these are made, so their types are not installed."""
 
 _session_lock = Lock()

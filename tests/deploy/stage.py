@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
 import platform
 import secrets
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -25,6 +23,7 @@ from sandbox.children import StandInProcess
 from sandbox.hautech import ControlClient
 from sandbox.stack_user import StackUser
 from tests.deploy.permissions import DeployedRole
+from tests.support.deployment import environment_of, run_deployment
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 
@@ -46,7 +45,6 @@ AGAIN_S: Final = FUNCTION_TIMEOUT_S + VISIBILITY_S + DEADLINE_S
 PIPELINE_S: Final = 1.0
 
 _LOOK_EVERY_S: Final = 0.1
-_COMMAND_DEADLINE_S: Final = 240.0
 _LOG_LINES_SHOWN: Final = 60
 
 Found = TypeVar("Found")
@@ -103,23 +101,9 @@ class DeployedStage(StackUser):
             given: what it reads from stdin.
             is_wrong: whether it must fail; otherwise it must not.
         """
-        command = [sys.executable, "-m", "infra.deployment", *arguments]
-        if "--stage" not in arguments:
-            command += ["--stage", self.stage.name]
-        ended = subprocess.run(
-            command,
-            cwd=ROOT,
-            env=self.environment(),
-            input=given,
-            capture_output=True,
-            text=True,
-            timeout=_COMMAND_DEADLINE_S,
-            check=False,
-        )
-        said = f"{ended.stdout}\n{ended.stderr}"
-        assert (ended.returncode != 0) == is_wrong, (
-            f"{' '.join(arguments)}:\n{said}\n{self.trouble()}"
-        )
+        own = () if "--stage" in arguments else ("--stage", self.stage.name)
+        status, said = run_deployment((*arguments, *own), self.environment(), given=given)
+        assert (status != 0) == is_wrong, f"{' '.join(arguments)}:\n{said}\n{self.trouble()}"
         return said
 
     def deploy(self, **changes: str) -> str:
@@ -148,14 +132,7 @@ class DeployedStage(StackUser):
     def environment(self) -> dict[str, str]:
         """Of the commands: nothing of our own but the way to Python and Node."""
         return {
-            "PATH": os.environ.get("PATH", os.defpath),
-            "HOME": str(self._ministack.folder),
-            "LANG": "C.UTF-8",
-            "AWS_ENDPOINT_URL": self.aws.endpoint_url,
-            "AWS_REGION": self.aws.region,
-            "AWS_ACCESS_KEY_ID": self.aws.access_key_id,
-            "AWS_SECRET_ACCESS_KEY": self.aws.secret_access_key,
-            "AWS_EC2_METADATA_DISABLED": "true",
+            **environment_of(self.aws, self._ministack.folder),
             "SLS_AWS_MONITORING_FREQUENCY": "500",  # osls looks at its stack twice a second
         }
 
