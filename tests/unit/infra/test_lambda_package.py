@@ -21,6 +21,7 @@ from infra.lambda_package.manifest import MANIFEST, commit_of, write_manifest
 from infra.lambda_package.prune import SERVICES, cut_models, prune
 from infra.lambda_package.sources import ENTRY_MODULE, copy_modules, imported_by
 from infra.lambda_package.target import target_of
+from tests.unit.infra.botocore_data import write_data
 from worker import __version__
 from worker.adapters.aws.clients import Service
 
@@ -79,8 +80,7 @@ def test_an_interpreter_that_pyenv_installed_is_found(tmp_path, monkeypatch):
 
 
 def test_what_no_function_reads_is_taken_out(tmp_path):
-    for service in (*SERVICES, "ec2"):
-        _write(tmp_path, f"botocore/data/{service}/2020-01-01/service-2.json.gz")
+    write_data(tmp_path / "botocore" / "data", (*SERVICES, "ec2"))
     dropped = [
         "bin/tool",
         "pkg/__pycache__/a.pyc",
@@ -92,14 +92,16 @@ def test_what_no_function_reads_is_taken_out(tmp_path):
         ".lock",
     ]
     kept = ["pkg/a.py", "pkg-1.dist-info/METADATA", "pkg-1.dist-info/licenses/LICENSE"]
-    kept += ["botocore/data/endpoints.json"]
     for name in dropped + kept:
         _write(tmp_path, name)
 
     prune(tmp_path)
 
+    kept += ["botocore/data/endpoints.json"]
     models = [f"botocore/data/{name}/2020-01-01/service-2.json.gz" for name in SERVICES]
     assert _files(tmp_path) == sorted(kept + models)
+    endpoints = json.loads((tmp_path / "botocore/data/endpoints.json").read_text())
+    assert sorted(endpoints["partitions"][0]["services"]) == sorted(SERVICES)
 
 
 def test_the_models_that_are_kept_are_those_of_our_clients():
