@@ -23,7 +23,7 @@ from tests.faults.moments import Moments
 from tests.faults.worker_process import READ_TIMEOUT_S
 from tests.faults.world import WorldTime
 from tests.support.standin import credentials, png
-from worker import bootstrap
+from worker import groundwork
 from worker.adapters.aws import clients as aws_clients
 from worker.adapters.aws.clients import AwsClients
 from worker.adapters.server_clock import ServerClock
@@ -87,8 +87,8 @@ class Rig:
                 patch.object(ExponentialBackoff, "delay_amount", lambda *_: 0.005)
             )
             # Nobody else's entries are coming, so no batch waits for company.
-            self._open.enter_context(patch.object(bootstrap, "HAND_BACK_LINGER_S", 0.0))
-            self._open.enter_context(patch.object(bootstrap, "SEND_LINGER_S", 0.0))
+            self._open.enter_context(patch.object(groundwork, "HAND_BACK_LINGER_S", 0.0))
+            self._open.enter_context(patch.object(groundwork, "SEND_LINGER_S", 0.0))
             self.input_bucket = self._put_images()
             self.secret_arn = self._put_secret()
             self._open = opening.pop_all()

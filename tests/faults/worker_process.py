@@ -93,7 +93,7 @@ class WorkerProcess:
 
     def turn(self) -> bool:
         """Receives one message and deals with it. False when there is none."""
-        with patch("worker.bootstrap.SelfSignedToken", self._signer):
+        with patch("worker.groundwork.SelfSignedToken", self._signer):
             return self._turn("requests") or self._turn("polls")
 
     def end(self) -> None:

@@ -11,7 +11,7 @@ from worker.engine.notices import BELIEVED_FOR
 from worker.errors import CredentialsRefusedError, UnavailableError, WorkerError
 from worker.jobs.job import JobState
 from worker.ports import CircuitNotice, HoldReason
-from worker.runtime.aws_lambda import LONGEST_REST_S
+from worker.runtime.lambda_queue import LONGEST_REST_S
 
 IDLE_S = 300
 """After so long without a message, the next one meets a new environment."""

@@ -1,4 +1,4 @@
-"""The limits and waiting times that the engine keeps; `bootstrap` fills them from the settings."""
+"""The limits and waiting times that the engine keeps; `groundwork` fills them from the settings."""
 
 from __future__ import annotations
 

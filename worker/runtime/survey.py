@@ -21,12 +21,12 @@ from typing import Final
 
 import structlog
 
-from worker.bootstrap import Application
 from worker.engine.notices import holds_requests
 from worker.engine.reconcile import ReconcileReport
 from worker.engine.trouble import text_of
 from worker.engine.world import RecordWorld
 from worker.errors import UnavailableError
+from worker.groundwork import Groundwork
 from worker.jobs.document import JobDocumentError
 from worker.jobs.job import JobState
 from worker.ports import NoticeBoard, WorkBudget
@@ -52,14 +52,14 @@ Write = Callable[[Iterable[Figure]], None]
 Ask = Callable[[], Sequence[Figure]]
 
 
-def survey_of(application: Application) -> Survey:
+def survey_of(groundwork: Groundwork) -> Survey:
     """The survey of a worker with these parts. Signs in at Hautech when it is first asked."""
 
     def balance() -> Decimal:
-        return application.hautech.get_balance()
+        return groundwork.hautech.get_balance()
 
-    can_sign_in = application.settings.hautech_credentials is not None
-    return Survey(application.record_world, application.board, balance if can_sign_in else None)
+    can_sign_in = groundwork.settings.hautech_credentials is not None
+    return Survey(groundwork.record_world, groundwork.board, balance if can_sign_in else None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ from worker.engine.rules import EngineRules
 from worker.errors import SettingsError
 from worker.ports import Observer
 from worker.runtime import aws_lambda
-from worker.runtime.aws_lambda import SHORTEST_S, Functions
+from worker.runtime.aws_lambda import Functions
 from worker.runtime.lambda_event import NotABatchError
+from worker.runtime.lambda_queue import SHORTEST_S
 
 MADE_BY_BATCHES = {"dynamodb", "s3", "sns", "sqs"}
 _PROBE = """

@@ -6,12 +6,14 @@ import sys
 
 import pytest
 
+from tests.unit.test_bootstrap import GOOD
+
 _NEVER = ("typer", "rich", "pygments", "prometheus_client", "http.server", "boto3", "s3transfer")
 _ONLY_WHEN_NEEDED = ("cryptography", "jwt", "PIL")
 
 _IMPORT = """
 import json, sys
-import worker.runtime.aws_lambda
+import worker.runtime.aws_lambda, worker.runtime.lambda_queue, worker.runtime.lambda_schedule
 from worker.hautech.auth import load_key_secret
 from worker.jobs.image_sizes import NoSizeError, avif_size
 
@@ -42,6 +44,7 @@ seen = []
 # The module itself may have to be compiled, with collections; its imports come after that.
 gc.callbacks.append(lambda phase, info: "structlog" in sys.modules and seen.append(phase))
 import worker.runtime.aws_lambda
+assert vars(worker.runtime.aws_lambda._functions).keys() == {"_environ", "polls"}
 during = len(seen)
 is_enabled, kept = gc.isenabled(), gc.get_freeze_count()
 gc.collect()
@@ -49,11 +52,20 @@ print(json.dumps({"during": during, "later": len(seen), "enabled": is_enabled, "
 """
 
 
-def test_nothing_looks_for_garbage_while_the_handlers_start_but_later_it_does():
+_OWN = "import json, sys, worker.runtime.aws_lambda; print(json.dumps(sorted(sys.modules)))"
+
+
+def started_as(name, code):
+    """What the code says when Lambda starts an environment for that function."""
+    environ = {**GOOD, "AWS_REGION": "eu-west-1", "_HANDLER": f"worker.runtime.aws_lambda.{name}"}
     done = subprocess.run(
-        [sys.executable, "-c", _COLLECTIONS], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True
     )
-    told = json.loads(done.stdout)
+    return json.loads(done.stdout)
+
+
+def test_nothing_looks_for_garbage_while_the_handlers_start_but_later_it_does():
+    told = started_as("handle_polls", _COLLECTIONS)
     assert told["during"] == 0
     assert told["enabled"]
     assert told["later"] > 0
@@ -87,3 +99,26 @@ def test_the_handlers_never_import_it(imported, module):
 @pytest.mark.parametrize("module", ["cryptography", "PIL"])
 def test_what_is_left_out_at_the_start_comes_when_it_is_needed(imported, module):
     assert module in imported["later"]
+
+
+def test_reconcile_starts_without_an_engine():
+    modules = started_as("handle_reconcile", _OWN)
+
+    assert "worker.engine.reconcile" in modules
+    for foreign in (
+        "worker.bootstrap",
+        "worker.engine.engine",
+        "worker.adapters.aws.s3",
+        "worker.adapters.hautech_gateway",
+        "worker.contracts.result",
+        "worker.runtime.lambda_queue",
+    ):
+        assert foreign not in modules
+
+
+@pytest.mark.parametrize("name", ["handle_requests", "handle_polls"])
+def test_functions_of_queues_start_with_their_engine_and_without_reconcile(name):
+    modules = started_as(name, _OWN)
+
+    assert "worker.engine.engine" in modules
+    assert "worker.runtime.lambda_schedule" not in modules
