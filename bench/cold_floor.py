@@ -6,6 +6,7 @@ interpreter that sees one folder of packages and nothing else.
 cold_floor.py FOLDER function        imports the handlers; `_HANDLER` says which one is prepared
 cold_floor.py FOLDER floor CLIENTS   imports four libraries and makes the same clients, which are
                                      JSON: what `function` told of those that it made
+cold_floor.py FOLDER nothing         what both have in common: the interpreter and this file
 """
 
 import json
@@ -60,7 +61,11 @@ def main() -> None:
     _, folder, what, *clients = sys.argv
     sys.path.insert(0, folder)
     cpu_s, wall_s = time.process_time(), time.perf_counter()
-    told = _function() if what == "function" else _by_hand(json.loads(clients[0]))
+    told = {}
+    if what == "function":
+        told = _function()
+    elif what == "floor":
+        told = _by_hand(json.loads(clients[0]))
     cpu_s, wall_s = time.process_time() - cpu_s, time.perf_counter() - wall_s
     print(json.dumps({**told, "cpu_s": cpu_s, "wall_s": wall_s}))
 

@@ -1,16 +1,17 @@
 """`python -m bench.cold_start`: how long a function takes to start, next to doing the same by hand.
 
 The package is made and unpacked as Lambda does it. Each start is a process of its own; function and
-floor take turns, so that what else the machine does hits both. The exit code says whether it could
+floor take turns, so that what else the machine does hits both. Where valgrind is installed, it also
+counts instructions, which nothing else on the machine changes. The exit code says whether it could
 be measured, never whether the numbers are good.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -18,45 +19,23 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
-from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
-from bench import cold_floor, cold_record
+from bench import cold_record
+from bench.cold_process import CountError, Folders, Told
 from infra.lambda_package.build import ROOT, build_package
 from infra.lambda_package.bytecode import byte_compile
 from infra.lambda_package.errors import PackageError
 from infra.lambda_package.install import install_packages
 from infra.lambda_package.interpreters import find_interpreter
-from infra.lambda_package.sources import ENTRY_MODULE
 from infra.lambda_package.target import DEFAULT_PYTHON, Target, target_of
-
-Told = dict[str, Any]
-"""What a process told of its start, see `bench.cold_floor`."""
 
 _MACHINES: Final = {"x86_64": "x86_64", "aarch64": "arm64", "arm64": "arm64"}
 
 AIM: Final = 1.2
-"""At most so many times the floor, in CPU time."""
+"""At most so many times the floor, in instructions or CPU time."""
 
 FUNCTIONS: Final = ("requests", "polls", "reconcile")
-
-_QUEUES: Final = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
-_SETTINGS: Final = {
-    "AWS_REGION": "eu-west-1",
-    "AWS_DEFAULT_REGION": "eu-west-1",
-    "AWS_ACCESS_KEY_ID": "none",
-    "AWS_SECRET_ACCESS_KEY": "none",
-    "HAUTECH_API_TOKEN": "none",
-    "WORKER_REQUEST_QUEUE_URL": f"{_QUEUES}requests",
-    "WORKER_POLL_QUEUE_URL": f"{_QUEUES}polls",
-    "WORKER_DEAD_LETTER_QUEUE_URL": f"{_QUEUES}dead-letters",
-    "WORKER_JOB_TABLE": "jobs",
-    "WORKER_RESULT_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:results",
-    "WORKER_INPUT_BUCKETS": "catalog",
-    "WORKER_OUTPUT_BUCKETS": "catalog",
-    "WORKER_LOG_FORMAT": "json",
-}
-"""Nothing is called; they only have to be such that a function starts."""
 
 
 @dataclass(slots=True)
@@ -101,48 +80,14 @@ class Starts:
         return "  ".join([*cells, f"{wall:6.2f}", record])
 
 
-def _ratio(function_s: float, floor_s: float) -> str:
-    ratio = function_s / floor_s
+def _ratio(function: float, floor: float) -> str:
+    ratio = function / floor
     return f"{ratio:6.2f} {'✓' if ratio <= AIM else '✗'}"
 
 
 HEAD: Final = "            least CPU   × floor  × bare    median CPU  × floor  × bare    × floor, clock  first record"
 
-
-@dataclass(frozen=True, slots=True)
-class Folders:
-    """Where function and floor have their modules, and what runs them."""
-
-    interpreter: Path
-    function: Path
-    floor: Path
-
-    def start(self, name: str) -> tuple[Told, Told]:
-        """A start of the function of that name, and one of a floor with the clients it made.
-
-        Raises:
-            subprocess.CalledProcessError: one did not start; its stderr says why.
-        """
-        handler = f"{ENTRY_MODULE}.handle_{name}"
-        function = self._run(cold_floor, self.function, ["function"], handler=handler)
-        floor = self._run(cold_floor, self.floor, ["floor", json.dumps(function["clients"])])
-        return function, floor
-
-    def first_record(self, name: str) -> Told:
-        """A start of the function of that name, and a record for it. Raises as `start` does."""
-        handler = f"{ENTRY_MODULE}.handle_{name}"
-        return self._run(cold_record, self.function, [name], handler=handler)
-
-    def _run(
-        self, script: ModuleType, folder: Path, words: list[str], *, handler: str = ""
-    ) -> Told:
-        # -I -S: neither this folder nor the packages of this environment are seen. -B: read-only.
-        command: list[str | Path] = [self.interpreter, "-I", "-S", "-B"]
-        command += [str(script.__file__), folder, *words]
-        environment = {**_SETTINGS, "_HANDLER": handler, "PATH": os.defpath}
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
-        told: Told = json.loads(done.stdout.splitlines()[-1])  # after what the function logs
-        return told
+NO_COUNTER: Final = "instructions were not counted: that needs valgrind"
 
 
 def measure(folders: Folders, repetitions: int) -> dict[str, Starts]:
@@ -157,6 +102,16 @@ def measure(folders: Folders, repetitions: int) -> dict[str, Starts]:
             if name in cold_record.BODIES:
                 starts[name].record_cpu_s.append(folders.first_record(name)["cpu_s"])
     return starts
+
+
+def count(folders: Folders, counter: Path) -> str:
+    """The table of instructions; one start of each, for they hardly differ from one to the next."""
+    lines = [f"{'':<10}  instructions  × floor"]
+    for name in FUNCTIONS:
+        counted = folders.instructions(name, counter)
+        ratio = _ratio(counted.function, counted.floor)
+        lines.append(f"{name:<10}  {counted.function / 1e6:10,.0f} M  {ratio}")
+    return "\n".join(lines)
 
 
 def target_here(python: str | None) -> Target:
@@ -203,13 +158,15 @@ def main() -> int:
             folders = prepare(target, Path(scratch))
             print(f"Python {target.python}, load average {os.getloadavg()[0]:.1f}")
             measured = measure(folders, max(1, arguments.repetitions))
-    except PackageError as error:
+            print(HEAD, *(starts.row(name) for name, starts in measured.items()), sep="\n")
+            counter = shutil.which("valgrind")
+            print(count(folders, Path(counter)) if counter else NO_COUNTER)
+    except (PackageError, CountError) as error:
         print(f"the bench could not be done: {error}", file=sys.stderr)
         return 1
     except subprocess.CalledProcessError as error:
         print(f"a process did not start:\n{error.stderr}", file=sys.stderr)
         return 1
-    print(HEAD, *(starts.row(name) for name, starts in measured.items()), sep="\n")
     return 0
 
 

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from bench import cold_floor, cold_record
-from bench.cold_start import _SETTINGS, FUNCTIONS, Folders, Starts, measure, target_here
+from bench.cold_process import SETTINGS, Counted, CountError, Folders
+from bench.cold_start import FUNCTIONS, Starts, count, measure, target_here
 from infra.lambda_package.errors import PackageError
 from infra.lambda_package.interpreters import find_interpreter
 
@@ -22,7 +23,7 @@ SITE_PACKAGES = Path(sysconfig.get_path("platlib"))
 def told_by_function(name):
     done = subprocess.run(
         [sys.executable, cold_floor.__file__, "/nowhere", "function"],
-        env={**_SETTINGS, "_HANDLER": f"worker.runtime.aws_lambda.handle_{name}"},
+        env={**SETTINGS, "_HANDLER": f"worker.runtime.aws_lambda.handle_{name}"},
         capture_output=True,
         text=True,
         check=True,
@@ -41,6 +42,9 @@ class NoFolders:
         cpu_s = float(len(self.asked))
         function = {"cpu_s": 2 * cpu_s, "wall_s": 4.0, "clients": []}
         return function, {"cpu_s": cpu_s, "wall_s": 2.0, "model_cpu_s": 0.5}
+
+    def instructions(self, _name, _counter):
+        return Counted(function=1_210_000_000, floor=1_000_000_000)
 
     def first_record(self, _name):
         return {"cpu_s": 0.25}
@@ -73,7 +77,7 @@ def test_the_floor_makes_the_clients_it_is_told_with_their_settings():
 def test_the_first_record_is_decided_with_the_answers_made_up(name, action):
     done = subprocess.run(
         [sys.executable, cold_record.__file__, "/nowhere", name],
-        env={**_SETTINGS, "_HANDLER": f"worker.runtime.aws_lambda.handle_{name}"},
+        env={**SETTINGS, "_HANDLER": f"worker.runtime.aws_lambda.handle_{name}"},
         capture_output=True,
         text=True,
         check=True,
@@ -104,6 +108,46 @@ def test_a_row_tells_the_least_and_the_median_and_marks_what_misses_the_aim():
     assert starts.row("polls").endswith(" 6 ms")
 
 
+COUNTER = """#!/bin/sh
+case "$*" in
+    *" nothing") told=1,000 ;;
+    *" function") told=4,000 ;;
+    *' floor ["made"]') told=3,500 ;;
+esac
+echo '{"clients": ["made"]}'
+echo "==7== I   refs:      $told" >&2
+"""
+
+
+def test_instructions_are_those_of_a_start_without_the_interpreters_own(tmp_path):
+    counter = tmp_path / "valgrind"
+    counter.write_text(COUNTER)
+    counter.chmod(0o755)
+    folders = Folders(Path(sys.executable), Path(), Path())
+    assert folders.instructions("polls", counter) == Counted(function=3_000, floor=2_500)
+
+
+def test_what_the_interpreter_does_by_itself_is_counted_alone():
+    folders = Folders(Path(sys.executable), Path(), SITE_PACKAGES)
+    assert set(folders._run(cold_floor, folders.floor, ["nothing"])) == {"cpu_s", "wall_s"}
+
+
+def test_a_counter_that_says_nothing_is_an_error_and_not_a_table(tmp_path):
+    counter = tmp_path / "valgrind"
+    counter.write_text("#!/bin/sh\necho '{}'\n")
+    counter.chmod(0o755)
+    with pytest.raises(CountError, match="did not say"):
+        Folders(Path(sys.executable), Path(), Path()).instructions("polls", counter)
+
+
+def test_the_table_of_instructions_marks_what_misses_the_aim():
+    folders: Any = NoFolders()
+    _, *rows = count(folders, Path("valgrind")).splitlines()
+    assert [" ".join(row.split()) for row in rows] == [
+        f"{name} 1,210 M 1.21 ✗" for name in FUNCTIONS
+    ]
+
+
 def test_without_lambdas_python_the_bench_takes_the_one_that_runs_it(monkeypatch):
     def none_found(python):
         raise PackageError(f"no Python {python}")
@@ -129,5 +173,5 @@ def test_the_processes_see_no_settings_of_this_machine(monkeypatch):
     monkeypatch.setenv("AWS_PROFILE", "mine")
     monkeypatch.setattr(subprocess, "run", run)
     Folders(Path(sys.executable), Path(), Path()).start("polls")
-    assert set(seen) == {*_SETTINGS, "_HANDLER", "PATH"}
+    assert set(seen) == {*SETTINGS, "_HANDLER", "PATH"}
     assert seen["PATH"] == os.defpath
