@@ -78,6 +78,7 @@ class Application(Groundwork):
         """Another engine of the same parts, with rules of its own."""
         return Engine(
             store=self.store,
+            batches=self.batches,
             queue=self.work_queue,
             objects=self.objects,
             topic=self.topic,
@@ -93,7 +94,15 @@ class Application(Groundwork):
 
     def make_clients(self) -> None:
         """Makes what the engine calls, all that takes its time, before it is needed."""
-        _ = self.store, self.board, self.work_queue, self.objects, self.topic, self.gateway
+        _ = (
+            self.store,
+            self.batches,
+            self.board,
+            self.work_queue,
+            self.objects,
+            self.topic,
+            self.gateway,
+        )
 
 
 def build_application(settings: Settings) -> Application:

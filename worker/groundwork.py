@@ -11,6 +11,7 @@ import uuid
 from functools import cached_property
 
 from worker import __version__
+from worker.adapters.aws.batch_store import DynamoBatchStore
 from worker.adapters.aws.clients import AwsClients
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.aws.notices import DynamoNoticeBoard
@@ -88,13 +89,22 @@ class Groundwork:
         """What the engine sends."""
         url = needed("WORKER_POLL_QUEUE_URL", self.settings.poll_queue_url)
         polls = SqsQueue(self.clients.sqs, url, linger_s=SEND_LINGER_S)
-        return SqsWorkQueue(polls=polls, dead_letters=self.dead_letter_queue)
+        # Commands that put records right need no requests queue.
+        url = self.settings.request_queue_url
+        requests = SqsQueue(self.clients.sqs, url) if url else None
+        return SqsWorkQueue(polls=polls, dead_letters=self.dead_letter_queue, requests=requests)
 
     @cached_property
     def store(self) -> DynamoJobStore:
         """The records of all jobs."""
         table = needed("WORKER_JOB_TABLE", self.settings.job_table)
         return DynamoJobStore(self.clients.dynamodb, table)
+
+    @cached_property
+    def batches(self) -> DynamoBatchStore:
+        """The records of all batches."""
+        table = needed("WORKER_JOB_TABLE", self.settings.job_table)
+        return DynamoBatchStore(self.clients.dynamodb, table, now=self.clock.now)
 
     @cached_property
     def board(self) -> DynamoNoticeBoard:
@@ -156,6 +166,7 @@ class Groundwork:
         """What it takes to put a job right without touching Hautech or pictures."""
         return RecordWorld(
             store=self.store,
+            batches=self.batches,
             queue=self.work_queue,
             clock=self.clock,
             rules=self.rules,

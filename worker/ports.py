@@ -6,13 +6,15 @@ Every method raises only errors of `worker.errors`: adapters translate foreign e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, BinaryIO, Literal, Protocol
 
+from worker.batches.batch import Batch, BatchState, RowMark
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.hautech.outputs import ImageRef
@@ -61,6 +63,9 @@ class JobStore(Protocol):
     def load(self, request_id: str) -> Job | None:
         """The job as last saved (strongly consistent), or None."""
 
+    def load_many(self, request_ids: Sequence[str]) -> dict[str, Job]:
+        """Those of these jobs that are there, by their ids (eventually consistent)."""
+
     def take_lease(self, job: Job, lease: Lease, *, at: datetime) -> Job:
         """Hold the job, if it is unchanged since `job` was read and nobody else holds it.
 
@@ -88,8 +93,66 @@ class JobStore(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSummary:
+    """One line about a batch, for lists."""
+
+    batch_id: str
+    state: BatchState
+    updated_at: datetime
+
+
+class BatchStore(Protocol):
+    """The records of batches, changed only by writes that are guarded by their version.
+
+    As with jobs, the echo of an own retried write is a success, not a lost race.
+    """
+
+    def create(self, batch: Batch) -> Batch | None:
+        """Store a new batch as version 1.
+
+        Returns None when it was stored; else the batch that already has this id, untouched.
+        """
+
+    def load(self, batch_id: str) -> Batch | None:
+        """The batch as last saved (strongly consistent), or None."""
+
+    def save(self, batch: Batch) -> Batch:
+        """Store the batch, if its version is unchanged; returns it with its new version.
+
+        Raises StaleJobError when the record changed or vanished.
+        """
+
+    def list_by_state(self, state: BatchState, *, limit: int) -> list[BatchSummary]:
+        """The most recently changed batches in that state, newest first (eventually consistent)."""
+
+    def unchanged_since(self, moment: datetime, state: BatchState) -> Iterator[BatchSummary]:
+        """The batches in that state that last changed before `moment`, oldest change first."""
+
+    def mark_rows(self, batch_id: str, marks: Sequence[RowMark]) -> None:
+        """Say of rows that they never became jobs, and why. May be repeated; the last mark stands."""
+
+    def marks(self, batch_id: str, rows: Sequence[int]) -> dict[int, RowMark]:
+        """The marks of those of these rows that have one (eventually consistent)."""
+
+    def cancel(self, batch_id: str, *, at: datetime) -> datetime:
+        """Cancel a batch, whether it is known or not; since when it is: the first time counts."""
+
+    def cancelled_at(self, batch_id: str) -> datetime | None:
+        """Since when the batch is cancelled (strongly consistent); None if it is not."""
+
+
 class WorkQueue(Protocol):
     """Messages that the engine sends."""
+
+    def send_requests(self, bodies: Sequence[str], *, trace: str | None = None) -> None:
+        """Put requests on the requests queue, ten at a time. Returns once all are durable.
+
+        Raises if any is not; then some may be there. To repeat it is harmless: their ids are theirs.
+        """
+
+    def send_follow(self, message: FollowMessage, *, delay_s: int) -> None:
+        """Put a follow message on the polls queue, invisible for 0–900 s. Returns once durable."""
 
     def send_poll(self, message: PollMessage, *, delay_s: int, trace: str | None = None) -> None:
         """Put a poll message on the polls queue, invisible for 0–900 s. Returns once durable.
@@ -176,6 +239,23 @@ class ObjectStore(Protocol):
 
     def head(self, uri: S3Uri) -> ObjectInfo | None:
         """What is stored there, or None. Raises OutputForbiddenError or a transient error."""
+
+    def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
+        """Begin to write an object in parts; the id of the upload. Raises as `put` does."""
+
+    def upload_part(self, uri: S3Uri, upload_id: str, number: int, data: bytes) -> str:
+        """Write part `number` (from 1) of 5 MiB or more, the last one excepted; returns its ETag.
+
+        A part that is written twice counts as it was last. Raises NotThereError when nobody knows
+        the upload (any more).
+        """
+
+    def end_upload(self, uri: S3Uri, upload_id: str, etags: Sequence[str]) -> None:
+        """Make the object of its parts. Raises NotThereError as `upload_part` does.
+
+        Stores differ in whether it may be repeated; who does not know whether it took effect has to
+        be content with either.
+        """
 
 
 class ResultTopic(Protocol):

@@ -82,6 +82,15 @@ def test_unknown_job_is_none(store: JobStore) -> None:
     assert store.load("nobody") is None
 
 
+def test_many_jobs_are_read_at_once_and_those_that_are_not_there_are_left_out(
+    store: JobStore,
+) -> None:
+    ids = [f"sku-{number}" for number in range(130)]
+    jobs = {one: created(store, request_id=one) for one in ids}
+    assert store.load_many([*ids, "sku-unknown"]) == jobs
+    assert store.load_many([]) == {}
+
+
 def test_second_create_returns_the_first_job_and_leaves_it_untouched(store: JobStore) -> None:
     first = created(store, lease=MINE)
     second = replace(new_job(requestId="sku-1", metadata={"other": "content"}), lease=THEIRS)

@@ -14,6 +14,7 @@ from worker.adapters.memory import MemoryObjectStore
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
     ImageMissingError,
+    NotThereError,
     ObjectChangedError,
     OutputDamagedError,
     OutputForbiddenError,
@@ -231,3 +232,36 @@ def test_bytes_that_have_another_sha256_are_not_stored(verifying_bucket: Bucket)
             sha256=SHA256,
         )
     assert bucket.store.head(bucket.uri()) is None
+
+
+def test_an_object_in_parts_is_whole_and_a_part_may_be_written_twice(bucket: Bucket) -> None:
+    parts = [b"a" * 5 * 1024 * 1024, b"b" * 5 * 1024 * 1024, b"c"]
+    uri = bucket.uri("results.jsonl")
+    upload_id = bucket.store.begin_upload(uri, content_type="application/x-ndjson")
+    bucket.store.upload_part(uri, upload_id, 2, b"z" * 5 * 1024 * 1024)
+    etags = [
+        bucket.store.upload_part(uri, upload_id, number, data)
+        for number, data in enumerate(parts, start=1)
+    ]
+    assert bucket.store.head(uri) is None
+    bucket.store.end_upload(uri, upload_id, etags)
+    stored = bucket.store.open(uri)
+    assert stored.body.read() == b"".join(parts)
+    info = bucket.store.head(uri)
+    assert info is not None
+    assert info.content_type == "application/x-ndjson"
+
+
+def test_an_upload_that_was_ended_is_not_there_any_more(verifying_bucket: Bucket) -> None:
+    bucket = verifying_bucket  # moto answers 500
+    uri = bucket.uri("results.jsonl")
+    upload_id = bucket.store.begin_upload(uri, content_type="text/plain")
+    etag = bucket.store.upload_part(uri, upload_id, 1, b"a")
+    bucket.store.end_upload(uri, upload_id, [etag])
+    with pytest.raises(NotThereError):
+        bucket.store.upload_part(uri, upload_id, 1, b"a")
+
+
+def test_an_object_in_parts_needs_a_bucket(bucket: Bucket) -> None:
+    with pytest.raises(OutputForbiddenError):
+        bucket.store.begin_upload(S3Uri("no-such-bucket-here", "x"), content_type="text/plain")

@@ -12,6 +12,7 @@ from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.aws.sqs import SqsQueue, SqsWorkQueue
 from worker.adapters.memory import ManualClock
+from worker.adapters.memory.batches import MemoryBatchStore
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.poll import parse_poll
 from worker.engine.redrive import Action
@@ -49,12 +50,13 @@ def test_a_dead_letter_is_redriven_and_the_one_beside_it_stays_visible(aws: Depl
     polls = SqsQueue(clients.sqs, aws.outputs.poll_queue_url)
     requests = SqsQueue(clients.sqs, aws.outputs.request_queue_url)
     dead_letters = SqsQueue(clients.sqs, aws.outputs.dead_letter_queue_url)
-    work = SqsWorkQueue(polls=polls, dead_letters=dead_letters)
+    work = SqsWorkQueue(requests=requests, polls=polls, dead_letters=dead_letters)
     store.create(failed_job())
     work.send_dead_letter(json.dumps(failed_job().request), REASON)
     dead_letters.send("x" * 200_000, attributes={"tenant": "shop-7"})
     world = RecordWorld(
         store=store,
+        batches=MemoryBatchStore(),
         queue=work,
         clock=ManualClock(),
         rules=EngineRules(input_buckets=INPUT_BUCKETS, output_buckets=OUTPUT_BUCKETS),

@@ -191,7 +191,9 @@ def test_largest_message_can_be_dead_lettered() -> None:
             sent.append(arguments)
 
     queue = queue_on(RecordingClient())
-    SqsWorkQueue(queue, queue).send_dead_letter("é" * (MAX_MESSAGE_BYTES // 2), REASON)
+    SqsWorkQueue(requests=queue, polls=queue, dead_letters=queue).send_dead_letter(
+        "é" * (MAX_MESSAGE_BYTES // 2), REASON
+    )
     (message,) = sent
     assert len(message["MessageBody"].encode()) == MAX_MESSAGE_BYTES
     assert message["MessageAttributes"] == {}
@@ -221,8 +223,10 @@ def test_each_poll_message_of_a_batch_has_its_own_trace_or_none() -> None:
     # On the wire: both emulators ignore system attributes of messages that are sent in a batch.
     client = ScriptedClient()
     queue = SqsQueue(client, URL)  # type: ignore[arg-type]  # -- the methods that it uses
-    SqsWorkQueue(queue, queue).send_poll(POLL, delay_s=1, trace=TRACE)
-    SqsWorkQueue(queue, queue).send_poll(POLL, delay_s=1)
+    SqsWorkQueue(requests=queue, polls=queue, dead_letters=queue).send_poll(
+        POLL, delay_s=1, trace=TRACE
+    )
+    SqsWorkQueue(requests=queue, polls=queue, dead_letters=queue).send_poll(POLL, delay_s=1)
     (first,), (second,) = client.batches
     assert first["MessageSystemAttributes"] == {
         "AWSTraceHeader": {"DataType": "String", "StringValue": TRACE}

@@ -13,6 +13,7 @@ from worker.adapters.aws.sqs import SqsQueue, SqsWorkQueue
 from worker.adapters.memory import ManualClock, MemoryQueue, MemoryWorkQueue
 from worker.adapters.messages import QueueMessage
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.follow import FollowMessage, parse_follow
 from worker.contracts.poll import PollMessage, parse_poll
 from worker.ports import WorkQueue
 
@@ -27,9 +28,13 @@ REASON = DeadLetterReason(
 )
 
 
+TRACE = "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1"
+
+
 @dataclass(frozen=True)
 class Queues:
     work: WorkQueue
+    requests: SqsQueue | MemoryQueue
     polls: SqsQueue | MemoryQueue
     dead_letters: SqsQueue | MemoryQueue
 
@@ -38,16 +43,19 @@ class Queues:
 def queues(request: pytest.FixtureRequest) -> Iterator[Queues]:
     if request.param == "memory":
         clock = ManualClock()
-        polls, dead_letters = MemoryQueue(clock), MemoryQueue(clock)
-        yield Queues(MemoryWorkQueue(polls, dead_letters), polls, dead_letters)
+        three = {name: MemoryQueue(clock) for name in ("requests", "polls", "dead_letters")}
+        yield Queues(MemoryWorkQueue(**three), **three)
         return
     aws: DeployedAws = request.getfixturevalue(f"{request.param}_aws")
     sqs = clients_for(aws).sqs
-    real_polls = SqsQueue(sqs, aws.outputs.poll_queue_url)
-    real_dead_letters = SqsQueue(sqs, aws.outputs.dead_letter_queue_url)
-    yield Queues(SqsWorkQueue(real_polls, real_dead_letters), real_polls, real_dead_letters)
-    real_polls.close()
-    real_dead_letters.close()
+    real = {
+        "requests": SqsQueue(sqs, aws.outputs.request_queue_url),
+        "polls": SqsQueue(sqs, aws.outputs.poll_queue_url),
+        "dead_letters": SqsQueue(sqs, aws.outputs.dead_letter_queue_url),
+    }
+    yield Queues(SqsWorkQueue(**real), **real)
+    for queue in real.values():
+        queue.close()
 
 
 def received(queue: SqsQueue | MemoryQueue) -> list[QueueMessage]:
@@ -158,3 +166,22 @@ def test_receipt_handle_that_never_was_is_no_error(queues: Queues) -> None:
 def test_attributes_arrive_and_empty_ones_are_left_out(queues: Queues) -> None:
     queues.polls.send("one", attributes={"state": "ready", "empty": ""})
     assert only(queues.polls).attributes == {"state": "ready"}
+
+
+def test_requests_are_all_there_once_they_are_sent(queues: Queues) -> None:
+    bodies = [f'{{"requestId": "b.{number}"}}' for number in range(25)]
+    queues.work.send_requests(bodies, trace=TRACE)
+    received: list[str] = []
+    while len(received) < len(bodies):
+        found = queues.requests.receive(max_messages=10, wait_s=1, visibility_s=60)
+        assert found
+        received += [one.body for one in found]
+        assert {one.trace for one in found} <= {TRACE, None}
+    assert sorted(received) == sorted(bodies)
+
+
+def test_a_follow_message_waits_on_the_polls_queue(queues: Queues) -> None:
+    message = FollowMessage(batch_id="spring-24", ticket=3)
+    queues.work.send_follow(message, delay_s=0)
+    (found,) = queues.polls.receive(wait_s=1, visibility_s=60)
+    assert parse_follow(found.body) == message

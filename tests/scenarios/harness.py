@@ -20,6 +20,7 @@ from worker.adapters.memory import MemoryQueue, MemoryWorld
 from worker.adapters.memory.pictures import draw_png
 from worker.adapters.period_tally import PeriodTally
 from worker.adapters.tally import Tally
+from worker.contracts.batch_event import BATCH_COMPLETED, BatchEvent
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
@@ -56,6 +57,12 @@ class _WitnessedTopic:
         self, event_json: str, attributes: dict[str, str], *, trace: str | None = None
     ) -> None:
         """See `ResultTopic.publish`. Raises PromiseBroken."""
+        if attributes["type"] == BATCH_COMPLETED:
+            results = BatchEvent.loads(event_json).data.results
+            if results and self._world.objects.stored(S3Uri.parse(results)) is None:
+                raise PromiseBroken(f"announced before it is in S3: {results}")
+            self._world.topic.publish(event_json, attributes, trace=trace)
+            return
         for output in ResultEvent.loads(event_json).data.outputs:
             stored = self._world.objects.stored(S3Uri.parse(output.uri))
             if stored is None or hashlib.sha256(stored.data).hexdigest() != output.sha256:
@@ -196,6 +203,7 @@ class Service:
         """What it takes to put a job right."""
         return RecordWorld(
             store=Watched(self.world.store, "store", self._watch),
+            batches=Watched(self.world.batches, "batches", self._watch),
             queue=Watched(self.world.queue, "queue", self._watch),
             clock=self.world.clock,
             rules=self._rules,
@@ -235,8 +243,13 @@ class Service:
 
     @property
     def events(self) -> list[ResultEvent]:
-        """What was published, repetitions included."""
-        return [ResultEvent.loads(one.text) for one in self.world.topic.events]
+        """What was published about jobs, repetitions included."""
+        published = self.world.topic.events
+        return [
+            ResultEvent.loads(one.text)
+            for one in published
+            if one.attributes["type"] != BATCH_COMPLETED
+        ]
 
     @property
     def event(self) -> ResultEvent:
@@ -255,6 +268,7 @@ class Service:
         world, watch = self.world, self._watch
         return Engine(
             store=Watched(world.store, "store", watch),
+            batches=Watched(world.batches, "batches", watch),
             queue=Watched(world.queue, "queue", watch),
             objects=Watched(world.objects, "objects", watch),
             topic=Watched(_WitnessedTopic(world), "topic", watch),

@@ -607,6 +607,8 @@ def test_every_failure_code_of_a_job_has_a_redrive_test() -> None:
         "submission.unknown",
         *("request.invalid", "request.malformed", "request.conflict", "request.expired"),
         "poll.malformed",
+        # Of a batch, which is no job; of a row of a cancelled one, which has no dead letter.
+        *("batch.manifest", "request.cancelled"),
         # As image.missing: nothing was paid, the upload is made again.
         *("image.forbidden", "image.too_large", "image.unreadable"),
     }

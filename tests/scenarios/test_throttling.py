@@ -94,6 +94,7 @@ class Fleet:
         engines = [
             Engine(
                 store=world.store,
+                batches=world.batches,
                 queue=world.queue,
                 objects=world.objects,
                 topic=world.topic,

@@ -35,6 +35,7 @@ from worker.adapters.memory import (
     MemoryResultTopic,
     MemoryWorkQueue,
 )
+from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.pictures import draw_png
 from worker.adapters.server_clock import ServerClock
 from worker.contracts.s3_uri import S3Uri
@@ -69,7 +70,12 @@ class SimService:
             Kind.REQUESTS: self._queue("requests", aws_clock, max_receives=100),
             Kind.POLLS: self._queue("polls", aws_clock, max_receives=1000),
         }
-        self.work_queue = MemoryWorkQueue(self.queues[Kind.POLLS], self.dead_letters)
+        self.batches = MemoryBatchStore()
+        self.work_queue = MemoryWorkQueue(
+            requests=self.queues[Kind.REQUESTS],
+            polls=self.queues[Kind.POLLS],
+            dead_letters=self.dead_letters,
+        )
         self.objects = MemoryObjectStore([*INPUT_BUCKETS, *OUTPUT_BUCKETS])
         self.topic = MemoryResultTopic()
         self.hautech = SimHautech(
@@ -105,6 +111,7 @@ class SimService:
         """The engine of one worker, its ports wired to this world."""
         return Engine(
             store=wire("store", self.store),
+            batches=self.batches,
             queue=wire("queue", self.work_queue),
             objects=wire("objects", self.objects),
             topic=wire("topic", self.topic),
@@ -131,6 +138,7 @@ class SimService:
         """What such a process can do to a record."""
         return RecordWorld(
             store=wire("store", self.store),
+            batches=self.batches,
             queue=wire("queue", self.work_queue),
             clock=worker.clock,
             rules=self.rules,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.batches.batch import Batch
-from worker.batches.template import static_prefix
+from worker.contracts.batch import shared_folder
 from worker.contracts.s3_uri import S3Uri
 from worker.jobs.keys import digest_of
 
@@ -25,9 +25,7 @@ def results_uri(batch: Batch) -> S3Uri:
     Beside: in the deepest folder that all outputs of the template share.
     """
     given = batch.message.get("resultsTo")
-    place = given or static_prefix(str(batch.message["request"]["output"]))
-    uri = S3Uri.parse(place)
-    if given and uri.key and not uri.key.endswith("/"):
+    uri = S3Uri.parse(given or shared_folder(str(batch.message["request"]["output"])))
+    if uri.key and not uri.key.endswith("/"):
         return uri
-    folder = uri.key[: uri.key.rfind("/") + 1]
-    return S3Uri(uri.bucket, f"{folder}{batch.batch_id}.results.jsonl")
+    return S3Uri(uri.bucket, f"{uri.key}{batch.batch_id}.results.jsonl")

@@ -21,7 +21,8 @@ from typing import Any, Final, get_args
 from pydantic import BaseModel
 
 from worker.batches.source_row import MAX_REASON_CHARACTERS, SourceRow
-from worker.batches.template import OWN_NAMES, RowError, fill, lay_over, names_in
+from worker.batches.template import OWN_NAMES, RowError, fill, names_in
+from worker.contracts.filling import merged
 from worker.contracts.plain_words import did_you_mean
 from worker.contracts.request import Request
 from worker.contracts.text import shorten, shown, shown_key
@@ -124,7 +125,7 @@ class RowMaker:
         values = {name: patch.pop(name) for name in asked}
         values.update(source.values)
         given = {**values, "row": source.row, "batchId": self.batch_id}
-        document: JsonObject = lay_over(fill(self.template, given), patch)
+        document: JsonObject = merged(fill(self.template, given), patch)
         self._set_fields(document, source.values)
         for name in _OWN_FIELDS:
             if name in document:

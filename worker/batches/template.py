@@ -16,6 +16,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
+from worker.contracts.filling import LEFT_FOR_LATER, NAMES_OF_PICTURES, escaped
 from worker.contracts.text import shown_key
 
 _PIECES = re.compile(r"\{\{|\}\}|\{([^\W\d][\w .-]*)\}")
@@ -23,7 +24,7 @@ _PIECES = re.compile(r"\{\{|\}\}|\{([^\W\d][\w .-]*)\}")
 OWN_NAMES: Final = ("row", "batchId")
 """Names that every row has."""
 
-_LEFT_FOR_LATER: Final = ("outputOptions", "key")
+_LEFT_FOR_LATER: Final = tuple(LEFT_FOR_LATER.split("."))
 
 
 class RowError(ValueError):
@@ -43,29 +44,6 @@ def names_in(template: Any) -> frozenset[str]:
 def fill(template: Any, values: Mapping[str, Any]) -> Any:
     """The template with its names filled. Raises RowError for a name without a value."""
     return _filled(template, values, ())
-
-
-def lay_over(below: Any, above: Any) -> Any:
-    """`below` with `above` laid over it: objects are merged, null removes, all else replaces."""
-    if not isinstance(below, Mapping) or not isinstance(above, Mapping):
-        return above
-    merged = dict(below)
-    for name, value in above.items():
-        if value is None:
-            merged.pop(name, None)
-        elif name in merged:
-            merged[name] = lay_over(merged[name], value)
-        else:
-            merged[name] = value
-    return merged
-
-
-def static_prefix(text: str) -> str:
-    """The text before its first name."""
-    for piece in _PIECES.finditer(text):
-        if piece[1] is not None:
-            return text[: piece.start()]
-    return text
 
 
 def _names(text: str) -> Iterator[str]:
@@ -102,23 +80,26 @@ def _filled_text(text: str, values: Mapping[str, Any], path: tuple[str, ...]) ->
     if "{" not in text and "}" not in text:
         return text
     alone = _PIECES.fullmatch(text)
-    if alone is not None and alone[1] in values:
+    if alone is not None and alone[1] in values and path != _LEFT_FOR_LATER:
         value = values[alone[1]]
         return _NOTHING if value is None or value == "" else value
+
+    is_for_later = path == _LEFT_FOR_LATER
 
     def one(piece: re.Match[str]) -> str:
         name = piece[1]
         if name is None:
-            return piece[0][0]
+            return piece[0] if is_for_later else piece[0][0]
+        if is_for_later and (name not in values or name in NAMES_OF_PICTURES):
+            return piece[0]
         if name not in values:
-            if path == _LEFT_FOR_LATER:
-                return piece[0]
             raise RowError(_unknown(name, path, values))
         value = values[name]
         if value is None or value == "":
             place = ".".join(path)
             raise RowError(f'"{shown_key(name)}" is empty, and {place} needs it: {{{name}}}')
-        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return escaped(text) if is_for_later else text
 
     return _PIECES.sub(one, text)
 

@@ -195,6 +195,12 @@ def manifest_batch(batch_id: str, manifest: S3Uri, request: dict[str, Any]) -> s
     return json.dumps(message)
 
 
+def shared_folder(output: str) -> str:
+    """The deepest folder that all outputs of a template share: what stands before its first name."""
+    static = output.split("{", 1)[0]
+    return static[: static.rfind("/") + 1]
+
+
 def is_batch_id(text: object) -> bool:
     """Whether `text` may be a batchId."""
     try:
@@ -239,25 +245,22 @@ def _place_problems(
         problems.append(bucket_problem("manifest", uri, input_buckets, "WORKER_INPUT_BUCKETS"))
     if isinstance(results, str) and (uri := _read(parse_output, results)):
         problems.append(bucket_problem("resultsTo", uri, output_buckets, "WORKER_OUTPUT_BUCKETS"))
-    request = document.get("request")
-    output = request.get("output") if isinstance(request, dict) else None
-    if results is None and (not isinstance(output, str) or "{" in _bucket_part(output)):
-        rule = "is required when request has no output with a bucket: there go the results"
-        problems.append(Problem("resultsTo", "", rule, 'for example "s3://shop/batches/"'))
-    elif results is None and isinstance(output, str):
-        bucket = _bucket_part(output)
-        if uri := _read(parse_output, f"{bucket}/"):
-            found = bucket_problem("request.output", uri, output_buckets, "WORKER_OUTPUT_BUCKETS")
-            problems.append(found)
-        else:
-            rule = "must begin with s3://bucket/"
-            problems.append(Problem("request.output", shown(output), rule))
+    if results is None:
+        problems.append(_output_problem(document.get("request"), output_buckets))
     return [problem for problem in problems if problem is not None]
 
 
-def _bucket_part(output: str) -> str:
-    """`s3://bucket` of an output that may have names in its key."""
-    return "/".join(output.split("/", 3)[:3])
+def _output_problem(request: Any, output_buckets: frozenset[str]) -> Problem | None:
+    """What is wrong with the folder of the outputs, where the list of results will stand."""
+    output = request.get("output") if isinstance(request, dict) else None
+    if not isinstance(output, str) or output.startswith("{"):
+        rule = "is required when request has no output with a bucket: there go the results"
+        return Problem("resultsTo", "", rule, 'for example "s3://shop/batches/"')
+    try:
+        uri = parse_output(shared_folder(output))
+    except ValueError as error:
+        return Problem("request.output", shown(output), str(error))
+    return bucket_problem("request.output", uri, output_buckets, "WORKER_OUTPUT_BUCKETS")
 
 
 def _read(parse: Any, text: str) -> S3Uri | None:

@@ -14,7 +14,9 @@ from pydantic_core import PydanticCustomError
 
 from worker.contracts.envelopes import MAX_ENVELOPES
 from worker.contracts.json_text import read_json
+from worker.contracts.messages import MessageKind, kind_of
 from worker.contracts.metadata import metadata_problems
+from worker.contracts.origin import BatchRow, batch_of
 from worker.contracts.request import REQUEST_ID_PATTERN, check_request_id, check_workflow
 from worker.contracts.result import EVENT_SOURCE
 from worker.errors import MalformedRequestError
@@ -54,6 +56,21 @@ def readable_metadata(body: str | bytes) -> dict[str, Any]:
     except (MalformedRequestError, RecursionError):
         return {}
     return metadata if isinstance(checked, dict) else {}
+
+
+def readable_batch_id(body: str) -> str | None:
+    """The batchId of a batch message, whatever it is worth; None if the message is none."""
+    # Looking for the word is far cheaper than reading, and nearly every message has none.
+    document, _ = _innermost(body) if "batchId" in body else (None, "")
+    if document is None or kind_of(document) is not MessageKind.BATCH:
+        return None
+    return str(document["batchId"])
+
+
+def readable_batch_row(body: str | bytes) -> BatchRow | None:
+    """The row of a batch that a message is, if it says so, however unusable it is otherwise."""
+    document, _ = _innermost(body)
+    return batch_of(document) if document else None
 
 
 def is_own_event(body: str | bytes) -> bool:

@@ -7,10 +7,16 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
+from worker.contracts.origin import batch_of
 from worker.contracts.request import Request, content_digest, parse_request
 from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
-from worker.errors import RequestConflictError, RequestError, RequestExpiredError
+from worker.errors import (
+    RequestCancelledError,
+    RequestConflictError,
+    RequestError,
+    RequestExpiredError,
+)
 from worker.jobs.job import Job, JobState, JsonObject
 from worker.jobs.plan import plan_images, plan_steps
 from worker.jobs.transitions import accept
@@ -107,6 +113,19 @@ def refuse_if_expired(job: Job, world: World) -> None:
     """
     if not job.may_have_cost and is_expired(job, world):
         raise RequestExpiredError(_expired(job))
+
+
+def refuse_if_cancelled(job: Job, world: World) -> None:
+    """Raise RequestCancelledError when the job is a row of a cancelled batch and has cost nothing."""
+    row = batch_of(job.request)
+    if row is None or job.may_have_cost:
+        return
+    cancelled_at = world.batches.cancelled_at(row.id)
+    if cancelled_at is not None:
+        raise RequestCancelledError(
+            f"batch {row.id} was cancelled at {cancelled_at:%Y-%m-%d %H:%M:%S} UTC, before this "
+            "request was submitted, so nothing was paid"
+        )
 
 
 def is_expired(job: Job, world: World) -> bool:

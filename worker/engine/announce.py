@@ -11,9 +11,11 @@ from datetime import datetime
 
 import structlog
 
+from worker.batches.batch import RowMark
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.readable import (
     is_own_event,
+    readable_batch_row,
     readable_metadata,
     readable_request_id,
     readable_workflow,
@@ -29,6 +31,7 @@ from worker.contracts.result import (
     message_attributes,
     result_event,
 )
+from worker.contracts.text import one_line
 from worker.engine.collect import result_ids
 from worker.engine.result_document import write_document
 from worker.engine.world import HeldJob, World
@@ -36,6 +39,7 @@ from worker.errors import (
     MalformedRequestError,
     PermanentError,
     RecordTooLargeError,
+    RequestCancelledError,
     Stage,
 )
 from worker.jobs import keys
@@ -108,7 +112,8 @@ def announce(world: World, held: HeldJob) -> None:
     write_document(world, job, event)
     held.renew_if_short()
     publish(world.topic, event, trace=job.trace)
-    if job.failure is not None:
+    if job.failure is not None and job.failure.code != RequestCancelledError.code:
+        # Whoever cancels a batch knows; a dead letter per row would only be in the way.
         reason = _reason(event, job.failure)
         held.renew_if_short()
         # In ASCII: SQS refuses some characters that JSON may hold, and escapes them all the same.
@@ -169,6 +174,11 @@ def reject(
         publish(world.topic, event, trace=trace)
     reason = _reason(event, failure)
     world.queue.send_dead_letter(body, replace(reason, event_id=None) if is_echo else reason)
+    if row := readable_batch_row(body):
+        mark = RowMark(
+            row=row.row, line=None, code=error.code, message=one_line(error.message, 600)
+        )
+        world.batches.mark_rows(row.id, [mark])
     world.observer.refused(error.code)
     done = "refused and dead-lettered" if is_echo else "refused, announced and dead-lettered"
     log.warning(

@@ -37,6 +37,7 @@ from worker.engine.world import World
 from worker.jobs.document import JobDocumentError
 from worker.jobs.outcomes import Outcome, RetryLater
 from worker.ports import (
+    BatchStore,
     Clock,
     DurationBoard,
     ImageGeneration,
@@ -63,6 +64,7 @@ class Engine:
         self,
         *,
         store: JobStore,
+        batches: BatchStore,
         queue: WorkQueue,
         objects: ObjectStore,
         topic: ResultTopic,
@@ -91,6 +93,7 @@ class Engine:
         )
         self._world = World(
             store=store,
+            batches=batches,
             queue=queue,
             objects=objects,
             topic=topic,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import structlog
 
+from worker.contracts.follow import parse_follow
 from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
 from worker.engine import announce, trouble
 from worker.engine.accept import recheck_unpaid
+from worker.engine.batch_following import BatchFollowing
 from worker.engine.in_flight import InFlight
 from worker.engine.intake import IntakeGate
 from worker.engine.story import Story, bind_job
@@ -32,10 +34,13 @@ class PollMessages:
         self._gate = gate
         self._in_flight = in_flight
         self._story = story
+        self._batches = BatchFollowing(world)
 
     def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
         self._in_flight.refresh()
+        if follow := parse_follow(body):
+            return self._batches.handle(follow, delivery, budget)
         try:
             poll_message = parse_poll(body)
         except PollMessageError as error:

@@ -19,6 +19,7 @@ from datetime import timedelta
 
 import structlog
 
+from worker.engine.batch_waking import wake_batches
 from worker.engine.rules import EngineRules
 from worker.engine.wake import wake
 from worker.engine.world import HeldJob, RecordWorld
@@ -53,6 +54,8 @@ class ReconcileReport:
     """Records that this release cannot read; a newer one can."""
     unwritable: int
     """Records that do not take a wake, such as one that is full."""
+    batches_woken: int = 0
+    """Batches that got a new follow message, or would have."""
     is_complete: bool
     """False when the limit or the time ended the run: the next one goes on."""
 
@@ -107,11 +110,13 @@ def reconcile(
             log.warning(error.message, action="record_unwritable", request_id=summary.request_id)
             continue
         woken.append(summary)
+    batches_woken = wake_batches(world, budget, is_dry_run=is_dry_run)
     log.info(
         f"{len(woken)} silent job(s) woken" if woken else "no silent jobs",
         action="reconciled",
         woken=len(woken),
         left_alone=left_alone,
+        batches_woken=batches_woken,
         is_complete=is_complete,
     )
     return ReconcileReport(
@@ -119,6 +124,7 @@ def reconcile(
         left_alone=left_alone,
         unreadable=unreadable,
         unwritable=unwritable,
+        batches_woken=batches_woken,
         is_complete=is_complete,
     )
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import structlog
 
-from worker.contracts.readable import readable_request_id
+from worker.contracts.readable import readable_batch_id, readable_request_id
 from worker.contracts.request import Request, content_digest
 from worker.contracts.trace import trace_id_of
 from worker.engine import announce
 from worker.engine.accept import message_digest, read_request, record
+from worker.engine.batch_messages import BatchMessages
 from worker.engine.intake import IntakeGate
 from worker.engine.story import Story
 from worker.engine.trouble import Delivery
@@ -29,11 +30,14 @@ class RequestMessages:
         self._world = world
         self._gate = gate
         self._story = story
+        self._batches = BatchMessages(world)
 
     def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
         if delivery.trace is not None:
             structlog.contextvars.bind_contextvars(trace_id=trace_id_of(delivery.trace))
+        if readable_batch_id(body) is not None:
+            return self._batches.handle(body)
         try:
             request = read_request(self._world, body)
         except RequestError as error:

@@ -14,7 +14,7 @@ import structlog
 
 from worker.contracts.trace import trace_id_of
 from worker.engine import announce, collect, poll, submit, trouble, upload
-from worker.engine.accept import refuse_if_expired
+from worker.engine.accept import refuse_if_cancelled, refuse_if_expired
 from worker.engine.guarded_hautech import GuardedHautech
 from worker.engine.intake import IntakeGate
 from worker.engine.recovery import recover
@@ -102,6 +102,7 @@ class Story:
                 self._gate.check(held.job, delivery)
                 held.need(_UPLOAD_S, "an upload")
                 refuse_if_expired(held.job, world)
+                refuse_if_cancelled(held.job, world)
                 held.renew_if_short()
                 held.job = upload.upload_image(world, held.job, uri)
                 log.info(f"{uri} is at Hautech", action="image_uploaded")

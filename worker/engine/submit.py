@@ -16,7 +16,7 @@ from datetime import timedelta
 
 import structlog
 
-from worker.engine.accept import is_expired, refuse_if_expired
+from worker.engine.accept import is_expired, refuse_if_cancelled, refuse_if_expired
 from worker.engine.trouble import text_of
 from worker.engine.world import HeldJob, World
 from worker.errors import (
@@ -68,6 +68,7 @@ def submit(world: World, held: HeldJob, name: str) -> None:
     """
     held.need(world.rules.paid_call_s + _MARGIN_S, "the paid call")
     refuse_if_expired(held.job, world)
+    refuse_if_cancelled(held.job, world)
     world.hautech.sign_in()
     key = submission_key(held.job, name)
     held.job = intend(held.job, name, key=key, at=world.now())

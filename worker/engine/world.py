@@ -14,6 +14,7 @@ from worker.engine.spool import SpoolRoom
 from worker.errors import InterruptedWorkError, StaleJobError
 from worker.jobs.job import Job, Lease
 from worker.ports import (
+    BatchStore,
     Clock,
     ImageGeneration,
     JobStore,
@@ -30,6 +31,7 @@ class RecordWorld:
     """What it takes to change a record and to send its message: no pictures, no Hautech."""
 
     store: JobStore
+    batches: BatchStore
     queue: WorkQueue
     clock: Clock
     rules: EngineRules

@@ -126,7 +126,9 @@ def test_braces_and_own_names_and_names_left_for_later() -> None:
         "input": {"prompt": "{{sku}} {not a name!} {"},
         "outputOptions": {"key": "{sku}/{requestId}-{n}.{ext}"},
     }
-    document = maker(template).document_of(row({"sku": "1042"}))
+    document = maker(template).document_of(row({"sku": "1042", "n": "7"}))
+    braces = maker(template).document_of(row({"sku": "{n}"}))
+    assert braces["outputOptions"]["key"] == "{{n}}/{requestId}-{n}.{ext}"
     assert document["output"] == "s3://shop/spring-24/17/"
     assert document["input"]["prompt"] == "{sku} {not a name!} {"
     assert document["outputOptions"]["key"] == "1042/{requestId}-{n}.{ext}"

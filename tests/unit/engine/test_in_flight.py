@@ -14,7 +14,8 @@ class CountedQueue(MemoryWorkQueue):
     """A work queue that says what the test says."""
 
     def __init__(self, clock: ManualClock) -> None:
-        super().__init__(MemoryQueue(clock), MemoryQueue(clock))
+        three = {name: MemoryQueue(clock) for name in ("requests", "polls", "dead_letters")}
+        super().__init__(**three)
         self.count: int | Exception = 0
         self.asked = 0
 

@@ -22,7 +22,7 @@ The refusal carries the item, and its writeToken T says that the write was ours:
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -31,7 +31,9 @@ from typing import TYPE_CHECKING, Any, cast
 from botocore.exceptions import ClientError
 
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
+from worker.adapters.aws.index import listed
 from worker.adapters.aws.job_rows import KEY_PREFIX, summaries
+from worker.adapters.aws.many_items import get_many
 from worker.adapters.records import (
     check_room,
     check_size,
@@ -49,16 +51,11 @@ from worker.ports import JobSummary
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-INDEX = "byState"
 DEFAULT_RETENTION = timedelta(days=90)
-
-_PAGE_ITEMS = 200
-"""Lines of the index per request when it is read from its old end."""
 
 _PUT = AwsCall("DynamoDB", "PutItem", "dynamodb:PutItem")
 _UPDATE = AwsCall("DynamoDB", "UpdateItem", "dynamodb:UpdateItem")
 _GET = AwsCall("DynamoDB", "GetItem", "dynamodb:GetItem")
-_QUERY = AwsCall("DynamoDB", "Query", "dynamodb:Query")
 
 Item = dict[str, Any]
 """An item in DynamoDB's own notation: `{"pk": {"S": "job#sku-1"}}`."""
@@ -103,7 +100,7 @@ class DynamoJobStore:
         token = self._new_token()
         created = replace(job, version=1, lease=stored_lease(job.lease))
         found = self._put(created, token, "attribute_not_exists(pk)", {})
-        if found is None or _token_of(found) == token:
+        if found is None or token_of(found) == token:
             return None
         existing = _read(found) if found else self.load(job.request_id)
         if existing is None:
@@ -123,6 +120,12 @@ class DynamoJobStore:
             )
         item = answer.get("Item")
         return _read(item) if item else None
+
+    def load_many(self, request_ids: Sequence[str]) -> dict[str, Job]:
+        """See `JobStore.load_many`."""
+        keys = [KEY_PREFIX + request_id for request_id in request_ids]
+        jobs = map(_read, get_many(self._client, self._table, keys))
+        return {job.request_id: job for job in jobs}
 
     def take_lease(self, job: Job, lease: Lease, *, at: datetime) -> Job:
         """See `JobStore.take_lease`."""
@@ -148,12 +151,12 @@ class DynamoJobStore:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
             except ClientError as error:
-                found = _refused_item(error)
+                found = refused_item(error)
                 if found is None:
                     raise
             else:
                 return taken
-        if _token_of(found) == token:
+        if token_of(found) == token:
             return taken
         raise lost_race(
             job.request_id,
@@ -178,50 +181,21 @@ class DynamoJobStore:
             condition += " AND leaseOwner = :owner"
             values[":owner"] = {"S": job.lease.owner}
         found = self._put(saved, token, condition, values)
-        if found is None or _token_of(found) == token:
+        if found is None or token_of(found) == token:
             return saved
         raise stale(job.request_id, job.version, version=_version_of(found))
 
     def list_by_state(self, state: JobState, *, limit: int) -> list[JobSummary]:
         """See `JobStore.list_by_state`."""
-        newest_first = self._listed(state, page_items=limit, is_newest_first=True)
-        return list(islice(newest_first, limit))
+        newest_first = listed(
+            self._client, self._table, state.value, page_items=limit, is_newest_first=True
+        )
+        return list(islice(summaries(newest_first), limit))
 
     def unchanged_since(self, moment: datetime, state: JobState) -> Iterator[JobSummary]:
         """See `JobStore.unchanged_since`."""
-        return self._listed(state, page_items=_PAGE_ITEMS, before=moment)
-
-    def _listed(
-        self,
-        state: JobState,
-        *,
-        page_items: int,
-        is_newest_first: bool = False,
-        before: datetime | None = None,
-    ) -> Iterator[JobSummary]:
-        """The index's lines about a state, each page asked for when the one before is used up."""
-        condition = "#state = :state"
-        values: Item = {":state": {"S": state.value}}
-        if before is not None:
-            condition += " AND updatedAt < :before"
-            values[":before"] = {"S": _sortable(before)}
-        more: Item = {}
-        while True:
-            with aws_errors(_QUERY, f"{self._table}/index/{INDEX}"):
-                page = self._client.query(
-                    TableName=self._table,
-                    IndexName=INDEX,
-                    KeyConditionExpression=condition,
-                    ExpressionAttributeNames={"#state": "state"},  # a reserved word
-                    ExpressionAttributeValues=values,
-                    ScanIndexForward=not is_newest_first,
-                    Limit=page_items,
-                    **more,
-                )
-            yield from summaries(page["Items"])
-            if not page.get("LastEvaluatedKey"):
-                return
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        found = listed(self._client, self._table, state.value, before=sortable(moment))
+        return summaries(found)
 
     def _put(self, job: Job, token: str, condition: str, values: Item) -> Item | None:
         """None if it was stored; else the item that refused it, empty if it is not known."""
@@ -240,7 +214,7 @@ class DynamoJobStore:
                 if _is_too_large(error):
                     message = f"job {job.request_id}: DynamoDB says that its record is too large"
                     raise RecordTooLargeError(message) from error
-                found = _refused_item(error)
+                found = refused_item(error)
                 if found is None:
                     raise
                 return found
@@ -257,8 +231,8 @@ class DynamoJobStore:
             "requestId": {"S": job.request_id},
             "workflow": {"S": job.workflow},
             "state": {"S": job.state.value},
-            "createdAt": {"S": _sortable(job.accepted_at)},
-            "updatedAt": {"S": _sortable(job.updated_at)},
+            "createdAt": {"S": sortable(job.accepted_at)},
+            "updatedAt": {"S": sortable(job.updated_at)},
         }
         if job.lease is not None:
             item["leaseOwner"] = {"S": job.lease.owner}
@@ -271,7 +245,7 @@ class DynamoJobStore:
         return item
 
 
-def _refused_item(error: ClientError) -> Item | None:
+def refused_item(error: ClientError) -> Item | None:
     """The item that a condition failed on, empty if it does not exist; None for other errors."""
     if error_code(error) != "ConditionalCheckFailedException":
         return None
@@ -301,11 +275,12 @@ def _version_of(item: Item) -> int | None:
     return int(item["version"]["N"]) if "version" in item else None
 
 
-def _token_of(item: Item) -> str | None:
+def token_of(item: Item) -> str | None:
+    """The token of the write that made the item."""
     token: str | None = item.get("writeToken", {}).get("S")
     return token
 
 
-def _sortable(moment: datetime) -> str:
+def sortable(moment: datetime) -> str:
     """RFC 3339 in UTC with microseconds: all have the same length, so they sort as text."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

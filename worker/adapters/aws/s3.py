@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from botocore import exceptions as sdk
@@ -14,6 +16,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
     ImageForbiddenError,
     ImageMissingError,
+    NotThereError,
     ObjectChangedError,
     OutputDamagedError,
     OutputForbiddenError,
@@ -30,6 +33,13 @@ SHA256_METADATA = "sha256"
 _GET = AwsCall("S3", "GetObject", "s3:GetObject")
 _PUT = AwsCall("S3", "PutObject", "s3:PutObject")
 _HEAD = AwsCall("S3", "HeadObject", "s3:GetObject")
+
+_BEGIN = AwsCall("S3", "CreateMultipartUpload", "s3:PutObject")
+_PART = AwsCall("S3", "UploadPart", "s3:PutObject")
+_END = AwsCall("S3", "CompleteMultipartUpload", "s3:PutObject")
+
+_NO_UPLOAD_CODES = frozenset({"NoSuchUpload", "InvalidPart"})
+"""The upload was ended or given up, or a part is not the one that it has."""
 
 _MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
 """405: that version is a delete marker (Source: S3 guide, "Working with delete markers")."""
@@ -135,6 +145,52 @@ class S3ObjectStore:
             etag=etag.strip('"'),
             metadata=metadata,
         )
+
+    def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
+        """See `ObjectStore.begin_upload`."""
+        with _writing(_BEGIN, uri):
+            answer = self._client.create_multipart_upload(
+                Bucket=uri.bucket, Key=uri.key, ContentType=content_type
+            )
+        return answer["UploadId"]
+
+    def upload_part(self, uri: S3Uri, upload_id: str, number: int, data: bytes) -> str:
+        """See `ObjectStore.upload_part`. The SDK sends a checksum along, which S3 compares."""
+        with _writing(_PART, uri):
+            answer = self._client.upload_part(
+                Bucket=uri.bucket, Key=uri.key, UploadId=upload_id, PartNumber=number, Body=data
+            )
+        return answer["ETag"]
+
+    def end_upload(self, uri: S3Uri, upload_id: str, etags: Sequence[str]) -> None:
+        """See `ObjectStore.end_upload`."""
+        with _writing(_END, uri):
+            self._client.complete_multipart_upload(
+                Bucket=uri.bucket,
+                Key=uri.key,
+                UploadId=upload_id,
+                MultipartUpload={
+                    "Parts": [
+                        {"PartNumber": number, "ETag": etag}
+                        for number, etag in enumerate(etags, start=1)
+                    ]
+                },
+            )
+
+
+@contextmanager
+def _writing(call: AwsCall, uri: S3Uri) -> Iterator[None]:
+    """Says in our words what S3 refuses about a place that is written to in parts."""
+    with aws_errors(call, str(uri)):
+        try:
+            yield
+        except ClientError as error:
+            if error_code(error) in _NO_UPLOAD_CODES:
+                raise NotThereError(f"{call} on {uri}: S3 does not know the upload") from error
+            about_place = _output_error(error, uri, call)
+            if about_place is None:
+                raise
+            raise about_place from error
 
 
 class _Body(Reader):

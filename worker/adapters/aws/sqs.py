@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from worker.adapters.aws.batching import DEFAULT_LINGER_S, Batcher
+from worker.adapters.aws.batching import DEFAULT_LINGER_S, MAX_ENTRIES, Batcher
 from worker.adapters.aws.errors import AwsCall, aws_errors, entry_error
 from worker.adapters.messages import QueueMessage
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.errors import UnavailableError
 from worker.jobs.pacing import MAX_DELAY_S, MAX_VISIBILITY_S
@@ -147,6 +148,14 @@ class SqsQueue:
         """
         self._sends.call(_Send(body, delay_s, attributes or {}, trace))
 
+    def send_all(self, bodies: Sequence[str], *, trace: str | None = None) -> None:
+        """Sends messages, ten in a request. Returns once all are durable; raises if one is not."""
+        answers = [self._sends.submit(_Send(body, 0, trace=trace)) for body in bodies]
+        if len(answers) < MAX_ENTRIES:
+            self._sends.hurry()
+        for answer in answers:
+            answer.result()
+
     def delete(self, receipt_handle: str) -> bool:
         """Deletes a message. False when the handle is out of date: it may be delivered again.
 
@@ -266,9 +275,15 @@ class SqsQueue:
 
 
 class SqsWorkQueue:
-    """The WorkQueue port on two queues."""
+    """The WorkQueue port on three queues.
 
-    def __init__(self, polls: SqsQueue, dead_letters: SqsQueue) -> None:
+    `requests` may be left out by those who put records right and begin nothing.
+    """
+
+    def __init__(
+        self, *, polls: SqsQueue, dead_letters: SqsQueue, requests: SqsQueue | None = None
+    ) -> None:
+        self._requests = requests
         self._polls = polls
         self._dead_letters = dead_letters
 
@@ -276,6 +291,16 @@ class SqsWorkQueue:
         """See `WorkQueue.send_poll`. Threads that send at the same time share a request."""
         delay_s = min(max(delay_s, 0), MAX_DELAY_S)
         self._polls.send_batched(message.dumps(), delay_s=delay_s, trace=trace)
+
+    def send_requests(self, bodies: Sequence[str], *, trace: str | None = None) -> None:
+        """See `WorkQueue.send_requests`."""
+        if self._requests is None:
+            raise AssertionError("no requests queue was given: this process sends no requests")
+        self._requests.send_all(bodies, trace=trace)
+
+    def send_follow(self, message: FollowMessage, *, delay_s: int) -> None:
+        """See `WorkQueue.send_follow`."""
+        self._polls.send_batched(message.dumps(), delay_s=min(max(delay_s, 0), MAX_DELAY_S))
 
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
         """See `WorkQueue.send_dead_letter`.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import BinaryIO
@@ -13,6 +13,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
     ImageForbiddenError,
     ImageMissingError,
+    NotThereError,
     ObjectChangedError,
     OutputDamagedError,
     OutputForbiddenError,
@@ -54,6 +55,8 @@ class MemoryObjectStore:
         """Bodies end early after that many bytes, as over a connection that breaks."""
         self._lock = Lock()
         self._objects: dict[tuple[str, str], list[StoredBytes]] = {}
+        self._uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
+        self._begun = 0
 
     def add(self, uri: S3Uri, data: bytes, *, content_type: str = "image/png") -> str:
         """Puts an object of somebody else there; returns its version id."""
@@ -115,6 +118,35 @@ class MemoryObjectStore:
             raise OutputDamagedError(f"{uri}: the bytes are not {size_bytes} with SHA-256 {sha256}")
         self._store(uri, data, content_type, dict(metadata or {}), sha256, only_if)
         self.puts.append(uri)
+
+    def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
+        """See `ObjectStore.begin_upload`."""
+        self._check_writable(uri)
+        with self._lock:
+            self._begun += 1
+            upload_id = f"upload-{self._begun}"
+            self._uploads[upload_id] = (content_type, {})
+        return upload_id
+
+    def upload_part(self, uri: S3Uri, upload_id: str, number: int, data: bytes) -> str:
+        """See `ObjectStore.upload_part`."""
+        with self._lock:
+            self._parts_of(uri, upload_id)[number] = data
+        return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+    def end_upload(self, uri: S3Uri, upload_id: str, etags: Sequence[str]) -> None:
+        """See `ObjectStore.end_upload`."""
+        with self._lock:
+            parts = self._parts_of(uri, upload_id)
+            data = b"".join(parts[number] for number in range(1, len(etags) + 1))
+            content_type, _ = self._uploads.pop(upload_id)
+        self._store(uri, data, content_type, {}, None)
+        self.puts.append(uri)
+
+    def _parts_of(self, uri: S3Uri, upload_id: str) -> dict[int, bytes]:
+        if upload_id not in self._uploads:
+            raise NotThereError(f"{uri}: there is no upload {upload_id}")
+        return self._uploads[upload_id][1]
 
     def head(self, uri: S3Uri) -> ObjectInfo | None:
         """See `ObjectStore.head`."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
 from worker.adapters.messages import MAX_RECEIVED, QueueMessage
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.jobs.pacing import MAX_VISIBILITY_S
 from worker.ports import Clock
@@ -191,9 +192,12 @@ class MemoryQueue:
 
 
 class MemoryWorkQueue:
-    """The WorkQueue port on two queues in memory."""
+    """The WorkQueue port on three queues in memory."""
 
-    def __init__(self, polls: MemoryQueue, dead_letters: MemoryQueue) -> None:
+    def __init__(
+        self, *, requests: MemoryQueue, polls: MemoryQueue, dead_letters: MemoryQueue
+    ) -> None:
+        self._requests = requests
         self._polls = polls
         self._dead_letters = dead_letters
         self.sent_polls: list[tuple[PollMessage, int]] = []
@@ -205,6 +209,15 @@ class MemoryWorkQueue:
         """See `WorkQueue.send_poll`."""
         self._polls.send(message.dumps(), delay_s=delay_s, trace=trace)
         self.sent_polls.append((message, delay_s))
+
+    def send_requests(self, bodies: Sequence[str], *, trace: str | None = None) -> None:
+        """See `WorkQueue.send_requests`."""
+        for body in bodies:
+            self._requests.send(body, trace=trace)
+
+    def send_follow(self, message: FollowMessage, *, delay_s: int) -> None:
+        """See `WorkQueue.send_follow`."""
+        self._polls.send(message.dumps(), delay_s=delay_s)
 
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
         """See `WorkQueue.send_dead_letter`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
@@ -47,6 +47,11 @@ class MemoryJobStore:
         with self._lock:
             record = self._records.get(request_id)
         return None if record is None else record.read()
+
+    def load_many(self, request_ids: Sequence[str]) -> dict[str, Job]:
+        """See `JobStore.load_many`. Always exact here."""
+        found = ((request_id, self.load(request_id)) for request_id in request_ids)
+        return {request_id: job for request_id, job in found if job is not None}
 
     def take_lease(self, job: Job, lease: Lease, *, at: datetime) -> Job:
         """See `JobStore.take_lease`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.clock import ManualBudget, ManualClock
 from worker.adapters.memory.durations import MemoryDurationBoard
 from worker.adapters.memory.hautech import MemoryHautech
@@ -22,10 +23,13 @@ class MemoryWorld:
         self.clock = ManualClock()
         self.budget = ManualBudget()
         self.store = MemoryJobStore()
+        self.batches = MemoryBatchStore()
         self.dead_letters = MemoryQueue(self.clock)
         self.requests = MemoryQueue(self.clock, dead_letters=self.dead_letters, max_receives=100)
         self.polls = MemoryQueue(self.clock, dead_letters=self.dead_letters, max_receives=1000)
-        self.queue = MemoryWorkQueue(self.polls, self.dead_letters)
+        self.queue = MemoryWorkQueue(
+            requests=self.requests, polls=self.polls, dead_letters=self.dead_letters
+        )
         self.objects = MemoryObjectStore([INPUT_BUCKET, OUTPUT_BUCKET])
         self.topic = MemoryResultTopic()
         self.board = MemoryNoticeBoard()

@@ -14,8 +14,8 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from worker.adapters.aws.dynamodb import INDEX
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
+from worker.adapters.aws.index import INDEX
 from worker.bootstrap import Application
 from worker.contracts.text import shorten
 from worker.errors import WorkerError

@@ -1,0 +1,324 @@
+"""A batch from its message to its event, in memory."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from tests.builders import body
+from tests.scenarios.batches import (
+    batch_body,
+    batch_event,
+    batch_events,
+    batch_of,
+    complaints,
+    matrix_body,
+    put_manifest,
+    results_of,
+    service_with,
+)
+from tests.scenarios.harness import Service
+from worker.contracts.follow import FollowMessage
+from worker.contracts.s3_uri import S3Uri
+from worker.engine.batch_following import RENEW_AFTER
+from worker.jobs.outcomes import Done, PollAgain
+
+
+def killed_before_rows_are_sent() -> Service:
+    """A service whose worker died once the rows were counted."""
+    undisturbed = run_batch(service_with(), batch_body())
+    service = service_with()
+    service.send(batch_body())
+    service.kill_at(undisturbed.killer.calls.index("queue.send_requests") + 1, "before")
+    service.run_until_killed()
+    return service
+
+
+def run_batch(service: Service, body_text: str) -> Service:
+    service.send(body_text)
+    service.run()
+    return service
+
+
+def test_every_good_row_of_a_manifest_is_a_job_and_every_bad_one_is_told() -> None:
+    service = run_batch(service_with(), batch_body())
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+    data = batch_event(service).data
+    assert (data.status, data.counts.rows, data.error) == ("partial", 3, None)
+    first, second, _ = results_of(service)
+    assert (first["status"], first["requestId"]) == ("succeeded", "spring-24.1")
+    assert first["outputs"][0]["uri"] == "s3://shop/generated/spring-24.1.png"
+    assert (second["status"], second["line"]) == ("refused", 3)
+    assert second["error"]["message"].startswith('input.aspectRatio: "round": must be')
+    assert batch_of(service).first_bad[0].line == 3
+
+
+def test_what_the_rows_cost_is_added_up() -> None:
+    service = run_batch(service_with(), batch_body())
+    costs = [one["credits"] for one in results_of(service) if one["status"] == "succeeded"]
+    assert float(batch_event(service).data.credits) == pytest.approx(sum(map(float, costs)))
+    assert float(batch_event(service).data.credits) > 0
+
+
+def test_a_matrix_is_expanded_without_any_manifest() -> None:
+    service = run_batch(service_with(), matrix_body(250))
+    assert complaints(service, good=tuple(range(1, 251))) == []
+    assert batch_event(service).data.status == "succeeded"
+    seeds = {job.request["input"]["seed"] for job in service.world.store.all_jobs()}
+    assert seeds == set(range(250))
+
+
+def test_a_repeated_batch_message_is_the_same_batch() -> None:
+    service = service_with()
+    for _ in range(3):
+        service.send(batch_body())
+    service.run()
+    service.send(batch_body())
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+    assert len(batch_events(service)) == 1
+
+
+def test_the_same_id_with_other_content_is_refused_and_leaves_the_first_alone() -> None:
+    service = run_batch(service_with(), batch_body())
+    service.send(batch_body(creditCap="7"))
+    service.run()
+    first, second = batch_events(service)
+    assert first.data.status == "partial"
+    assert second.data.error is not None
+    assert second.data.error.code == "request.conflict"
+    assert len(service.world.dead_letters) == 1
+    assert len(service.world.hautech.runs) == 2
+
+
+def test_a_batch_message_that_breaks_rules_is_announced_and_dead_lettered() -> None:
+    service = run_batch(Service(), batch_body(manifest="s3://other/x.csv"))
+    data = batch_event(service).data
+    assert (data.batch_id, data.status) == ("spring-24", "failed")
+    assert data.error is not None
+    assert "WORKER_INPUT_BUCKETS" in data.error.message
+    (letter,) = service.world.dead_letters.contents()
+    assert letter.attributes["errorCode"] == "request.invalid"
+    assert service.world.batches.load("spring-24") is None
+
+
+@pytest.mark.parametrize(
+    ("manifest", "said"),
+    [
+        (None, "there is no such object"),
+        ("prompt,prompt\na,b\n", "stands twice in the header"),
+        ("sku\n1042\n", "asks for {prompt}, which no column is called"),
+        ("prompt\n", "it has no rows"),
+    ],
+)
+def test_a_manifest_that_cannot_be_read_ends_the_batch_before_anything_is_sent(
+    manifest: str | None, said: str
+) -> None:
+    service = Service() if manifest is None else service_with(manifest)
+    run_batch(service, batch_body())
+    data = batch_event(service).data
+    assert (data.status, data.counts.rows, data.results) == ("failed", 0, None)
+    assert data.error is not None
+    assert data.error.code == "batch.manifest"
+    assert said in data.error.message
+    assert service.world.store.all_jobs() == []
+
+
+def test_a_manifest_that_is_replaced_meanwhile_is_read_in_the_version_that_was_counted() -> None:
+    service = killed_before_rows_are_sent()
+    put_manifest(service, "prompt\nanother\n")
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_a_manifest_without_versions_that_is_replaced_meanwhile_ends_the_batch() -> None:
+    service = killed_before_rows_are_sent()
+    batch = batch_of(service)
+    service.world.batches.save(replace(batch, source_version=None))  # as in a plain bucket
+    put_manifest(service, "prompt\nanother\n")
+    service.run()
+    data = batch_event(service).data
+    assert (data.status, data.counts.skipped) == ("failed", 3)
+    assert data.error is not None
+    assert "it was replaced while its rows were sent" in data.error.message
+
+
+def test_a_visit_without_time_changes_nothing_and_costs_no_failure() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    service.world.budget.left_s = 7.0
+    before = batch_of(service)
+    service.run_for(deliveries=3)
+    assert batch_of(service) == before
+    service.world.budget.left_s = 900.0
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_rows_fail_and_the_others_do_not() -> None:
+    service = service_with("prompt,input.imageId\na woman,\na man,s3://catalog/raw/none.png\n")
+    run_batch(service, batch_body())
+    data = batch_event(service).data
+    assert (data.status, data.counts.succeeded, data.counts.failed) == ("partial", 1, 1)
+    assert results_of(service)[1]["error"]["code"] == "image.missing"
+    assert len(service.world.dead_letters) == 1
+
+
+def test_a_row_whose_id_is_somebody_elses_job_is_refused_and_told() -> None:
+    service = service_with()
+    service.send(body(requestId="spring-24.1"))
+    service.run()
+    run_batch(service, batch_body())
+    data = batch_event(service).data
+    assert (data.counts.succeeded, data.counts.refused) == (1, 2)
+    assert results_of(service)[0]["error"]["code"] == "request.conflict"
+
+
+def test_a_batch_that_is_cancelled_at_once_sends_nothing() -> None:
+    service = service_with()
+    service.world.batches.cancel("spring-24", at=service.world.clock.now())
+    run_batch(service, batch_body())
+    data = batch_event(service).data
+    assert data.status == "cancelled"
+    assert data.error is not None
+    assert data.error.code == "request.cancelled"
+    assert service.world.store.all_jobs() == []
+
+
+def test_what_was_not_submitted_when_a_batch_is_cancelled_is_not_paid_and_no_dead_letter() -> None:
+    service = service_with()
+    service.send(matrix_body(20))
+    for _ in range(500):
+        service.step()
+        if len(service.world.hautech.runs) == 5:
+            break
+    service.world.batches.cancel("spring-24", at=service.world.clock.now())
+    service.run()
+    data = batch_event(service).data
+    assert len(service.world.hautech.runs) == 5
+    assert (data.status, data.counts.succeeded, data.counts.cancelled) == ("cancelled", 5, 15)
+    assert len(service.world.dead_letters) == 0
+    failed = [event for event in service.events if event.data.error]
+    assert {event.data.error.code for event in failed if event.data.error} == {"request.cancelled"}
+    assert len(failed) == 15
+
+
+def test_a_credit_cap_ends_a_batch_with_what_it_has_and_skips_the_rest() -> None:
+    service = Service()
+    run_batch(service, matrix_body(40))
+    cost = float(batch_event(service).data.credits) / 40
+    capped = Service()
+    run_batch(capped, matrix_body(40, creditCap=f"{cost * 25:f}"))
+    data = batch_event(capped).data
+    assert (data.status, data.counts.succeeded, data.counts.skipped) == ("partial", 25, 15)
+    assert data.error is not None
+    assert data.error.code == "credit_cap"
+    assert len(capped.world.hautech.runs) == 25
+    assert [one["status"] for one in results_of(capped)] == ["succeeded"] * 25 + ["skipped"] * 15
+
+
+def test_rows_that_were_not_sent_before_the_batch_expires_are_skipped() -> None:
+    service = service_with()
+    expires_at = service.world.clock.now() + timedelta(seconds=1)
+    service.send(batch_body(expiresAt=expires_at.isoformat().replace("+00:00", "Z")))
+    service.run_for(deliveries=1)
+    service.world.clock.advance(60)
+    service.run()
+    data = batch_event(service).data
+    assert data.counts.skipped == 3
+    assert data.error is not None
+    assert data.error.code == "request.expired"
+
+
+def test_a_follow_message_is_renewed_before_the_queue_gives_it_up() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    service.limit_deliveries(requests=100, polls=1000)
+    ticket = batch_of(service).ticket
+    message = FollowMessage(batch_id="spring-24", ticket=ticket)
+    service.world.clock.advance(RENEW_AFTER.total_seconds())
+    outcome = service.handle_poll(message.dumps())
+    assert outcome == Done()
+    assert batch_of(service).ticket == ticket + 1
+    assert any(f'"ticket":{ticket + 1}' in text for text in service.world.polls.bodies())
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_a_follow_message_with_an_old_ticket_is_dropped() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    old = FollowMessage(batch_id="spring-24", ticket=0)
+    assert service.handle_poll(old.dumps()) == Done()
+    assert batch_of(service).rows is None
+
+
+def test_a_batch_whose_message_is_lost_is_woken() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    service.world.polls.purge()
+    service.world.clock.advance(1_000)
+    assert service.reconcile().batches_woken == 1
+    assert service.reconcile().batches_woken == 0
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_a_batch_waits_longer_the_longer_nothing_happens() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=2)
+    follow = FollowMessage(batch_id="spring-24", ticket=batch_of(service).ticket).dumps()
+    assert service.handle_poll(follow) == PollAgain(5)
+    service.world.clock.advance(200)
+    assert service.handle_poll(follow) == PollAgain(30)
+    service.world.clock.advance(9_000)
+    assert service.handle_poll(follow) == PollAgain(60)
+
+
+def test_a_list_of_results_that_may_not_be_written_does_not_keep_the_event_back() -> None:
+    service = service_with()
+    service.send(batch_body(resultsTo="s3://shop/results/"))
+    while len(service.events) < 2:
+        service.step()
+    service.world.objects.forbidden.add("shop")
+    service.run()
+    data = batch_event(service).data
+    assert (data.counts.succeeded, data.results) == (2, None)
+    assert data.error is not None
+    assert data.error.code == "output.forbidden"
+
+
+def test_a_row_that_is_redriven_before_the_batch_is_over_counts_as_it_ended() -> None:
+    none = S3Uri("catalog", "raw/none.png")
+    service = service_with(f"prompt,input.imageId\na woman,\na man,{none}\n")
+    service.send(batch_body())
+    while len(service.world.dead_letters) == 0:
+        service.step()
+    jacket = service.world.objects.stored(S3Uri("catalog", "raw/jacket.png"))
+    assert jacket is not None
+    service.world.objects.add(none, jacket.data)
+    service.redrive()
+    service.run()
+    assert batch_event(service).data.counts.succeeded == 2
+    assert [one["status"] for one in results_of(service)] == ["succeeded", "succeeded"]
+
+
+def test_a_row_that_was_counted_as_failed_and_redriven_is_waited_for() -> None:
+    none = S3Uri("catalog", "raw/none.png")
+    service = service_with(f"prompt,input.imageId\na man,{none}\na woman,\n")
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    while not batch_of(service).tally.failed:
+        service.step()
+    jacket = service.world.objects.stored(S3Uri("catalog", "raw/jacket.png"))
+    assert jacket is not None
+    service.world.objects.add(none, jacket.data)
+    service.redrive()
+    service.run()
+    assert batch_event(service).data.counts.succeeded == 2
+    assert any("row 1 is open again" in note.what for note in batch_of(service).notes)
