@@ -3,6 +3,7 @@
     settings.md   the table of worker.settings.SETTINGS, between two marks
     errors.md     the tree of worker.errors, and what is decided about it, between marks
     metrics.md    the figures of worker.runtime.metrics, and those of CloudWatch, between marks
+    rules.md      the fields of a rule of drop folders, between marks
     infrastructure.md   parameters and outputs of the templates in infra/, between marks
     schemas/      worker.contracts.schemas, whole files
 
@@ -11,6 +12,7 @@ What stands outside of the marks is written by hand and left alone. A test compa
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
@@ -19,6 +21,7 @@ from tests.docs.figures import figures, label_names
 from tests.docs.infrastructure import TEMPLATES, outputs_markdown, parameters_markdown
 from worker import errors
 from worker.contracts.schemas import json_schemas, render_schema
+from worker.drops.rule_shapes import RuleShape
 from worker.engine.classify import Decision, decision_about
 from worker.engine.findings import Finding, finding_about
 from worker.runtime.metric_names import METRIC_NAMES
@@ -77,6 +80,7 @@ _ELSEWHERE: Final[Mapping[type[errors.WorkerError], tuple[str, str, str]]] = {
         "no",
     ),
     errors.SettingsError: ("set-up", "does not start (exit code 2)", "–"),
+    errors.RulesError: ("set-up", "keeps the rules that were in force", "–"),
 }
 """What never comes to the table of decisions."""
 
@@ -119,6 +123,15 @@ def cloudwatch_markdown() -> str:
     return "\n".join(rows)
 
 
+def rules_markdown() -> str:
+    """Every field of a rule: name, meaning, example."""
+    rows = ["| field | meaning | such as |", "| --- | --- | --- |"]
+    for name, field in RuleShape.model_fields.items():
+        example = json.dumps((field.examples or [""])[0], ensure_ascii=False)
+        rows.append(f"| `{field.alias or name}` | {field.description} | `{example}` |")
+    return "\n".join(rows)
+
+
 def _tree(root: type[errors.WorkerError]) -> Iterable[type[errors.WorkerError]]:
     """All classes below, parents first, in the order in which `worker.errors` has them."""
     for kind in root.__subclasses__():
@@ -155,6 +168,8 @@ def generated_pages() -> dict[Path, str]:
     pages[codes] = _filled(
         codes.read_text(encoding="utf-8"), error_codes_markdown(), decisions_markdown()
     )
+    rules = REFERENCE / "rules.md"
+    pages[rules] = _filled(rules.read_text(encoding="utf-8"), rules_markdown())
     metrics = REFERENCE / "metrics.md"
     pages[metrics] = _filled(
         metrics.read_text(encoding="utf-8"), metrics_markdown(), cloudwatch_markdown()

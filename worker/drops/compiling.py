@@ -33,9 +33,14 @@ class RuleCompiler:
     """Compiles the rules of one file."""
 
     def __init__(
-        self, presets: Presets, input_buckets: frozenset[str], output_buckets: frozenset[str]
+        self,
+        presets: Presets,
+        input_buckets: frozenset[str],
+        output_buckets: frozenset[str],
+        drop_bucket: str | None,
     ) -> None:
         self._presets = presets
+        self._drop_bucket = drop_bucket
         self._input_buckets = input_buckets
         self._output_buckets = output_buckets
 
@@ -84,8 +89,8 @@ class RuleCompiler:
 
     def _bucket(self, shape: RuleShape, problems: list[Found]) -> str | None:
         if shape.bucket is None:
-            if len(self._input_buckets) == 1:
-                return next(iter(self._input_buckets))
+            if self._drop_bucket is not None:
+                return self._drop_bucket
             names = ", ".join(sorted(self._input_buckets)[:10])
             problem = Problem("bucket", "", "is required: there are several input buckets", names)
             problems.append(("bucket", problem))

@@ -12,7 +12,7 @@ values of the fan-out, the photos, the tenant.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -88,6 +88,7 @@ def plan_drop(
     try:
         ordered = _in_order(match, photos)
         requests = tuple(_requests(match, ordered, _read(sidecar), again))
+        _check(match, requests)
     except _DropError as error:
         problems = error.problems
     except InvalidRequestError as error:
@@ -171,14 +172,26 @@ def _requests(
         request["origin"] = _origin(
             match, photos, sidecar, request, number=number if is_several else None
         )
+        yield request
+
+
+def _check(match: Match, requests: Iterable[Mapping[str, Any]]) -> None:
+    found = [problem for request in requests for problem in _problems_of(match, request)]
+    if found:
+        raise _DropError(*found)
+
+
+def _problems_of(match: Match, request: Mapping[str, Any]) -> Iterable[Problem]:
+    """Why a request would be refused."""
+    try:
         parsed = parse_document(
             request,
             input_buckets=match.rules.input_buckets,
             output_buckets=match.rules.output_buckets,
         )
-        if problems := tuple(loop_problems(match, parsed)):
-            raise _DropError(*problems)
-        yield request
+    except InvalidRequestError as error:
+        return error.problems
+    return loop_problems(match, parsed)
 
 
 @dataclass(frozen=True, slots=True)

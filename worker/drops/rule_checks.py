@@ -20,33 +20,47 @@ _SAMPLE = "sample"
 
 def problems_of_rule(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     """What every request of the rule would be refused for, whatever the photo is called."""
-    if rule.is_manifest:
-        return
-    below = rules.presets.get(rule.preset or "", {})
-    document = merged(below, rule.request)
-    output = document.get("output")
+    document = merged(rules.presets.get(rule.preset or "", {}), rule.request)
+    if of_output := list(_problems_of_output(rules, rule, document.get("output"))):
+        yield from of_output
+    elif not rule.is_manifest:
+        yield from _problems_of_trial(rules, rule, document)
+
+
+def _problems_of_output(rules: RuleSet, rule: Rule, output: Any) -> Iterable[Found]:
     if output is None:
-        yield "name", Problem("output", "", "is required", 'such as "s3://shop/{sku}/"')
+        if not rule.is_manifest:
+            yield "name", Problem("output", "", "is required", 'such as "s3://shop/{sku}/"')
         return
-    several = [name for name, values in rule.fan_out.items() if len(values) > 1]
-    is_text = isinstance(output, str)
-    if several and is_text and not output.endswith("/") and "n" not in _names(output):
+    if not isinstance(output, str):
+        return  # told by the trial
+    bucket = output.removeprefix("s3://").partition("/")[0]
+    if _names(bucket):
+        if not rule.is_manifest:
+            rule_text = "the bucket must be spelled out"
+            yield "output", Problem("output", shown(output), rule_text)
+        return
+    if output.startswith("s3://") and bucket not in rules.output_buckets:
+        listed = ", ".join(sorted(rules.output_buckets)[:10]) or "which is empty"
+        rule_text = f'bucket "{bucket}" is not in WORKER_OUTPUT_BUCKETS'
+        yield "output", Problem("output", shown(output), rule_text, listed)
+    several = any(len(values) > 1 for values in rule.fan_out.values())
+    if several and not output.endswith("/") and "n" not in _names(output):
         rule_text = "is one key for the pictures of several requests"
-        yield (
-            "output",
-            Problem("output", shown(output), rule_text, "end it with / or put {n} in it"),
-        )
-        return
-    if is_text and _names(output.removeprefix("s3://").partition("/")[0]):
-        yield "output", Problem("output", shown(output), "the bucket must be spelled out")
-        return
-    plan = plan_drop(*_sample(rules, rule))
-    for problem in plan.problems:
-        written = {name: list(values) for name, values in rule.fan_out.items()}
-        if not _depends_on_names(merged(document, {"input": written}), problem.field):
-            at = problem.field.removeprefix("input.")
-            place = f"fanOut.{at}" if at.split("[")[0] in rule.fan_out else problem.field
-            yield place, problem
+        fix = "end it with / or put {n} in it"
+        yield "output", Problem("output", shown(output), rule_text, fix)
+
+
+def _problems_of_trial(rules: RuleSet, rule: Rule, document: Mapping[str, Any]) -> Iterable[Found]:
+    written = {name: list(values) for name, values in rule.fan_out.items()}
+    whole = merged(document, {"input": written})
+    for problem in plan_drop(*_sample(rules, rule)).problems:
+        # Places in the origin are made of the output and the marks, which were looked at.
+        if problem.field.startswith("origin.") or _depends_on_names(whole, problem.field):
+            continue
+        name = problem.field.removeprefix("input.")
+        is_of_fan_out = name.split("[")[0].split(".")[0] in rule.fan_out
+        yield (f"fanOut.{name}" if is_of_fan_out else problem.field), problem
 
 
 def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:

@@ -88,7 +88,10 @@ class RuleShape(BaseModel):
     ] = None
     request: Annotated[
         dict[str, Any],
-        Field(description="Fields of the request, over the preset's.", examples=[{}]),
+        Field(
+            description="Fields of the request, over the preset's.",
+            examples=[{"workflow": "full-naomi"}],
+        ),
     ] = Field(default_factory=dict)
     photo: Annotated[
         str | None,
@@ -178,7 +181,7 @@ class RuleShape(BaseModel):
     errors: Annotated[
         bool,
         Field(
-            description="Whether a failed drop leaves <name>.error.json where its picture would "
+            description="Whether a failed drop leaves `NAME.error.json` where its picture would "
             "have been.",
             examples=[True],
         ),

@@ -15,6 +15,7 @@ for is found now, with its line, and not with the first photo.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -31,6 +32,7 @@ from worker.errors import Problem, RulesError, RulesProblem
 
 __all__ = ["Match", "Rule", "RuleSet", "load_rules"]
 
+_RULE_FIELDS: Final = frozenset(field.alias or "" for field in RuleShape.model_fields.values())
 _FIELDS: Final = ("version", "presets", "rules")
 MAX_PROBLEMS: Final = 50
 
@@ -40,9 +42,11 @@ def load_rules(
     *,
     input_buckets: frozenset[str],
     output_buckets: frozenset[str],
+    drop_bucket: str | None = None,
     source: str = "the rules file",
 ) -> RuleSet:
-    """The rules of a file. `source` names it in the error.
+    """The rules of a file. `source` names it in the error. `drop_bucket` is that of rules which name
+    none; unless given, the input bucket if there is only one.
 
     Raises RulesError with every problem (at most 50), in the order of the lines.
     """
@@ -51,7 +55,9 @@ def load_rules(
     except YamlTextError as error:
         problem = RulesProblem(error.line, "", Problem("the file", "", error.rule, error.fix))
         raise RulesError([problem], source=source) from error
-    loading = _Loading(read, input_buckets, output_buckets)
+    if drop_bucket is None and len(input_buckets) == 1:
+        (drop_bucket,) = input_buckets
+    loading = _Loading(read, input_buckets, output_buckets, drop_bucket)
     rules = loading.load()
     if loading.problems:
         ordered = sorted(loading.problems, key=lambda found: found.line)
@@ -63,11 +69,17 @@ class _Loading:
     """One file on its way to a set of rules; problems are gathered, not raised."""
 
     def __init__(
-        self, read: YamlValue, input_buckets: frozenset[str], output_buckets: frozenset[str]
+        self,
+        read: YamlValue,
+        input_buckets: frozenset[str],
+        output_buckets: frozenset[str],
+        drop_bucket: str | None,
     ) -> None:
+        self._drop_bucket = drop_bucket
         self._read = read
         self._input_buckets = input_buckets
         self._output_buckets = output_buckets
+        self._broken_presets: set[str] = set()
         self.problems: list[RulesProblem] = []
 
     def load(self) -> RuleSet:
@@ -83,13 +95,13 @@ class _Loading:
         rule_set = RuleSet(
             tuple(rules.values()), presets, self._input_buckets, self._output_buckets
         )
-        if self.problems:
-            return rule_set  # one mistake is not told twice
         for place, rule in rules.items():
+            if rule.preset in self._broken_presets:
+                continue  # one mistake is not told twice
             for at, problem in problems_of_rule(rule_set, rule):
-                self._note(self._nearest(place, rule, at), rule.name, problem)
+                self._note_in_request(place, rule, at, problem)
             for at, problem in problems_of_writing(rule_set, rule):
-                self._note(f"{place}.{at}", rule.name, problem)
+                self._note_in_request(place, rule, at, problem)
         return rule_set
 
     def _check_head(self, document: Mapping[str, Any]) -> None:
@@ -108,9 +120,9 @@ class _Loading:
             rule = "must be a mapping of names to parts of requests"
             self._note("presets", "", Problem("presets", shown(given), rule))
             return {}
-        return {
-            name: fields for name, fields in given.items() if self._is_sound_preset(name, fields)
-        }
+        sound = {name for name, fields in given.items() if self._is_sound_preset(name, fields)}
+        self._broken_presets = given.keys() - sound
+        return {name: fields if name in sound else {} for name, fields in given.items()}
 
     def _is_sound_preset(self, name: str, fields: Any) -> bool:
         place = f"presets.{name}"
@@ -137,7 +149,9 @@ class _Loading:
             rule = f"must be a list of at most {MAX_RULES} rules"
             self._note("rules", "", Problem("rules", shown(given), rule))
             return {}
-        compiler = RuleCompiler(presets, self._input_buckets, self._output_buckets)
+        compiler = RuleCompiler(
+            presets, self._input_buckets, self._output_buckets, self._drop_bucket
+        )
         rules: dict[str, Rule] = {}
         names: dict[str, int] = {}
         for index, one in enumerate(given):
@@ -169,19 +183,31 @@ class _Loading:
         try:
             return RuleShape.model_validate(fields, by_alias=True, by_name=False)
         except ValidationError as error:
-            for problem in problems_of(error, RuleShape, what="a rule"):
-                self._note(f"{place}.{problem.field}", name, _hint_about_braces(fields, problem))
-        return None
+            problems = problems_of(error, RuleShape, what="a rule")
+        for problem in problems:
+            self._note(f"{place}.{problem.field}", name, _hint_about_braces(fields, problem))
+        known = {field: value for field, value in fields.items() if field in _RULE_FIELDS}
+        if len(fields) - len(known) < len(problems):
+            return None
+        # Nothing but fields that nobody knows: what else is wrong shows without them.
+        return RuleShape.model_validate(known, by_alias=True, by_name=False)
 
-    def _nearest(self, place: str, rule: Rule, at: str) -> str:
-        """Where a field of a rule's request is written: in the rule, its `request`, or its preset."""
-        candidates = [f"{place}.{at}", f"{place}.request.{at}"]
-        if rule.preset is not None:
-            candidates.append(f"presets.{rule.preset}.{at}")
-        return next((one for one in candidates if one in self._read.lines), f"{place}.{at}")
+    def _note_in_request(self, place: str, rule: Rule, at: str, problem: Problem) -> None:
+        """A problem of a rule's request: told where it is written, and of a preset once only."""
+        if rule.preset is not None and f"presets.{rule.preset}.{at}" in self._read.lines:
+            of_preset = f"presets.{rule.preset}.{at}"
+            if not {f"{place}.{at}", f"{place}.request.{at}"} & self._read.lines.keys():
+                self._note(of_preset, "", replace(problem, field=of_preset))
+                return
+        in_request = f"{place}.request.{at}"
+        self._note(
+            in_request if in_request in self._read.lines else f"{place}.{at}", rule.name, problem
+        )
 
     def _note(self, place: str, rule: str, problem: Problem) -> None:
-        self.problems.append(RulesProblem(self._read.line_of(place), rule, problem))
+        found = RulesProblem(self._read.line_of(place), rule, problem)
+        if found not in self.problems:
+            self.problems.append(found)
 
 
 def _hint_about_braces(fields: Mapping[str, Any], problem: Problem) -> Problem:

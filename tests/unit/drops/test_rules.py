@@ -165,7 +165,7 @@ extra: 1
             "letter or digit"
         ),
         'line 9: rule "two": sidecar: "maybe": must be true or false (for example true)',
-        'line 12: rule "three": preset: "nothing": is not a preset: known are none',
+        'line 12: rule "three": preset: "nothing": is not a preset: known are studio',
         (
             'line 13: rule "three": output: s3://shop/{suk}/: {suk} is no name of in/{sku}.{ext} '
             '(did you mean "sku"?)'
@@ -244,8 +244,41 @@ def test_rule_that_cannot_work_says_why(fields, said):
 
 def test_problem_in_a_preset_is_told_with_the_line_of_the_preset():
     text = GARMENTS.replace("prompt: A jacket", "prompt: 7")
-    (problem,) = refused(text)
-    assert problem.startswith('line 6: rule "garments": input.prompt: 7: must be text')
+    more = "  - {name: more, match: 'x/{a}.jpg', preset: studio, output: s3://shop/x/}\n"
+    (problem,) = refused(text + more)
+    assert problem.startswith("line 6: presets.studio.input.prompt: 7: must be text")
+
+
+def test_unknown_field_does_not_hide_what_else_is_wrong_with_a_rule_or_with_others():
+    text = rule(sidcar="true", output="s3://other/x/") + (
+        "  - {name: more, match: 'x/{a}.jpg', preset: studio, output: s3://shop/x/, fanOut: "
+        "{seed: [-1, 2, x]}}\n"
+    )
+    problems = "\n".join(refused(text))
+    assert 'did you mean "sidecar"?' in problems
+    assert 'bucket "other" is not in WORKER_OUTPUT_BUCKETS' in problems
+    assert "input.seed: -1: must be at least 0" in problems
+    assert 'input.seed: "x": must be a whole number' in problems
+
+
+def test_broken_preset_is_told_once_and_not_by_its_rules():
+    (problem,) = refused(GARMENTS.replace("workflow: full-naomi", "requestId: x"))
+    assert "presets.studio.requestId: cannot stand in a preset" in problem
+
+
+def test_output_of_a_manifest_may_come_from_columns():
+    text = rule(match="b/{name}.csv", manifest="true", output='"{place}"')
+    assert rules(text).rules[0].is_manifest
+    assert rules(rule(match="b/{name}.csv", manifest="true", output=None)).rules
+    assert refused(rule(match="b/{name}.csv", manifest="true", output="s3://other/x/"))
+
+
+def test_rule_without_a_bucket_watches_the_one_that_is_given():
+    several = frozenset({"catalog", "drafts"})
+    loaded = load_rules(
+        GARMENTS, input_buckets=several, output_buckets=OUTPUT, drop_bucket="drafts"
+    )
+    assert loaded.rules[0].bucket == "drafts"
 
 
 def test_what_the_path_fills_in_is_not_judged_by_the_trial():

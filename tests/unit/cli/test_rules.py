@@ -1,0 +1,226 @@
+"""`rules check`: what is wrong with a rules file, and what would happen to a file."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.unit.cli.conftest import ENVIRONMENT
+from worker.contracts.s3_uri import S3Uri
+from worker.runtime.cli import app
+
+RULES = """
+version: 1
+presets:
+  studio:
+    workflow: full-naomi
+    input: {poseImageId: "s3://catalog/poses/standing.png", aspectRatio: 7:10, prompt: A jacket}
+rules:
+  - name: garments
+    match: "inbox/{season}/{sku}.{ext}"
+    preset: studio
+    sidecar: true
+    output: "s3://shop/{season}/{sku}/"
+    onSuccess: {copyTo: "done/{season}/"}
+    onFailure: {moveTo: "failed/{season}/"}
+  - name: sets
+    match: "sets/{sku}_{part}.{ext}"
+    preset: studio
+    parts: {front: imageId, pose: poseImageId}
+    output: "s3://shop/sets/"
+  - name: catalogue
+    match: "batches/{name}.csv"
+    manifest: true
+    preset: studio
+    output: "s3://shop/{name}/{sku}/"
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "rules.yaml"
+    path.write_text(RULES, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """Calls the command where nothing is set."""
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name, raising=False)
+    return lambda *words: CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_good_file_is_listed_and_nothing_is_sent(invoke, services, file) -> None:
+    done = invoke("rules", "check", file)
+
+    assert done.exit_code == 0, done.stderr
+    assert "3 rules, 1 preset, no problems" in done.stdout
+    assert "garments   catalog/inbox/{season}/{sku}.{ext}" in done.stdout
+    assert done.stderr == ""
+    assert len(services.request_queue) == 0
+
+
+def test_every_problem_is_told_with_its_line_and_its_fix(invoke, file) -> None:
+    file.write_text(RULES.replace("sidecar", "sidcar").replace("s3://shop/sets/", "s3://other/"))
+    done = invoke("rules", "check", file)
+
+    assert done.exit_code == 1
+    assert done.stdout == ""
+    assert f"{file}: 2 problems" in done.stderr
+    assert '-> did you mean "sidecar"?' in done.stderr
+    assert 'line 19   sets: output: s3://other/: bucket "other" is not in' in done.stderr
+
+
+def test_problems_are_json_for_scripts(invoke, file) -> None:
+    file.write_text(RULES.replace("sidecar", "sidcar"))
+    done = invoke("rules", "check", file, "--json")
+
+    assert done.exit_code == 1
+    assert json.loads(done.stdout)["problems"] == [
+        {
+            "line": 11,
+            "rule": "garments",
+            "field": "sidcar",
+            "value": "true",
+            "problem": "is not a field of a rule",
+            "fix": 'did you mean "sidecar"?',
+        }
+    ]
+
+
+def test_key_is_explained(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--key", "inbox/spring/my jacket.JPG")
+
+    assert done.exit_code == 0
+    for words in (
+        "s3://catalog/inbox/spring/my jacket.JPG",
+        "rule        garments (line 8)",
+        "names       season = spring, sku = my jacket, ext = jpg",
+        "rests       20 s after the upload",
+        "sidecar     inbox/spring/my jacket.json or ",
+        "the photo is copied to s3://catalog/done/spring/",
+        "the photo is moved to s3://catalog/failed/spring/",
+        "s3://shop/spring/my jacket/my jacket.error.json says why",
+        "becomes     1 request",
+        '"imageId": "s3://catalog/inbox/spring/my jacket.JPG"',
+    ):
+        assert words in done.stdout
+    assert "they will be others" in done.stderr
+
+
+def test_requests_are_json_for_scripts(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--json", "--key", "inbox/spring/a.jpg", "--key", "x.psd")
+
+    taken, ignored = json.loads(done.stdout)["keys"]
+    assert taken["rule"] == "garments"
+    assert taken["requests"][0]["output"] == "s3://shop/spring/a/"
+    assert ignored["rule"] is None
+    assert [one["rule"] for one in ignored["misses"]] == ["garments", "sets", "catalogue"]
+
+
+def test_key_that_no_rule_takes_says_why_not_for_each(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--key", "inbox/spring/a.psd")
+
+    assert done.exit_code == 0
+    assert "not         garments (line 8): takes the extensions jpg" in done.stdout
+    assert "ignored     no rule takes it" in done.stdout
+
+
+def test_sidecar_is_known_for_what_it_is(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--key", "inbox/spring/a.yaml")
+
+    assert "it is read with its photo, as a sidecar of garments" in done.stdout
+
+
+def test_photos_of_a_group_are_taken_together(invoke, file) -> None:
+    keys = ("--key", "sets/a_pose.png", "--key", "sets/a_front.jpg")
+    together = json.loads(invoke("rules", "check", file, "--json", *keys).stdout)["keys"]
+    alone = invoke("rules", "check", file, *keys[:2])
+
+    assert len(together) == 1
+    assert together[0]["keys"] == ["sets/a_pose.png", "sets/a_front.jpg"]
+    assert together[0]["requests"][0]["input"]["imageId"] == "s3://catalog/sets/a_front.jpg"
+    assert "waits       for front; after 15 min an error document says so" in alone.stdout
+
+
+def test_manifest_becomes_a_batch(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--key", "batches/x.csv")
+
+    assert "becomes     a batch" in done.stdout
+    assert '"manifest": "s3://catalog/batches/x.csv"' in done.stdout
+
+
+def test_sidecar_on_this_machine_is_laid_over(invoke, file, tmp_path) -> None:
+    sidecar = tmp_path / "other name.yaml"
+    sidecar.write_text("input: {seed: 7}")
+    key = ("--key", "inbox/spring/a.jpg")
+    done = invoke("rules", "check", file, *key, "--sidecar", sidecar, "--json")
+
+    (request,) = json.loads(done.stdout)["keys"][0]["requests"]
+    assert request["input"]["seed"] == 7
+    assert request["origin"]["drop"]["beside"] == ["s3://catalog/inbox/spring/a.yaml"]
+
+    sidecar.write_text("input: {seed: -1}\n")
+    done = invoke("rules", "check", file, *key, "--sidecar", sidecar)
+    assert done.exit_code == 1
+    assert "refused     input.seed: -1: must be at least 0" in done.stdout
+    assert "told in     s3://shop/spring/a/a.error.json" in done.stdout
+    assert "the photo   moved to s3://catalog/failed/spring/" in done.stdout
+
+    sidecar.write_text("input: [\n")
+    done = invoke("rules", "check", file, *key, "--sidecar", sidecar)
+    assert done.exit_code == 1
+    assert "other name.yaml, line" in done.stdout
+
+
+def test_control_characters_of_a_key_move_no_cursor(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--key", "inbox/spring/a\x1b[2J.jpg")
+
+    assert done.exit_code == 1
+    assert "\x1b" not in done.stdout
+    assert "the key has control characters" in done.stdout
+
+
+def test_file_in_s3_is_read_there(invoke, services, file) -> None:
+    services.objects.add(S3Uri.parse("s3://catalog/rules.yaml"), RULES.encode())
+
+    assert "3 rules" in invoke("rules", "check", "s3://catalog/rules.yaml").stdout
+    missing = invoke("rules", "check", "s3://catalog/none.yaml")
+    assert missing.exit_code == 1
+    assert "s3://catalog/none.yaml" in missing.stderr
+    assert invoke("rules", "check", "s3://catalog").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [(b"version: 1\n# \xff", "line 2: is not UTF-8 text"), (None, "No such file")],
+)
+def test_file_that_cannot_be_read_says_why(invoke, file, data, said) -> None:
+    file.unlink() if data is None else file.write_bytes(data)
+    done = invoke("rules", "check", file)
+
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_without_settings_any_bucket_passes_and_it_says_so(bare, file) -> None:
+    done = bare("rules", "check", file, "--key", "inbox/spring/a.jpg")
+
+    assert done.exit_code == 0, done.stderr
+    assert "s3://bucket/inbox/spring/a.jpg" in done.stdout
+    assert "any bucket passes here" in done.stderr
+
+    named = bare("rules", "check", file, "--bucket", "mine")
+    assert "garments   mine/inbox/" in named.stdout
+
+
+def test_without_settings_rules_of_several_buckets_have_to_name_theirs(bare, file) -> None:
+    text = RULES.replace("name: garments", "name: garments\n    bucket: catalog-a")
+    file.write_text(text)
+    done = bare("rules", "check", file)
+    assert "garments   catalog-a/inbox/" in done.stdout, done.stderr
+    file.write_text(text.replace("name: sets", "name: sets\n    bucket: catalog-b"))
+    done = bare("rules", "check", file)
+    assert "catalogue: bucket: is required" in done.stderr

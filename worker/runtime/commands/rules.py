@@ -1,0 +1,154 @@
+"""`hautech-worker rules`: checks the rules of drop folders and tells what would happen to a file."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated, cast
+
+import typer
+
+from worker.contracts.s3_uri import SCHEME, S3Uri
+from worker.drops.rules import RuleSet, load_rules
+from worker.drops.sidecars import Sidecar, SidecarError, read_sidecar
+from worker.drops.yaml_text import MAX_BYTES
+from worker.errors import RulesError, WorkerError
+from worker.runtime.commands import rules_told
+from worker.runtime.commands.output import OK, fail, print_json, remark
+from worker.runtime.commands.rule_buckets import Buckets, buckets_for
+from worker.runtime.commands.rule_trials import Trial, try_keys
+from worker.runtime.commands.services import Services, services_for
+from worker.settings import Settings, load_settings
+
+app = typer.Typer(add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def rules() -> None:
+    """Rules of drop folders: which file becomes which request."""
+
+
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "  hautech-worker rules check rules.yaml\n"
+    "  hautech-worker rules check rules.yaml --key inbox/spring/sku-1042.jpg\n"
+    "  hautech-worker rules check rules.yaml \\\n"
+    "    --key inbox/spring/sku-1042.jpg --sidecar sku-1042.yaml\n"
+    "  hautech-worker rules check s3://catalog/rules.yaml --key sets/a_front.jpg \\\n"
+    "    --key sets/a_pose.jpg --json | jq '.keys\\[0].requests'"
+)
+def check(
+    ctx: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A file, or an s3:// URI.")],
+    *,
+    keys: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--key",
+            metavar="KEY",
+            help="Tell what would happen to this key, or s3:// URI; may be repeated. Photos of one "
+            "group are taken together.",
+        ),
+    ] = None,
+    bucket: Annotated[
+        str | None,
+        typer.Option(help="The bucket of the keys; unless given, that of the first rule."),
+    ] = None,
+    sidecar: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="PATH",
+            help="A file on this machine that lies beside the photo, as .json or .yaml.",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Check a rules file: every problem at once, with its line.
+
+    With keys it tells which rule each one belongs to and why not the rules before, what its path
+    says, how long it waits, and prints the requests. Nothing is sent. It ends with 1 if something
+    is wrong with the file, or with a request.
+    """
+    text = _read(ctx, file)
+    buckets = buckets_for(text, _settings(ctx), bucket)
+    try:
+        found = load_rules(
+            text,
+            input_buckets=buckets.inputs,
+            output_buckets=buckets.outputs,
+            drop_bucket=buckets.watched,
+            source=file,
+        )
+    except RulesError as error:
+        if as_json:
+            print_json({"file": file, **rules_told.problems_json(error)})
+        else:
+            rules_told.tell_problems(error)
+        raise typer.Exit(1) from error
+    trials = try_keys(found, keys or [], bucket=bucket, sidecar=_sidecar(sidecar))
+    if as_json:
+        print_json(rules_told.json_of(file, found, trials))
+    else:
+        _tell(file, found, trials, buckets)
+    raise typer.Exit(1 if any(trial.is_refused for trial in trials) else OK)
+
+
+def _tell(file: str, found: RuleSet, trials: list[Trial], buckets: Buckets) -> None:
+    rules_told.tell_rules(file, found)
+    for trial in trials:
+        rules_told.tell_trial(trial)
+    if buckets.are_guessed:
+        remark(
+            "WORKER_INPUT_BUCKETS and WORKER_OUTPUT_BUCKETS are not set: any bucket passes here."
+        )
+    if any(trial.plan and trial.plan.requests for trial in trials):
+        remark(
+            "The letters at the end of the ids, and versionId, come from the upload: they will be others."
+        )
+
+
+def _read(ctx: typer.Context, file: str) -> str:
+    if file.startswith(SCHEME):
+        data = _read_from_s3(ctx, file)
+    else:
+        try:
+            data = Path(file).expanduser().read_bytes()
+        except OSError as error:
+            raise fail(f"{file}: {error.strerror or error}") from error
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise fail(f"{file}, line {line}: is not UTF-8 text: save it as UTF-8") from error
+
+
+def _read_from_s3(ctx: typer.Context, file: str) -> bytes:
+    try:
+        uri = S3Uri.parse(file)
+    except ValueError as error:
+        raise fail(f"{file}: {error}") from error
+    try:
+        stored = services_for(ctx).objects.open(uri)
+    except WorkerError as error:
+        raise fail(f"{file}: {error.message}") from error
+    try:
+        return stored.body.read(MAX_BYTES + 1)
+    finally:
+        stored.body.close()
+
+
+def _sidecar(path: Path | None) -> Sidecar | SidecarError | None:
+    if path is None:
+        return None
+    try:
+        return read_sidecar(path.name, path.expanduser().read_bytes())
+    except OSError as error:
+        raise fail(f"{path}: {error.strerror or error}") from error
+    except SidecarError as error:
+        return error
+
+
+def _settings(ctx: typer.Context) -> Settings:
+    if ctx.obj is not None:
+        return cast("Services", ctx.obj).settings
+    return load_settings(os.environ, needs=())
