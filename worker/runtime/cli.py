@@ -54,6 +54,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "submit": _Entry("submit", "Send requests: from options, a file or stdin.", _WORK),
     "jobs": _Entry("jobs", "List jobs, the latest change first.", _LOOK),
     "job": _Entry("job", "Tell what happened to one job, and why.", _LOOK),
+    "batch": _Entry("batch", "Tell how a batch stands; send one, cancel one.", _LOOK),
     "watch": _Entry("watch", "Follow jobs live.", _LOOK),
     "dead-letters": _Entry(
         "dead_letters", "List requests that failed; ask why, redrive or drop them.", _REPAIR

@@ -16,6 +16,7 @@ from worker.adapters.memory import (
     MemoryQueue,
     MemoryResultTopic,
 )
+from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.pictures import draw_png
 from worker.engine.world import RecordWorld
 from worker.runtime.cli import app
@@ -41,6 +42,7 @@ class MemoryServices:
         self.settings = settings
         self.clock: ManualClock = world.clock
         self.store: MemoryJobStore = world.store
+        self.batches: MemoryBatchStore = world.batches
         self.objects: MemoryObjectStore = world.objects
         self.request_queue: MemoryQueue = world.requests
         self.dead_letter_queue: MemoryQueue = world.dead_letters

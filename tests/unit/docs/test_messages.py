@@ -1,10 +1,15 @@
 """The messages in the docs are messages that the worker takes or writes."""
 
+import io
 import json
 
 import pytest
 
 from tests.unit.docs.pages import blocks, marked, read
+from worker.batches.manifest import read_manifest
+from worker.batches.rows import RowMaker
+from worker.contracts.batch import parse_batch
+from worker.contracts.batch_event import BatchEvent
 from worker.contracts.poll import PollMessage, parse_poll
 from worker.contracts.request import parse_request
 from worker.contracts.result import ResultEvent, message_attributes
@@ -12,6 +17,7 @@ from worker.errors import InvalidRequestError
 
 BUCKETS = frozenset({"catalog", "drafts"})
 SEND = "docs/how-to/send-a-request.md"
+BATCH = "docs/how-to/send-a-batch.md"
 
 
 def requests_in(page: str) -> list[dict]:
@@ -80,3 +86,26 @@ def test_an_event_with_seven_metadata_texts_has_the_eleven_attributes_that_the_p
 
     assert len(attributes) == 11
     assert "up to seven of yours: eleven" in read("docs/how-to/read-the-result.md")
+
+
+def test_the_batches_of_the_docs_are_batches_and_their_rows_requests() -> None:
+    page = read(BATCH)
+    buckets = {
+        "input_buckets": frozenset({"catalog"}),
+        "output_buckets": frozenset({"shop"}),
+    }
+    template, *messages, event = (json.loads(block) for block in blocks(page, "json"))
+    assert [parse_batch(json.dumps(one), **buckets).batch_id for one in messages] == [
+        "spring-24",
+        "poses-24",
+    ]
+    assert json.loads(BatchEvent.loads(json.dumps(event)).dumps()) == event
+
+    (table,) = blocks(page, "text")
+    maker = RowMaker(batch_id="spring-24", template=template)
+    manifest = read_manifest(io.BytesIO(table.encode()), "spring.csv")
+    maker.check_columns(manifest.columns or ())
+    rows = [
+        maker.request_of(row, lambda body: parse_request(body, **buckets)) for row in manifest.rows
+    ]
+    assert [row.problem for row in rows] == [None, None]

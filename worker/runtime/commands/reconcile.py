@@ -59,6 +59,8 @@ def _summary(report: ReconcileReport, *, is_dry_run: bool) -> str:
     words = [
         f"{count(len(report.woken), 'silent job')} {done}" if report.woken else "No silent jobs"
     ]
+    if report.batches_woken:
+        words.append(f"{count(report.batches_woken, 'silent batch', 'silent batches')} {done}")
     if report.left_alone:
         words.append(f"{report.left_alone} left alone: in hand, or woken not long ago")
     if report.unreadable:
@@ -73,6 +75,7 @@ def _summary(report: ReconcileReport, *, is_dry_run: bool) -> str:
 def _json(report: ReconcileReport) -> dict[str, object]:
     return {
         "woken": [summary_json(job) for job in report.woken],
+        "batchesWoken": report.batches_woken,
         "leftAlone": report.left_alone,
         "unreadable": report.unreadable,
         "unwritable": report.unwritable,

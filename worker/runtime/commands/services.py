@@ -15,7 +15,7 @@ from worker.adapters.messages import QueueMessage
 from worker.adapters.system_clock import SystemClock
 from worker.bootstrap import build_application
 from worker.engine.world import RecordWorld
-from worker.ports import Clock, JobStore, ObjectStore, ResultTopic
+from worker.ports import BatchStore, Clock, JobStore, ObjectStore, ResultTopic
 from worker.runtime.commands.environment import load_with_region
 from worker.runtime.redriving import RequestQueue
 from worker.settings import Settings
@@ -50,6 +50,10 @@ class Services(Protocol):
     @property
     def store(self) -> JobStore:
         """The job records."""
+
+    @property
+    def batches(self) -> BatchStore:
+        """The records of batches."""
 
     @property
     def objects(self) -> ObjectStore:

@@ -1,0 +1,179 @@
+"""`hautech-worker batch`: sent, shown, cancelled, on a service in memory."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.scenarios.batches import CSV, REQUEST, batch_event, batch_of, complaints
+from tests.scenarios.harness import Service
+from tests.unit.cli.conftest import Invoke
+
+GOOD = "prompt\na woman\na child\n"
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    path = tmp_path / "spring 24.csv"
+    path.write_text(GOOD)
+    return path
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    path = tmp_path / "request.json"
+    path.write_text(json.dumps(REQUEST))
+    return path
+
+
+def sent_messages(service: Service) -> list[dict[str, Any]]:
+    return [json.loads(text) for text in service.world.requests.bodies()]
+
+
+def sent_and_done(service: Service, invoke: Invoke, table: Path, template: Path) -> str:
+    result = invoke("batch", "submit", table, "--template", template, "--id", "spring-24")
+    assert result.exit_code == 0, result.output
+    service.run()
+    return result.output
+
+
+def test_a_table_is_looked_at_uploaded_and_sent(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    output = sent_and_done(service, invoke, table, template)
+    assert "spring-24  2 rows: 2 good, 0 bad" in output
+    assert "pipelines  2" in output
+    assert complaints(service, good=(1, 2)) == []
+
+
+def test_the_same_command_again_is_the_same_batch(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    for _ in range(2):
+        assert invoke("batch", "submit", table, "--template", template).exit_code == 0
+        service.run()
+    assert len(service.world.hautech.runs) == 2
+    assert batch_event(service).data.batch_id == batch_event(service).subject
+    assert str(batch_event(service).subject).startswith("spring-24-")
+
+
+def test_a_dry_run_tells_all_and_sends_nothing(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    table.write_text(CSV)
+    result = invoke("batch", "submit", table, "--template", template, "--dry-run")
+    assert result.exit_code == 0
+    assert "3 rows: 2 good, 1 bad" in result.output
+    assert "line 3: input.aspectRatio" in result.output
+    assert "unknown: no job of this workflow has ended" in result.output
+    assert service.world.objects.keys("catalog") == ["poses/standing.png", "raw/jacket.png"]
+    assert sent_messages(service) == []
+
+
+def test_the_credits_are_estimated_from_jobs_that_have_ended(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    sent_and_done(service, invoke, table, template)
+    spent = batch_event(service).data.credits
+    result = invoke("batch", "submit", table, "--template", template, "--dry-run", "--json")
+    document = json.loads(result.stdout)
+    assert float(document["credits"]) == pytest.approx(float(spent))
+    assert (document["creditsKnownFromJobs"], document["pipelines"]) == (2, 2)
+
+
+def test_bad_rows_keep_a_batch_back_until_they_are_to_be_skipped(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    table.write_text(CSV)
+    call = ("batch", "submit", table, "--template", template, "--id", "spring-24")
+    result = invoke(*call)
+    assert result.exit_code == 2
+    assert "--skip-bad" in result.output
+    assert sent_messages(service) == []
+    assert invoke(*call, "--skip-bad").exit_code == 0
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_rows_come_from_stdin_in_any_form(service: Service, invoke: Invoke, template: Path) -> None:
+    rows = '[{"prompt": "a woman"}, {"prompt": "a man", "input": {"seed": 7}}]'
+    call = ("batch", "submit", "-", "--template", template, "--id", "spring-24")
+    result = invoke(*call, stdin=rows)
+    assert result.exit_code == 0, result.output
+    service.run()
+    assert complaints(service, good=(1, 2)) == []
+
+
+def test_lists_make_a_matrix(service: Service, invoke: Invoke, template: Path) -> None:
+    template.write_text(json.dumps({**REQUEST, "input": {**REQUEST["input"], "prompt": "a woman"}}))
+    lists = ("--matrix", "seed=1,2,3", "--matrix", 'label=["a coat, long", "a hat"]')
+    result = invoke("batch", "submit", "--template", template, "--id", "spring-24", *lists)
+    assert result.exit_code == 0, result.output
+    (message,) = sent_messages(service)
+    assert message["matrix"] == {"seed": [1, 2, 3], "label": ["a coat, long", "a hat"]}
+    service.run()
+    assert complaints(service, good=(1, 2, 3, 4, 5, 6)) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["submit", "-"], "resultsTo: is required when request has no output"),
+        (["submit", "nowhere.csv"], "nowhere.csv: No such file"),
+        (["submit", "--matrix", "seed"], "must be NAME=VALUE,VALUE"),
+        (["submit", "-", "--matrix", "seed=1"], "give either a FILE or --matrix"),
+        (["submit", "-", "--timeout", "3"], "only --wait follows"),
+        (["cancel", "nobody"], 'there is no batch "nobody"'),
+        (["nobody"], 'there is no batch "nobody"'),
+    ],
+)
+def test_what_cannot_be_done_says_why(invoke: Invoke, words: list[str], said: str) -> None:
+    result = invoke("batch", *words, stdin=GOOD)
+    assert result.exit_code != 0
+    assert said in " ".join(result.output.split())
+
+
+def test_a_batch_is_shown_with_its_bad_rows_and_its_results(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    table.write_text(CSV)
+    invoke("batch", "submit", table, "--template", template, "--id", "spring-24", "--skip-bad")
+    service.run_for(deliveries=1)
+    assert "not counted yet" in invoke("batch", "spring-24").output
+    service.run()
+    output = invoke("batch", "spring-24").output
+    assert "over: partial" in output
+    assert "line 3: input.aspectRatio" in output
+    assert "s3://shop/generated/spring-24.results.jsonl" in output
+    document = json.loads(invoke("batch", "show", "spring-24", "--json").stdout)
+    assert (document["state"], document["succeeded"], document["refused"]) == ("over", 2, 1)
+    assert document["badRows"][0]["line"] == 3
+
+
+def test_waiting_ends_with_the_batch_and_says_by_its_code_whether_all_is_well(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    sent_and_done(service, invoke, table, template)
+    assert invoke("batch", "spring-24", "--wait").exit_code == 0
+
+    table.write_text(CSV)
+    invoke("batch", "submit", table, "--template", template, "--id", "other", "--skip-bad")
+    service.run()
+    assert invoke("batch", "other", "--wait").exit_code == 1
+
+
+def test_a_cancelled_batch_is_not_paid_for_any_further(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    invoke("batch", "submit", table, "--template", template, "--id", "spring-24")
+    service.run_for(deliveries=1)
+    result = invoke("batch", "cancel", "spring-24")
+    assert result.exit_code == 0
+    assert "Cancelled." in result.output
+    assert "cancelled" in invoke("batch", "spring-24").output
+    service.run()
+    assert service.world.hautech.runs == []
+    assert batch_of(service).stop is not None
+    assert invoke("batch", "cancel", "spring-24").exit_code == 1
+    assert batch_event(service).data.status == "cancelled"
