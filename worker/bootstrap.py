@@ -6,6 +6,7 @@ queue, and nothing asks for a Hautech token before it is needed.
 
 from __future__ import annotations
 
+import os
 import random
 from functools import cached_property
 
@@ -14,6 +15,8 @@ from worker.adapters.aws.s3 import S3ObjectStore
 from worker.adapters.aws.sns import SnsResultTopic
 from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
 from worker.adapters.period_tally import PeriodTally
+from worker.adapters.photo_lab.lab import PillowPhotoLab
+from worker.adapters.photo_lab.room import memory_limit_bytes
 from worker.adapters.tally import Tally
 from worker.engine.engine import Engine
 from worker.engine.observing import Observers
@@ -36,6 +39,11 @@ class Application(Groundwork):
     def objects(self) -> S3ObjectStore:
         """Images in, pictures out."""
         return S3ObjectStore(self.clients.s3)
+
+    @cached_property
+    def photo_lab(self) -> PillowPhotoLab:
+        """Makes photos ready that Hautech would not take as they are."""
+        return PillowPhotoLab(memory_bytes=memory_limit_bytes(os.environ))
 
     @cached_property
     def topic(self) -> SnsResultTopic:
@@ -81,6 +89,7 @@ class Application(Groundwork):
             batches=self.batches,
             queue=self.work_queue,
             objects=self.objects,
+            lab=self.photo_lab,
             topic=self.topic,
             hautech=self.gateway,
             clock=self.clock,

@@ -164,7 +164,7 @@ class ImageTooLargeError(ImageError):
 
 
 class ImageUnreadableError(ImageError):
-    """The input object is not an image that Hautech takes."""
+    """The input object is not a photo that Hautech takes or that can be converted."""
 
     code = "image.unreadable"
 

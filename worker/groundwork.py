@@ -157,6 +157,8 @@ class Groundwork:
             in_flight_most=settings.in_flight_most,
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,
+            source_max_bytes=settings.source_max_bytes,
+            source_max_pixels=settings.source_max_pixels,
             lease_s=settings.visibility_s,
             paid_call_s=PAID_CALL_S,
         )

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from tests.fuzz import answers, confidential, messages, pictures
+from tests.fuzz import answers, confidential, messages, photos, pictures
 from tests.fuzz.target import Target
 
 TARGETS: dict[str, Target] = {
     target.name: target
-    for module in (messages, answers, pictures, confidential)
+    for module in (messages, answers, pictures, photos, confidential)
     for target in module.TARGETS
 }
 

@@ -19,6 +19,7 @@ from tests.scenarios.crash import Camera, Killed, Killer, Watch, Watched, When, 
 from worker.adapters.memory import MemoryQueue, MemoryWorld
 from worker.adapters.memory.pictures import draw_png
 from worker.adapters.period_tally import PeriodTally
+from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.adapters.tally import Tally
 from worker.contracts.batch_event import BATCH_COMPLETED, BatchEvent
 from worker.contracts.result import ResultEvent
@@ -271,6 +272,7 @@ class Service:
             batches=Watched(world.batches, "batches", watch),
             queue=Watched(world.queue, "queue", watch),
             objects=Watched(world.objects, "objects", watch),
+            lab=PillowPhotoLab(memory_bytes=None),
             topic=Watched(_WitnessedTopic(world), "topic", watch),
             hautech=Watched(world.hautech, "hautech", watch),
             clock=world.clock,

@@ -84,11 +84,13 @@ def missing(service: Service) -> None:
 
 
 def too_many_bytes(service: Service) -> None:
-    data = b"\x89PNG\r\n\x1a\n" + bytes(20 * 1024 * 1024)
+    service.change_rules(source_max_bytes=1_000)
+    data = draw_png("raw/jacket.png") + bytes(1_000)
     service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), data)
 
 
 def too_many_pixels(service: Service) -> None:
+    service.change_rules(source_max_pixels=8192)
     picture = io.BytesIO()
     Image.new("L", (8193, 1)).save(picture, "PNG")
     service.world.objects.add(S3Uri("catalog", "raw/jacket.png"), picture.getvalue())

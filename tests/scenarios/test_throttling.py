@@ -14,6 +14,7 @@ import pytest
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS, body
 from worker.adapters.memory import MemoryWorld
 from worker.adapters.memory.pictures import draw_png
+from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.pace import REQUESTS
@@ -97,6 +98,7 @@ class Fleet:
                 batches=world.batches,
                 queue=world.queue,
                 objects=world.objects,
+                lab=PillowPhotoLab(memory_bytes=None),
                 topic=world.topic,
                 hautech=world.hautech,
                 clock=world.clock,

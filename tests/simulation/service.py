@@ -37,6 +37,7 @@ from worker.adapters.memory import (
 )
 from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.pictures import draw_png
+from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.adapters.server_clock import ServerClock
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
@@ -114,6 +115,7 @@ class SimService:
             batches=self.batches,
             queue=wire("queue", self.work_queue),
             objects=wire("objects", self.objects),
+            lab=PillowPhotoLab(memory_bytes=None),
             topic=wire("topic", self.topic),
             hautech=wire("hautech", self.hautech),
             clock=worker.clock,

@@ -16,9 +16,10 @@ _FIELDS_BYTES = 2048
 """Room for everything in an item but the document: some fields of known lengths and two names."""
 
 
-_ROOM_BYTES = 128 * 1024
+_ROOM_BYTES = 144 * 1024
 """For what every job adds: its history (32 KiB), what a workflow gave (32 KiB, once more in the
-event), its metadata in the event (16 KiB), and some small things."""
+event), its metadata in the event (16 KiB), what was changed in its photos (7 KiB, and 8 KiB
+in the event), and some small things."""
 
 _ROOM_PER_IMAGE_BYTES = 400
 """For what an upload adds: an id of up to 200 characters, two times, three numbers."""

@@ -23,6 +23,7 @@ __all__ = [
     "EVENT_TYPES",
     "MAX_METADATA_ATTRIBUTES",
     "ErrorInfo",
+    "Input",
     "Output",
     "PipelineUse",
     "ResultData",
@@ -64,6 +65,21 @@ class Output(_Own):
     height: Annotated[_Count, Field(description="Pixels.")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="Of the object's bytes.")]
     image_id: Annotated[str | None, Field(description="Hautech's id of the picture.")] = None
+
+
+class Input(_Own):
+    """A photo of the request that was changed before it was sent to Hautech."""
+
+    uri: Annotated[str, Field(pattern="^s3://", description="As it stands in the request.")]
+    image_id: Annotated[str | None, Field(description="Hautech's id of what was sent.")] = None
+    changes: Annotated[
+        tuple[str, ...],
+        Field(
+            min_length=1,
+            description="What was done, in words for people, which may change.",
+            examples=[["HEIC saved as JPEG", "turned upright (orientation 6)"]],
+        ),
+    ]
 
 
 class PipelineUse(_Own):
@@ -114,6 +130,13 @@ class ResultData(_Own):
         Field(description="Ids that the workflow gave, such as poseId or preparedImageId."),
     ] = Field(default_factory=dict)
     pipelines: tuple[PipelineUse, ...] = ()
+    inputs: Annotated[
+        tuple[Input, ...],
+        Field(
+            description="Photos that had to be changed; left out if none had to.",
+            exclude_if=lambda inputs: not inputs,
+        ),
+    ] = ()
     error: Annotated[ErrorInfo | None, Field(description="Null if it succeeded.")] = None
     timings: Timings
     metadata: Annotated[dict[str, Any], Field(description="As it stood in the request.")] = Field(

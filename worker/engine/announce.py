@@ -22,6 +22,7 @@ from worker.contracts.readable import (
 )
 from worker.contracts.result import (
     ErrorInfo,
+    Input,
     Output,
     PipelineUse,
     ResultData,
@@ -57,6 +58,9 @@ _ECHO = (
 
 _EVENT_MAX_BYTES = 256 * 1024
 """Source: SNS quotas, message size; the attributes count."""
+
+_INPUTS_MAX_BYTES = 8 * 1024
+"""Five photos at least, with the longest keys. The records keep this room for them."""
 
 
 def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
@@ -227,11 +231,25 @@ def _event(
                 for step in job.steps
                 for run in (*step.earlier, *((step.pipeline,) if step.pipeline else ()))
             ],
+            inputs=_inputs(job),
             error=_error_info(failure) if failure else None,
             timings=_timings(job, at),
             metadata=job.metadata,
         ),
     )
+
+
+def _inputs(job: Job) -> list[Input]:
+    """The photos that were changed, as far as an event has room for them."""
+    inputs: list[Input] = []
+    left_bytes = _INPUTS_MAX_BYTES
+    for one in job.developed:
+        image = job.images[one.image]
+        told = Input(uri=image.uri, image_id=image.image_id, changes=one.changes)
+        left_bytes -= len(told.model_dump_json().encode())
+        if left_bytes >= 0:
+            inputs.append(told)
+    return inputs
 
 
 def _error_info(failure: Failure) -> ErrorInfo:

@@ -45,6 +45,7 @@ from worker.ports import (
     NoticeBoard,
     ObjectStore,
     Observer,
+    PhotoLab,
     ReceivedMessage,
     ResultTopic,
     WorkBudget,
@@ -67,6 +68,7 @@ class Engine:
         batches: BatchStore,
         queue: WorkQueue,
         objects: ObjectStore,
+        lab: PhotoLab,
         topic: ResultTopic,
         hautech: ImageGeneration,
         clock: Clock,
@@ -96,6 +98,7 @@ class Engine:
             batches=batches,
             queue=queue,
             objects=objects,
+            lab=lab,
             topic=topic,
             hautech=guarded,
             observer=self._observer,
@@ -103,7 +106,14 @@ class Engine:
             rules=rules,
             random=random,
             new_token=new_token,
-            spools=SpoolRoom(max(rules.spool_max_bytes, rules.output_max_bytes)),
+            # The largest single piece of work always finds room once it is alone.
+            spools=SpoolRoom(
+                max(
+                    rules.spool_max_bytes,
+                    rules.output_max_bytes,
+                    rules.source_max_bytes + rules.image_max_bytes,
+                )
+            ),
         )
         self._durations = SharedDurations(self._world.durations, duration_board)
         self._gate = IntakeGate(

@@ -25,8 +25,13 @@ class EngineRules:
     max_attempts: int = 10
     """Failed attempts in a row at one move before the job fails."""
     image_max_bytes: int = 20 * 1024 * 1024
+    """Of a photo as it is sent to Hautech; one with more is saved as a smaller JPEG."""
     image_max_px: int = 8192
-    """Longest side of an input image, in pixels."""
+    """Longest side of a photo as it is sent; a larger one is scaled down."""
+    source_max_bytes: int = 100 * 1024 * 1024
+    """Of a photo as it is in S3."""
+    source_max_pixels: int = 200_000_000
+    """Width times height of a photo that is converted: what is decoded at most."""
     output_max_bytes: int = 64 * 1024 * 1024
     spool_max_bytes: int = 384 * 1024 * 1024
     """Of all pictures together that one process fetches at once; a Lambda function has 512 MB of disk."""

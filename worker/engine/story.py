@@ -104,7 +104,7 @@ class Story:
                 refuse_if_expired(held.job, world)
                 refuse_if_cancelled(held.job, world)
                 held.renew_if_short()
-                held.job = upload.upload_image(world, held.job, uri)
+                held.job = upload.upload_image(world, held, uri)
                 log.info(f"{uri} is at Hautech", action="image_uploaded")
             case plan.Submit(step):
                 self._gate.check(held.job, delivery)

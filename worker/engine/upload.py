@@ -1,93 +1,142 @@
-"""upload: one image goes from S3 to Hautech as a stream, its header checked on the way.
+"""upload: one photo goes from S3 to Hautech: as a stream when it is clean, else through the lab.
 
              head (kept)     rest (flows)
 S3 object  |████████████|------------------►|
-           size and format are read here; a restart opens the object again
+           what it is, and whether it can be sent as it is, is read here
+
+    clean ───────► the stream itself; a restart opens the object again
+    not clean ───► `develop`: a JPEG or PNG made of it, and what was changed
 """
 
 from __future__ import annotations
 
 import io
 import posixpath
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from worker.contracts.s3_uri import S3Uri
+from worker.engine.develop import developed
 from worker.engine.rules import EngineRules
-from worker.engine.world import World
+from worker.engine.world import HeldJob, World
 from worker.errors import ImageTooLargeError, ImageUnreadableError, UnavailableError
-from worker.jobs.images import INPUT_TYPES, ImageHeader, NotAnImageError, read_head
+from worker.jobs.images import ImageHeader, NotAnImageError
 from worker.jobs.job import Job
+from worker.jobs.photo_look import TAKEN, PhotoLook, look_at
 from worker.jobs.transitions import record_upload
-from worker.ports import ImageUpload, ObjectStore, Reader
+from worker.ports import ImageUpload, ObjectStore, Reader, StoredObject
 
 _DRAIN_BYTES = 256 * 1024
+_EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}
 
 
-def upload_image(world: World, job: Job, uri: str) -> Job:
-    """The job, with that image known to Hautech. Nothing is saved here: repeating is harmless.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sent:
+    """What goes to Hautech."""
+
+    open: Callable[[], Reader]
+    filename: str
+    content_type: str
+    size_bytes: int
+    width_px: int
+    height_px: int
+    changes: tuple[str, ...] = ()
+
+
+def upload_image(world: World, held: HeldJob, uri: str) -> Job:
+    """The job, with that image known to Hautech. Repeating is harmless.
 
     Raises an ImageError that says what is wrong with the image, or a passing error.
     """
     place = S3Uri.parse(uri)
     stored = world.objects.open(place)
-    body = stored.body
     try:
-        if stored.size_bytes > world.rules.image_max_bytes:
-            raise ImageTooLargeError(
-                f"{uri}: {stored.size_bytes:,} bytes: an image may have at most "
-                f"{world.rules.image_max_bytes:,} (WORKER_IMAGE_MAX_BYTES)"
+        with _made_ready(world, held, place, stored) as sent:
+            uploaded = world.hautech.upload(
+                ImageUpload(
+                    open=sent.open,
+                    filename=sent.filename,
+                    content_type=sent.content_type,
+                    size_bytes=sent.size_bytes,
+                )
             )
-        head, header = _check_image(body, uri, world.rules)
-        source = _source(body, head, reopen=_reopen(world.objects, place, stored.etag, uri))
-        uploaded = world.hautech.upload(
-            ImageUpload(
-                open=source.open,
-                filename=posixpath.basename(place.key) or "image",
-                content_type=header.content_type,
-                size_bytes=stored.size_bytes,
-            )
-        )
     finally:
-        body.close()
+        stored.body.close()
     known = replace(
-        job.image(uri),
+        held.job.image(uri),
         image_id=uploaded.image_id,
         uploaded_at=world.now(),
         expires_at=uploaded.expires_at,
-        size_bytes=stored.size_bytes,
-        width_px=header.width_px,
-        height_px=header.height_px,
+        size_bytes=sent.size_bytes,
+        width_px=sent.width_px,
+        height_px=sent.height_px,
     )
-    what = f"{header.content_type}, {header.width_px} × {header.height_px} px"
-    because = f"{what}, {stored.size_bytes:,} bytes; Hautech image {uploaded.image_id}"
-    return record_upload(job, known, because=because, at=world.now())
+    what = f"{sent.content_type}, {sent.width_px} × {sent.height_px} px"
+    because = f"{what}, {sent.size_bytes:,} bytes; Hautech image {uploaded.image_id}"
+    return record_upload(held.job, known, because=because, changes=sent.changes, at=world.now())
 
 
-def _check_image(body: Reader, uri: str, rules: EngineRules) -> tuple[bytes | None, ImageHeader]:
-    """The head of an image that Hautech takes, unless it is long. Raises ImageUnreadableError, ImageTooLargeError."""
+@contextmanager
+def _made_ready(world: World, held: HeldJob, place: S3Uri, stored: StoredObject) -> Iterator[_Sent]:
+    """What is sent of a photo. Raises ImageUnreadableError, ImageTooLargeError."""
+    uri, rules = str(place), world.rules
+    if stored.size_bytes > rules.source_max_bytes:
+        raise ImageTooLargeError(
+            f"{uri}: {stored.size_bytes:,} bytes: a photo may have at most "
+            f"{rules.source_max_bytes:,} (WORKER_SOURCE_MAX_BYTES)"
+        )
+    look = _look_at(stored.body, uri)
+    filename = posixpath.basename(place.key) or "image"
+    header = look.header
+    again = _reopen(world.objects, place, stored.etag, uri)
+    source = _source(stored.body, look.head, reopen=again)
+    if header is not None and _is_clean(look, header, stored.size_bytes, rules):
+        yield _Sent(
+            open=source.open,
+            filename=filename,
+            content_type=header.content_type,
+            size_bytes=stored.size_bytes,
+            width_px=header.width_px,
+            height_px=header.height_px,
+        )
+        return
+    with developed(world, held, uri, look, source.open, stored.size_bytes) as photo:
+        if photo.changes:
+            filename = posixpath.splitext(filename)[0] + _EXTENSIONS[photo.content_type]
+        yield _Sent(
+            open=lambda: _FromStart(photo.body),
+            filename=filename,
+            content_type=photo.content_type,
+            size_bytes=photo.size_bytes,
+            width_px=photo.width_px,
+            height_px=photo.height_px,
+            changes=photo.changes,
+        )
+
+
+def _is_clean(look: PhotoLook, header: ImageHeader, size_bytes: int, rules: EngineRules) -> bool:
+    """Whether the bytes can go to Hautech as they are."""
+    return (
+        not look.marks
+        and size_bytes <= rules.image_max_bytes
+        and min(header.width_px, header.height_px) >= 1
+        and max(header.width_px, header.height_px) <= rules.image_max_px
+    )
+
+
+def _look_at(body: Reader, uri: str) -> PhotoLook:
     try:
-        head, header = read_head(body.read)
+        return look_at(body.read)
     except NotAnImageError as error:
         # At the end of the body its checksum is compared: damaged on its way is not unreadable.
         while body.read(_DRAIN_BYTES):
             pass
         begins = error.head.hex(" ") or "nothing: the object is empty"
         raise ImageUnreadableError(
-            f"{uri}: begins with {begins}: must be a PNG, JPEG or WebP image ({error})"
+            f"{uri}: begins with {begins}: must be a {TAKEN} image ({error})"
         ) from error
-    if header.content_type not in INPUT_TYPES:
-        raise ImageUnreadableError(
-            f"{uri}: {header.content_type}: must be a PNG, JPEG or WebP image (convert it)"
-        )
-    if max(header.width_px, header.height_px) > rules.image_max_px:
-        raise ImageTooLargeError(
-            f"{uri}: {header.width_px} × {header.height_px} px: no side may be longer than "
-            f"{rules.image_max_px} px (WORKER_IMAGE_MAX_PIXELS)"
-        )
-    if min(header.width_px, header.height_px) < 1:
-        raise ImageUnreadableError(f"{uri}: {header.width_px} × {header.height_px} px: is empty")
-    return head, header
 
 
 def _reopen(objects: ObjectStore, place: S3Uri, etag: str, uri: str) -> Callable[[], Reader]:
@@ -134,3 +183,17 @@ class _Prefixed:
 
     def close(self) -> None:
         self._rest.close()
+
+
+class _FromStart:
+    """A file read from its start, which others close."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        file.seek(0)
+        self._file = file
+
+    def read(self, size: int = -1, /) -> bytes:
+        return self._file.read(size)
+
+    def close(self) -> None:
+        pass

@@ -20,6 +20,7 @@ from worker.ports import (
     JobStore,
     ObjectStore,
     Observer,
+    PhotoLab,
     ResultTopic,
     WorkBudget,
     WorkQueue,
@@ -49,6 +50,7 @@ class World(RecordWorld):
     """The engine's ports, its rules, and its sources of randomness."""
 
     objects: ObjectStore
+    lab: PhotoLab
     topic: ResultTopic
     hautech: ImageGeneration
     observer: Observer = field(default_factory=NoObserver)

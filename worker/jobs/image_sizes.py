@@ -12,6 +12,7 @@ import re
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
 from typing import Protocol
 
 HEAD_BYTES_MAX = 8 * 1024 * 1024
@@ -22,8 +23,11 @@ _JPEG_KEPT_BYTES = 512 * 1024
 """So much of the start of a JPEG is kept while its size is looked for, then the skipped segments go:
 several at once, of eight megabytes each, would fill the memory of a small process."""
 _FILL_BYTES = re.compile(rb"\xff+")
-_JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+JPEG_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """SOF markers; the three others define tables (Source: ITU-T T.81, table B.1)."""
+
+JPEG_SCAN = 0xDA
+_JPEG_END = 0xD9
 
 Size = tuple[int, int]
 """Width and height, in pixels."""
@@ -80,10 +84,23 @@ def webp_size(head: Head) -> Size:
 
 
 def jpeg_size(head: Head) -> Size:
-    """The size in the frame header, behind any number of segments.
+    """The size in the frame header, behind any number of segments."""
+    for marker, position in jpeg_segments(head):
+        if marker in JPEG_FRAMES and head.have(position + 9):
+            height_px, width_px = struct.unpack_from(">HH", head.data, position + 5)
+            return width_px, height_px
+        if marker == JPEG_SCAN:
+            break  # the picture itself, without a frame header before it
+    raise NoSizeError("a JPEG without a frame header")
 
-    Each byte is looked at once: Pillow begins again with every chunk, and a file of empty
-    segments then costs seconds. Source: ITU-T T.81, annex B.
+
+def jpeg_segments(head: Head) -> Iterator[tuple[int, int]]:
+    """Marker and position (of its 0xFF) of each segment, up to the first scan, that one included.
+
+    A position is good until the next segment is asked for: what is behind may be forgotten then.
+    Ends early where the header breaks off or is absurdly long. Each byte is looked at once: Pillow
+    begins again with every chunk, and a file of empty segments then costs seconds. Source: ITU-T
+    T.81, annex B.
     """
     data, have = head.data, head.have
     gone_bytes, position = 0, 2
@@ -99,18 +116,17 @@ def jpeg_size(head: Head) -> Size:
             gone_bytes, position = _forget_before(position, data, gone_bytes)
         gone_bytes, position = _forget_before(position, data, gone_bytes)
         if gone_bytes + position >= HEAD_BYTES_MAX or not have(position + 4):
-            break
+            return
         if data[position] != 0xFF:
-            break
+            return
         marker = data[position + 1]
-        if marker in _JPEG_FRAMES and have(position + 9):
-            height_px, width_px = struct.unpack_from(">HH", data, position + 5)
-            return width_px, height_px
-        if marker in {0xD9, 0xDA}:
-            break  # the end, or the picture itself, without a frame header before it
+        if marker == _JPEG_END:
+            return
+        yield marker, position
+        if marker == JPEG_SCAN:
+            return
         (length,) = struct.unpack_from(">H", data, position + 2)
         position += 2 + max(2, length)
-    raise NoSizeError("a JPEG without a frame header")
 
 
 def _forget_before(position: int, data: bytearray, gone_bytes: int) -> tuple[int, int]:
@@ -124,7 +140,7 @@ def _forget_before(position: int, data: bytearray, gone_bytes: int) -> tuple[int
 def avif_size(head: Head) -> Size:
     """The size that libavif finds, in the first bytes, or in 8 MiB when these are too few.
 
-    It is boxes within boxes, and it is never an input: left to the library. Nothing is decoded.
+    It is boxes within boxes: left to the library. Nothing is decoded.
     """
     try:
         return _pillow_size(bytes(head.data))

@@ -50,8 +50,8 @@ def read_head(read: Callable[[int], bytes]) -> tuple[bytes | None, ImageHeader]:
     gives up to so many bytes more, b"" at the end. Raises NotAnImageError; what `read` raises comes
     through.
     """
-    head = _GrowingHead(read)
-    head.have(_HEAD_BYTES)
+    head = GrowingHead(read)
+    head.have_some()
     begin = bytes(head.data[:8])
     format_ = _format_of(bytes(head.data[:12]))
     if format_ is None:
@@ -61,8 +61,7 @@ def read_head(read: Callable[[int], bytes]) -> tuple[bytes | None, ImageHeader]:
         width_px, height_px = size_of(head)
     except NoSizeError as error:
         raise NotAnImageError(f"damaged header: {error}", begin) from error
-    known = bytes(head.data) if len(head.data) == head.read_bytes else None
-    return known, ImageHeader(content_type, width_px, height_px)
+    return head.kept(), ImageHeader(content_type, width_px, height_px)
 
 
 def _format_of(begin: bytes) -> tuple[str, Callable[[Head], Size]] | None:
@@ -80,7 +79,7 @@ def _format_of(begin: bytes) -> tuple[str, Callable[[Head], Size]] | None:
     return None
 
 
-class _GrowingHead:
+class GrowingHead:
     """What was read so far, and the way to more of it."""
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
@@ -88,7 +87,16 @@ class _GrowingHead:
         self.data = bytearray()
         self.read_bytes = 0
 
+    def have_some(self) -> None:
+        """As much as is always read; most headers are shorter."""
+        self.have(_HEAD_BYTES)
+
+    def kept(self) -> bytes | None:
+        """All that was read; None when a part of it is forgotten."""
+        return bytes(self.data) if len(self.data) == self.read_bytes else None
+
     def have(self, size_bytes: int) -> bool:
+        """See `Head.have`."""
         # Never a few bytes: a hostile JPEG asks for its megabytes one by one.
         while (missing := size_bytes - len(self.data)) > 0 and (
             chunk := self._read(max(_HEAD_BYTES, missing))

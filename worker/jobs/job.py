@@ -135,6 +135,15 @@ class SourceImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DevelopedImage:
+    """What was changed in one of the job's images before it was sent to Hautech."""
+
+    image: int
+    """Its place among the job's images: a key may be long, and stands there."""
+    changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
     """Why a job failed, as the result event says it."""
 
@@ -189,6 +198,8 @@ class Job:
     state: JobState
     steps: tuple[Step, ...]
     images: tuple[SourceImage, ...] = ()
+    developed: tuple[DevelopedImage, ...] = ()
+    """Those of the images that were changed on their way."""
     poll_ticket: int = 0
     """Only the poll message with this number belongs to the job; 0 before there is one."""
     failures: int = 0

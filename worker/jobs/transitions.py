@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.errors import IllegalTransitionError
 from worker.jobs.job import (
+    DevelopedImage,
     Failure,
     Job,
     JobState,
@@ -26,6 +27,9 @@ from worker.jobs.moving import BECAUSE_LIMIT, got_on, job_moved, step_for, told,
 
 MAX_CALLS = 2
 """The paid call and the one repetition after two looks found nothing."""
+
+DEVELOPED_LIMIT = 3_000
+"""So many characters about changed images are kept, and the last that fits: records are limited."""
 
 
 def accept(
@@ -54,11 +58,19 @@ def accept(
     return told(job, "job", None, JobState.ACCEPTED, f"valid request; plan: {names}", at)
 
 
-def record_upload(job: Job, image: SourceImage, *, because: str, at: datetime) -> Job:
-    """Hautech knows one of the job's images under `image.image_id` now."""
-    job.image(image.uri)
+def record_upload(
+    job: Job, image: SourceImage, *, because: str, at: datetime, changes: tuple[str, ...] = ()
+) -> Job:
+    """Hautech knows one of the job's images under `image.image_id` now; `changes` were made to it."""
+    place = job.images.index(job.image(image.uri))
     images = tuple(image if known.uri == image.uri else known for known in job.images)
-    job = got_on(replace(job, images=images))
+    developed = tuple(one for one in job.developed if one.image != place)
+    if changes:
+        because = f"{because}; {'; '.join(changes)}"
+    told_characters = sum(len(change) for one in developed for change in one.changes)
+    if changes and told_characters < DEVELOPED_LIMIT:
+        developed += (DevelopedImage(image=place, changes=changes),)
+    job = got_on(replace(job, images=images, developed=developed))
     return told(job, f"image {image.uri}", None, "uploaded", because, at)
 
 

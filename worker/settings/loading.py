@@ -53,6 +53,8 @@ class Settings:
     """Jobs, of all workers; None: no limit but Hautech's own."""
     image_max_bytes: int
     image_max_px: int
+    source_max_bytes: int
+    source_max_pixels: int
     visibility_s: int
     health_port: int | None
     """None: no health endpoints. 0: any free port."""
@@ -131,6 +133,8 @@ def _read(reader: EnvironmentReader) -> Settings:
         ),
         image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),
         image_max_px=reader.whole("WORKER_IMAGE_MAX_PIXELS", 1, 65_535),
+        source_max_bytes=reader.whole("WORKER_SOURCE_MAX_BYTES", 1, 1024**3),
+        source_max_pixels=reader.whole("WORKER_SOURCE_MAX_PIXELS", 1, 10**9),
         visibility_s=reader.whole("WORKER_VISIBILITY_SECONDS", 5, 43_200),
         health_port=reader.port("WORKER_HEALTH_PORT"),
         health_host=reader.text("WORKER_HEALTH_HOST"),

@@ -191,13 +191,30 @@ SETTINGS: Final = (
     ),
     SettingSpec(
         name="WORKER_IMAGE_MAX_BYTES",
-        meaning="Largest input image, in bytes.",
+        meaning=(
+            "Most bytes of a photo as it is sent to Hautech; one with more is saved as a smaller JPEG."
+        ),
         default="20971520",
     ),
     SettingSpec(
         name="WORKER_IMAGE_MAX_PIXELS",
-        meaning="Longest side of an input image, in pixels.",
+        meaning=(
+            "Longest side of a photo as it is sent to Hautech, in pixels; a larger one is scaled down."
+        ),
         default="8192",
+    ),
+    SettingSpec(
+        name="WORKER_SOURCE_MAX_BYTES",
+        meaning="Most bytes of a photo as it is in S3: 1 to 1,073,741,824; one with more is refused.",
+        default="104857600",
+    ),
+    SettingSpec(
+        name="WORKER_SOURCE_MAX_PIXELS",
+        meaning=(
+            "Most pixels, width times height, of a photo that has to be converted: 1 to "
+            "1,000,000,000; one with more is refused."
+        ),
+        default="200000000",
     ),
     SettingSpec(
         name="WORKER_VISIBILITY_SECONDS",

@@ -22,8 +22,7 @@ TO_DO: Final[Mapping[str, str]] = {
     "image.forbidden": "Let the worker read the image (bucket policy, KMS key), then redrive it.",
     "image.missing": "Put the image in its place, then redrive it; or drop it.",
     "image.too_large": "Replace the image by a smaller one under the same key, then redrive it.",
-    "image.unreadable": "Replace the image by a PNG, JPEG or WebP under the same key, then redrive "
-    "it.",
+    "image.unreadable": "Replace the image by a JPEG or PNG under the same key, then redrive it.",
     "output.forbidden": "Let the worker write to the output bucket, then redrive it: the picture is "
     "paid for and is collected without another run.",
     "output.unusable": "Look at the pipeline at Hautech. A redrive collects its output again "

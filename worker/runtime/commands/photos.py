@@ -21,19 +21,22 @@ from worker.contracts.plain_words import path_of
 from worker.contracts.s3_uri import SCHEME, S3Uri
 from worker.contracts.text import shown
 from worker.errors import OutputForbiddenError, Problem
-from worker.jobs.images import INPUT_TYPES, NotAnImageError, read_head
+from worker.jobs.images import NotAnImageError
+from worker.jobs.photo_look import TAKEN, look_at
 from worker.ports import ObjectStore
 
-_SUFFIXES: Final = frozenset({".png", ".jpg", ".jpeg", ".webp"})
+_SUFFIXES: Final = frozenset(
+    {".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".gif"}
+)
 _ODD = re.compile(r"[^\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class PhotoLimits:
-    """What the worker takes: bytes of the file, pixels of the longer side."""
+    """What the worker takes: bytes of the file, and width times height if it has to be converted."""
 
     max_bytes: int
-    max_px: int
+    max_pixels: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +109,21 @@ class PhotoShelf:
         except OSError as error:
             raise PhotoError(f"cannot be read: {error.strerror or error}") from error
         try:
-            _, header = read_head(io.BytesIO(data).read)
+            look = look_at(io.BytesIO(data).read)
         except NotAnImageError as error:
-            raise PhotoError(
-                f"is not a PNG, JPEG or WebP picture: save it as one ({error})"
-            ) from error
-        if header.content_type not in INPUT_TYPES:
-            raise PhotoError(f"is {header.content_type}: save it as a PNG, JPEG or WebP picture")
-        if max(header.width_px, header.height_px) > limit.max_px:
+            raise PhotoError(f"is not a {TAKEN} picture: save it as one ({error})") from error
+        header = look.header  # of other formats, the worker finds the size when it converts them
+        if header is not None and header.width_px * header.height_px > limit.max_pixels:
             raise PhotoError(
                 f"has {header.width_px}×{header.height_px} pixels, the worker takes "
-                f"{limit.max_px} on the longer side: save it smaller"
+                f"{limit.max_pixels:,} in all: save it smaller"
             )
         sha256 = hashlib.sha256(data).hexdigest()
         name = _ODD.sub("-", path.name).strip("-") or "photo"
         return Photo(
             path=path,
             uri=S3Uri(self._bucket, f"uploads/{sha256[:16]}/{name}"),
-            content_type=header.content_type,
+            content_type=look.content_type,
             size_bytes=len(data),
             sha256=sha256,
         )

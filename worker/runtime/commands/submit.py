@@ -315,7 +315,7 @@ def _source_name(source: str) -> str:
 
 def _prepared(drafts: list[Draft], services: Services, output: str | None) -> Batch:
     settings = services.settings
-    limits = PhotoLimits(settings.image_max_bytes, settings.image_max_px)
+    limits = PhotoLimits(settings.source_max_bytes, settings.source_max_pixels)
     return prepare(
         drafts,
         PhotoShelf(settings.input_buckets[0], limits),
