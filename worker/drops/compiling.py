@@ -83,6 +83,7 @@ class RuleCompiler:
             on_failure=marks["onFailure"],
             writes_errors=shape.errors,
             is_manifest=shape.manifest,
+            results_to=shape.results_to,
             credit_cap=shape.credit_cap,
         )
         return rule, []
@@ -123,6 +124,7 @@ class RuleCompiler:
             ("output", shape.output, shape.manifest),
             ("metadata", shape.metadata, shape.manifest),
             ("tenant", shape.tenant, False),
+            ("resultsTo", shape.results_to, False),
             ("onSuccess", shape.on_success, False),
             ("onFailure", shape.on_failure, False),
         ]
@@ -215,12 +217,9 @@ def _together(shape: RuleShape) -> Iterable[Found]:
     for field in ("requestId", "origin", "preset"):
         if field in shape.request:
             yield no(f"request.{field}", "cannot stand in a rule's request")
-    if shape.credit_cap is not None:
-        if not shape.manifest:
-            yield no("creditCap", "is for a rule with manifest: true")
-        elif not _is_amount(shape.credit_cap):
-            problem = Problem("creditCap", shown(shape.credit_cap), "must be an amount", '"12.5"')
-            yield "creditCap", problem
+    for field, text in (("creditCap", shape.credit_cap), ("resultsTo", shape.results_to)):
+        if text is not None and not shape.manifest:
+            yield no(field, "is for a rule with manifest: true")
     if shape.manifest:
         given = {
             "photo": shape.photo,
@@ -233,14 +232,6 @@ def _together(shape: RuleShape) -> Iterable[Found]:
         for field, value in given.items():
             if value:
                 yield no(field, "is not for manifests: a batch has its own results")
-
-
-def _is_amount(text: str) -> bool:
-    try:
-        amount = float(text)
-    except ValueError:
-        return False
-    return math.isfinite(amount) and amount > 0
 
 
 def _problems_of_parts(shape: RuleShape, template: PathTemplate) -> Iterable[Found]:

@@ -2,7 +2,8 @@
 
 The same upload, announced five times and in any order, gives the same ids, and the second request
 of an id is the first one's job. The rule is no part of them: an upload that was worked on under
-yesterday's rules is not paid again under today's.
+yesterday's rules is not paid again under today's. (Who sends asks first whether there is a job of
+that id: with other content, made by other rules, it would be a conflict and not a repetition.)
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from worker.contracts.filling import filled_known, merged
+from worker.contracts.filling import fill, filled_known, merged
 from worker.contracts.s3_uri import S3Uri
 from worker.drops.ids import Identified, drop_batch_id
 from worker.drops.rule_set import Match
@@ -26,6 +26,8 @@ def plan_batch(match: Match, manifest: Identified) -> dict[str, Any]:
         "manifest": str(S3Uri(manifest.bucket, manifest.key, manifest.version_id)),
         "request": request,
     }
+    if rule.results_to is not None:
+        message["resultsTo"] = fill(rule.results_to, match.names)
     if rule.credit_cap is not None:
         message["creditCap"] = rule.credit_cap
     return message

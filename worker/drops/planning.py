@@ -40,11 +40,6 @@ class Photo:
     version_id: str | None
     etag: str
 
-    @property
-    def uri(self) -> str:
-        """The object, and the version of it."""
-        return str(S3Uri(self.bucket, self.key, self.version_id))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropPlan:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from worker.contracts.batch import parse_batch
 from worker.contracts.filling import BadTemplateError, merged, names_in, texts_in
 from worker.contracts.text import shown
 from worker.drops.loops import KeyForm, Token, Wild, letters
+from worker.drops.manifests import plan_batch
 from worker.drops.planning import Photo, plan_drop
 from worker.drops.rule_set import Match, Rule, RuleSet
 from worker.drops.templates import PART, Capture, pieces_of
-from worker.errors import Problem
+from worker.errors import InvalidRequestError, Problem
 
 Found = tuple[str, Problem]
 
@@ -23,7 +26,9 @@ def problems_of_rule(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     document = merged(rules.presets.get(rule.preset or "", {}), rule.request)
     if of_output := list(_problems_of_output(rules, rule, document.get("output"))):
         yield from of_output
-    elif not rule.is_manifest:
+    elif rule.is_manifest:
+        yield from _problems_of_batch(rules, rule)
+    else:
         yield from _problems_of_trial(rules, rule, document)
 
 
@@ -49,6 +54,19 @@ def _problems_of_output(rules: RuleSet, rule: Rule, output: Any) -> Iterable[Fou
         rule_text = "is one key for the pictures of several requests"
         fix = "end it with / or put {n} in it"
         yield "output", Problem("output", shown(output), rule_text, fix)
+
+
+def _problems_of_batch(rules: RuleSet, rule: Rule) -> Iterable[Found]:
+    match, (manifest,) = _sample(rules, rule)
+    try:
+        parse_batch(
+            json.dumps(plan_batch(match, manifest)),
+            input_buckets=rules.input_buckets,
+            output_buckets=rules.output_buckets,
+        )
+    except InvalidRequestError as error:
+        for problem in error.problems:
+            yield problem.field, problem
 
 
 def _problems_of_trial(rules: RuleSet, rule: Rule, document: Mapping[str, Any]) -> Iterable[Found]:
@@ -78,6 +96,11 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     for field, mark in (("onSuccess", rule.on_success), ("onFailure", rule.on_failure)):
         if mark is not None:
             written.append((field, mark.folder, False))
+    if rule.is_manifest and rule.results_to is not None:
+        written.append(("resultsTo", rule.results_to, False))
+    elif rule.is_manifest:
+        # The list of results stands above everything that a column decides.
+        written.append(("output", _shared(rule, document.get("output")), False))
     for field, text, is_deep in written:
         if not isinstance(text, str):
             continue
@@ -91,6 +114,18 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
             rule_text = f"would be dropped itself: {whose} watches {watcher.template.text}"
             fix = "another bucket, or a folder that no rule watches"
             yield field, Problem(field, shown(text), rule_text, fix)
+
+
+def _shared(rule: Rule, output: Any) -> str | None:
+    """The folder that the outputs of all rows share: what stands before the first column."""
+    if not isinstance(output, str):
+        return None
+    shared = ""
+    for piece in pieces_of(output):
+        if isinstance(piece, Capture) and piece.name not in rule.template.names:
+            break
+        shared += piece if isinstance(piece, str) else f"{{{piece.name}}}"
+    return shared[: shared.rfind("/") + 1]
 
 
 def _tokens(template: str, paths: set[str]) -> tuple[Token, ...]:

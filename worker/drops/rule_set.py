@@ -65,6 +65,7 @@ class Rule:
     on_failure: MarkTemplate | None = None
     writes_errors: bool = True
     is_manifest: bool = False
+    results_to: str | None = None
     credit_cap: str | None = None
 
     @property

@@ -194,6 +194,14 @@ class RuleShape(BaseModel):
             examples=[True],
         ),
     ] = False
+    results_to: Annotated[
+        str | None,
+        Field(
+            description="Where the list of results of a manifest goes; beside its outputs unless "
+            "given.",
+            examples=["s3://shop/results/"],
+        ),
+    ] = None
     credit_cap: Annotated[
         str | None,
         Field(

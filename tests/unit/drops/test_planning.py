@@ -3,10 +3,12 @@ import json
 import pytest
 
 from tests.unit.drops.samples import GARMENTS, INPUT, OUTPUT, PRESETS, SETS, photo, plan, rules
+from worker.contracts.batch import parse_batch
 from worker.contracts.request import parse_request
+from worker.drops.ids import drop_request_id
 from worker.drops.manifests import plan_batch
 from worker.drops.planning import missing_parts, plan_drop
-from worker.drops.sidecars import Sidecar, SidecarError, read_sidecar
+from worker.drops.sidecars import SidecarError, read_sidecar
 from worker.errors import Problem
 
 FANNED = GARMENTS + '    fanOut: {seed: [1, 2], label: ["a jacket", "{sku} of {season}"]}\n'
@@ -197,6 +199,29 @@ def test_sidecars_of_a_name_with_accents_are_looked_for_in_both_forms():
     assert match.names["sku"] == "\u00e9"
     assert match.sidecar_keys[:2] == ("inbox/spring/e\u0301.json", "inbox/spring/\u00e9.json")
 
+    composed = rules(text).match("catalog", "inbox/spring/\u00e9.jpg")
+    assert composed is not None
+    assert "inbox/spring/e\u0301.yaml" in composed.sidecar_keys
+
+
+def test_photos_of_a_group_with_accents_are_looked_for_in_the_whole_folder():
+    match = rules(SETS).match("catalog", "sets/e\u0301_front.jpg")
+    assert match is not None
+    assert match.siblings_prefix == "sets/"
+    assert match.belongs("sets/\u00e9_pose.jpg")
+
+
+def test_name_that_would_be_read_as_a_version_of_another_object_is_refused():
+    match = rules(GARMENTS).match("catalog", "inbox/spring/a?versionId=b.jpg")
+    assert match is not None
+    refused = plan_drop(match, [photo(match.key, version_id=None)])
+    assert "the name ends like a version of S3" in said(refused)[0]
+
+
+def test_id_of_a_group_does_not_depend_on_the_order_of_its_photos():
+    photos = [photo("sets/a_front.jpg"), photo("sets/a_pose.jpg")]
+    assert drop_request_id("a", photos) == drop_request_id("a", reversed(photos))
+
 
 def test_same_upload_has_the_same_id_and_another_one_another():
     def request_id(key="inbox/spring/a.jpg", version_id="v1", etag="e1", again=""):
@@ -235,19 +260,21 @@ rules:
     request: {input: {prompt: "{colour} jacket of {season}"}}
     output: "s3://shop/{season}/{sku}/"
     tenant: acme
+    resultsTo: "s3://shop/results/{season}/"
     creditCap: "12.5"
 """
     )
     match = rules(text).match("catalog", "batches/{sku}/Spring 24.CSV")
     assert match is not None
     message = plan_batch(match, photo("batches/{sku}/Spring 24.CSV"))
+    parse_batch(json.dumps(message), input_buckets=INPUT, output_buckets=OUTPUT)
     assert message["batchId"].startswith("Spring-24-")
     assert message["manifest"] == "s3://catalog/batches/{sku}/Spring 24.CSV?versionId=v1"
     assert message["creditCap"] == "12.5"
+    assert message["resultsTo"] == "s3://shop/results/{sku}/"
     request = message["request"]
     # What the path gave cannot name a column: its braces are doubled.
     assert request["output"] == "s3://shop/{{sku}}/{sku}/"
     assert request["input"]["prompt"] == "{colour} jacket of {{sku}}"
     assert request["workflow"] == "full-naomi"
     assert request["metadata"] == {"tenant": "acme"}
-    assert Sidecar("x", {}).fields == {}

@@ -231,11 +231,15 @@ def test_error_names_the_file_and_counts():
         ({"request": "{workflow: naomi}"}, "input.poseId: is required"),
         ({"photo": "image"}, "input.image: s3://catalog/inbox"),
         ({"settleSeconds": 901}, "must be at most 900"),
+        ({"resultsTo": "s3://shop/x/"}, "is for a rule with manifest: true"),
         ({"creditCap": '"5"'}, "is for a rule with manifest: true"),
         ({"extensions": "[jp.g]"}, "each must be letters and digits"),
         ({"Sidecar": "true"}, 'is not a field of a rule (did you mean "sidecar"?)'),
         ({"manifest": "true", "fanOut": "{seed: [1]}"}, "is not for manifests"),
-        ({"manifest": "true", "creditCap": "much"}, "must be an amount"),
+        (
+            {"manifest": "true", "creditCap": "much"},
+            "must be a decimal number as text, more than 0",
+        ),
     ],
 )
 def test_rule_that_cannot_work_says_why(fields, said):
@@ -267,9 +271,11 @@ def test_broken_preset_is_told_once_and_not_by_its_rules():
 
 
 def test_output_of_a_manifest_may_come_from_columns():
-    text = rule(match="b/{name}.csv", manifest="true", output='"{place}"')
-    assert rules(text).rules[0].is_manifest
-    assert rules(rule(match="b/{name}.csv", manifest="true", output=None)).rules
+    manifest = {"match": "b/{name}.csv", "manifest": "true"}
+    results = {"resultsTo": '"s3://shop/{name}/"'}
+    assert rules(rule(**manifest, output='"{place}"', **results)).rules[0].is_manifest
+    assert rules(rule(**manifest, output=None, **results)).rules
+    assert "resultsTo: is required" in refused(rule(**manifest, output=None))[0]
     assert refused(rule(match="b/{name}.csv", manifest="true", output="s3://other/x/"))
 
 
@@ -292,6 +298,13 @@ def test_what_the_path_fills_in_is_not_judged_by_the_trial():
     assert plan_drop(match, [photo(match.key)]).problems
 
 
+def test_names_of_pictures_are_known_where_keys_of_pictures_are_made():
+    text = rule(request='{outputOptions: {key: "{sku}/{requestId}-{n}.{ext}"}, label: "{nobody}"}')
+    problems = "\n".join(refused(text))
+    assert "{nobody} is no name" in problems
+    assert "{requestId} is no name" not in problems
+
+
 def test_names_twice_are_refused():
     text = (
         rule() + "  - {name: garments, match: 'x/{a}.jpg', preset: studio, output: s3://shop/x/}\n"
@@ -307,6 +320,18 @@ def test_names_twice_are_refused():
         {"output": '"s3://catalog/inbox/done/x.png"'},
         {"onSuccess": '{copyTo: "inbox/{season}/"}'},
         {"onFailure": '{moveTo: "s3://catalog/{season}/x/"}'},
+        {"match": '"é/{sku}.{ext}"', "output": '"s3://catalog/e\u0301/"'},
+        {
+            "match": '"batches/{name}.{ext}"',
+            "manifest": "true",
+            "output": '"s3://catalog/batches/{sku}/"',
+        },
+        {
+            "match": '"batches/{name}.{ext}"',
+            "manifest": "true",
+            "output": '"s3://shop/{sku}/"',
+            "resultsTo": '"s3://catalog/batches/"',
+        },
         {"match": '"{path...}/{sku}.{ext}"', "output": '"s3://catalog/done/{sku}/"'},
     ],
 )

@@ -223,6 +223,7 @@ def test_no_record_makes_the_reader_fail(value, field):
         ("0055AED6DCD9028", "0055AED6DCD90281E5", False),
         ("0055AED6DCD90281E501", "0055AED6DCD90281E5", True),
         ("00ab", "00AA", True),
+        ("00B", "00AA", True),
     ],
 )
 def test_later_event_of_a_key_is_known_by_its_sequencer(sequencer, than, newer):
