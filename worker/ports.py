@@ -19,6 +19,7 @@ from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.hautech.outputs import ImageRef
+from worker.jobs.assets import Asset, Claim
 from worker.jobs.durations import Seen
 from worker.jobs.job import Job, JobState, JsonObject, Lease
 from worker.jobs.outcomes import Outcome
@@ -392,6 +393,12 @@ class ImageGeneration(Protocol):
     def sign_in(self) -> None:
         """Make sure that credentials are at hand, so that a paid call does not wait for them."""
 
+    def account(self) -> str:
+        """Whose images and poses the ids are: no other account anywhere has that name. No secret.
+
+        Hautech is not asked; what the credentials are read from may be.
+        """
+
     def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
         """Start one pipeline and return its id. **This costs money.** It is sent at most once.
 
@@ -501,6 +508,32 @@ class NoticeBoard(Protocol):
 
     def read(self) -> CircuitNotice | None:
         """The notice, or None when none was posted for a week."""
+
+
+class AssetCache(Protocol):
+    """What is at Hautech already for any job to use, by the keys of `jobs.keys`; shared by all workers.
+
+    Expired assets and claims are as if they were not there. A repeated write is no other than the
+    first: a claim is its owner's as often as he makes it.
+    """
+
+    def look(self, key: str, *, at: datetime) -> Asset | Claim | None:
+        """What is there (eventually consistent: what was written just now may be missing)."""
+
+    def claim(self, key: str, claim: Claim, *, at: datetime) -> Asset | Claim | None:
+        """Take the key for oneself, unless an asset is there or somebody else's claim.
+
+        Returns None when it is ours now, else what is there.
+        """
+
+    def publish(self, key: str, asset: Asset, *, at: datetime) -> None:
+        """Let all have an asset, whoever claimed the key. One that is there already stays."""
+
+    def release(self, key: str, owner: str, *, at: datetime) -> None:
+        """Give a claim up, if it is still that owner's: others need not wait any longer."""
+
+    def drop(self, key: str, value: str, *, at: datetime) -> None:
+        """Forget an asset that vanished at Hautech, if the one there still has that value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

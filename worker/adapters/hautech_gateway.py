@@ -81,6 +81,10 @@ class HautechGateway:
         """See `ImageGeneration.sign_in`. Asks Hautech nothing; the vault, if it has to."""
         self._client.sign_in()
 
+    def account(self) -> str:
+        """See `ImageGeneration.account`. Asks Hautech nothing; the vault, if it has to."""
+        return self._client.account()
+
     def upload(self, image: ImageUpload) -> UploadedImage:
         """See `ImageGeneration.upload`."""
         try:

@@ -48,6 +48,10 @@ class ReloadingToken:
             if self._monotonic() - self._loaded_at_s >= MIN_RELOAD_S:
                 self._provider = None
 
+    def account(self) -> str:
+        """Whose credentials were read last. Raises what `load` raises."""
+        return (self._provider or self._shared_load()).account()
+
     def _shared_load(self) -> TokenProvider:
         with self._lock:
             if self._provider is not None:

@@ -86,6 +86,10 @@ class GuardedHautech:
         self._take("run")
         self._watched("sign_in", self._hautech.sign_in)
 
+    def account(self) -> str:
+        """See `ImageGeneration.account`. Hautech is not asked, so no turn is taken."""
+        return self._hautech.account()
+
     def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
         """See `ImageGeneration.run`. Never held back: the intent is recorded."""
         try:

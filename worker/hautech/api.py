@@ -73,6 +73,10 @@ class ApiCaller:
         """See `HautechClient.sign_in`."""
         self._tokens.token()
 
+    def account(self) -> str:
+        """See `HautechClient.account`."""
+        return f"{self._tokens.account()} at {self.config.api_url}"
+
     def request(
         self,
         call: Call,

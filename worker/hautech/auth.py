@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
+import json
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -49,6 +51,12 @@ class TokenProvider(Protocol):
     def reject(self, token: str) -> None:
         """The API answered 401 to this token: do not hand it out again if it can be helped."""
 
+    def account(self) -> str:
+        """Whom the tokens act for, as a name without secrets: the same for each token of one account.
+
+        Two names may be the same account; two accounts never have the same name.
+        """
+
 
 @dataclass(frozen=True, slots=True)
 class StaticToken:
@@ -69,6 +77,13 @@ class StaticToken:
 
     def reject(self, token: str) -> None:
         """There is no other token; the caller's one retry covers a passing fault of theirs."""
+
+    def account(self) -> str:
+        """What the token says about itself; of one that says nothing, a digest."""
+        claims = _claims_of(self.value)
+        if isinstance(claims.get("iss"), str):
+            return _account(claims["iss"], claims.get("sub"))
+        return f"token {hashlib.sha256(self.value.encode()).hexdigest()}"
 
 
 class KeySecretError(ValueError):
@@ -150,6 +165,10 @@ class SelfSignedToken:
             if self._current is not None and self._current.token == token:
                 self._current = None
 
+    def account(self) -> str:
+        """The application, and the account that it acts for if that is another one."""
+        return _account(self._claims["iss"], self._claims.get("sub"))
+
     def _sign(self) -> _Issued:
         now_s = int(self._now())
         # RS256 is deterministic: two tokens of one second would be the same text, and a refused
@@ -167,6 +186,22 @@ class SelfSignedToken:
             headers={"kid": self._key_id},
         )
         return _Issued(token, issued_at_s, expires_at_s - RENEW_BEFORE_S)
+
+
+def _account(application: object, subject: object) -> str:
+    return json.dumps([application, subject])
+
+
+def _claims_of(token: str) -> dict[str, object]:
+    """What is in a token, unverified; nothing if it is none that can be looked into."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except ValueError:
+        return {}
+    return claims if isinstance(claims, dict) else {}
 
 
 def load_key_secret(secret: str) -> RSAPrivateKey:

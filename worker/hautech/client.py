@@ -102,6 +102,13 @@ class HautechClient:
         """
         self._api.sign_in()
 
+    def account(self) -> str:
+        """Whom we act for, and at which API: no other account anywhere has that name.
+
+        Nothing is sent to Hautech. What the token provider raises comes unchanged.
+        """
+        return self._api.account()
+
     # -- images ---------------------------------------------------------------------------
 
     def upload_image(

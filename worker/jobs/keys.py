@@ -1,4 +1,4 @@
-"""Every name that must come out the same each time: submissions, events, outputs.
+"""Every name that must come out the same each time: submissions, events, outputs, assets.
 
 A name that is derived, not drawn, is what makes a repetition harmless: the second attempt
 overwrites the same object, announces the same event and finds the same pipeline.
@@ -7,10 +7,12 @@ overwrites the same object, announces the same event and finds the same pipeline
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime
 
 from worker.errors import RequestExpiredError
-from worker.jobs.job import Job
+from worker.jobs.assets import AssetKind
+from worker.jobs.job import Job, JsonObject
 
 _EXTENSIONS = {
     "image/png": "png",
@@ -83,6 +85,36 @@ def document_key(output_key_or_prefix: str, request_id: str) -> str:
     if not _is_prefix(folder):
         folder = folder[: folder.rfind("/") + 1]
     return f"{folder}{request_id}.json"
+
+
+def place_key(account: str, bucket: str, key: str, version: str) -> str:
+    """The asset key of an upload by the place it came from; `version` changes with the bytes there."""
+    return _asset_key(AssetKind.UPLOAD, account, "place", bucket, key, version)
+
+
+def content_key(account: str, sha256: str) -> str:
+    """The asset key of an upload by its bytes, as they are sent to Hautech."""
+    return _asset_key(AssetKind.UPLOAD, account, "content", sha256)
+
+
+def preparation_key(
+    account: str, kind: AssetKind, workflow_id: str, sha256: str, given: JsonObject
+) -> str:
+    """The asset key of what Hautech prepares from an image with that content.
+
+    `given` is all else that the result depends on: the ratio of a pose; label and kind of a garment.
+    """
+    parameters = json.dumps(given, sort_keys=True)
+    return _asset_key(kind, account, workflow_id, sha256, parameters)
+
+
+def claim_owner(job: Job) -> str:
+    """Whose claims a job makes, whichever worker carries it (40 hex digits)."""
+    return digest_of("claim", *_identity(job))
+
+
+def _asset_key(kind: AssetKind, account: str, *parts: str) -> str:
+    return f"{kind}#{digest_of('asset', account, *parts)}"
 
 
 def _is_prefix(output_key_or_prefix: str) -> bool:

@@ -17,14 +17,11 @@ from typing import Any
 
 from worker.contracts.request import Request, s3_references
 from worker.contracts.workflows import WORKFLOWS
+from worker.jobs.assets import expiry_margin
 from worker.jobs.job import Binding, Job, JobState, JsonObject, SourceImage, Step, StepState
 
 CUSTOM_STEP = "workflow"
 """The step name of a workflow that is given by its UUID."""
-
-UPLOAD_MARGIN = timedelta(hours=1)
-"""An upload that Hautech forgets within this time (or half of its life, if that is less) is made
-again before it is paid for."""
 
 UPLOAD_FRESH = timedelta(minutes=10)
 """A younger upload is used whatever its expiry says: clocks differ, and uploading is no cure."""
@@ -207,8 +204,7 @@ def _is_forgotten(image: SourceImage, at: datetime) -> bool:
         return False
     if at - image.uploaded_at < UPLOAD_FRESH:
         return False
-    margin = min(UPLOAD_MARGIN, (image.expires_at - image.uploaded_at) / 2)
-    return image.expires_at - margin <= at
+    return image.expires_at - expiry_margin(image.uploaded_at, image.expires_at) <= at
 
 
 def _input(job: Job, step: Step) -> JsonObject:

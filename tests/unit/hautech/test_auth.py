@@ -221,3 +221,32 @@ def test_no_repr_shows_a_secret(pem: Any) -> None:
 def test_ids_must_be_given(pem: Any) -> None:
     with pytest.raises(ValueError, match="must both be set"):
         SelfSignedToken(app_id="", key_id="k", key_secret=pem)
+
+
+def test_the_account_is_the_same_for_each_token_of_it(pem: Any) -> None:
+    """What is shared under its name must survive a renewed token, and belong to nobody else."""
+
+    def signed(app_id: str, subject: str | None = None) -> SelfSignedToken:
+        return SelfSignedToken(app_id=app_id, key_id="kid", key_secret=pem, subject=subject)
+
+    tokens = signed("app-1")
+    ready_made = StaticToken(tokens.token())
+    assert ready_made.account() == tokens.account() == signed("app-1").account()
+    others: list[SelfSignedToken | StaticToken] = [
+        signed("app-2"),
+        signed("app-1", "acc-1"),
+        StaticToken("opaque"),
+        StaticToken("a.b.c"),
+        StaticToken("opaque-2"),
+    ]
+    assert len({tokens.account(), *(one.account() for one in others)}) == 6
+
+
+def test_an_opaque_token_is_not_shown_in_the_name_of_its_account() -> None:
+    assert "opaque" not in StaticToken("opaque-token-of-mine").account()
+
+
+def test_the_same_account_at_another_api_is_another_one() -> None:
+    here = client_of(FakeNetwork())
+    there = client_of(FakeNetwork(), api_url="https://api.elsewhere.hautech.ai")
+    assert here.account() != there.account()

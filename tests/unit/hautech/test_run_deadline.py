@@ -107,6 +107,9 @@ class SlowToken:
     def reject(self, token: str) -> None:
         pass
 
+    def account(self) -> str:
+        return "slow"
+
 
 def test_a_token_that_took_all_the_time_leads_to_no_paid_call() -> None:
     clock = Clock()

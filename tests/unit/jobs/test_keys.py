@@ -5,10 +5,15 @@ from dataclasses import replace
 import pytest
 
 from tests.builders import at, new_job
+from worker.jobs.assets import AssetKind
 from worker.jobs.keys import (
+    claim_owner,
+    content_key,
     document_key,
     event_id,
     output_key,
+    place_key,
+    preparation_key,
     refusal_event_id,
     rejection_event_id,
     submission_key,
@@ -82,3 +87,37 @@ def test_output_keys(place: str, index: int, count: int, mime: str, key: str) ->
 )
 def test_the_document_stands_beside_the_outputs(place: str, key: str) -> None:
     assert document_key(place, "r") == key
+
+
+def test_assets_differ_by_account_kind_and_whatever_the_result_depends_on() -> None:
+    pose, garment = AssetKind.POSE, AssetKind.GARMENT
+    given = {"label": "a coat", "isHuman": False}
+    keys = {
+        place_key("a", "catalog", "raw/x.png", "1"),
+        place_key("b", "catalog", "raw/x.png", "1"),
+        place_key("a", "other", "raw/x.png", "1"),
+        place_key("a", "catalog", "raw/y.png", "1"),
+        place_key("a", "catalog", "raw/x.png", "2"),
+        content_key("a", "00"),
+        content_key("b", "00"),
+        content_key("a", "01"),
+        preparation_key("a", pose, "w", "00", {"aspectRatio": "7:10"}),
+        preparation_key("a", pose, "w", "00", {"aspectRatio": "1:1"}),
+        preparation_key("a", pose, "v", "00", {"aspectRatio": "7:10"}),
+        preparation_key("b", pose, "w", "00", {"aspectRatio": "7:10"}),
+        preparation_key("a", pose, "w", "01", {"aspectRatio": "7:10"}),
+        preparation_key("a", garment, "w", "00", given),
+        preparation_key("a", garment, "w", "00", {**given, "isHuman": True}),
+        preparation_key("a", garment, "w", "00", {**given, "label": "a hat"}),
+        preparation_key("a", garment, "w", "00", {}),
+    }
+    assert len(keys) == 17
+    turned = dict(reversed(given.items()))
+    assert preparation_key("a", garment, "w", "00", turned) in keys
+    assert all("catalog" not in key for key in keys), "a key tells nothing but its kind"
+
+
+def test_a_claim_belongs_to_the_job_whoever_carries_it() -> None:
+    job = new_job()
+    assert claim_owner(job) == claim_owner(replace(job, version=7, failures=3))
+    assert claim_owner(job) != claim_owner(replace(job, accepted_at=at(1)))

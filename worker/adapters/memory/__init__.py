@@ -5,6 +5,7 @@ world.polls.send("…", delay_s=5)
 world.clock.advance(5)
 """
 
+from worker.adapters.memory.assets import MemoryAssetCache
 from worker.adapters.memory.clock import ManualBudget, ManualClock
 from worker.adapters.memory.durations import MemoryDurationBoard
 from worker.adapters.memory.hautech import MemoryHautech, MemoryRun
@@ -19,6 +20,7 @@ from worker.adapters.memory.world import MemoryWorld
 __all__ = [
     "ManualBudget",
     "ManualClock",
+    "MemoryAssetCache",
     "MemoryDurationBoard",
     "MemoryHautech",
     "MemoryJobStore",

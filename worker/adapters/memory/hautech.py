@@ -99,6 +99,7 @@ class MemoryHautech:
         self.runs: list[MemoryRun] = []
         """Every run that was paid, oldest first."""
         self.uploads = 0
+        self.account_name = "memory"
         self._clock = clock
         self._lock = Lock()
         self._ids = 0
@@ -142,6 +143,10 @@ class MemoryHautech:
 
     def sign_in(self) -> None:
         """See `ImageGeneration.sign_in`: nobody asks who we are here."""
+
+    def account(self) -> str:
+        """See `ImageGeneration.account`."""
+        return self.account_name
 
     def run(self, workflow_id: str, workflow_input: JsonObject, metadata: JsonObject) -> str:
         """See `ImageGeneration.run`. Raises OutOfFundsError when the balance is used up."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from worker.adapters.memory.assets import MemoryAssetCache
 from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.clock import ManualBudget, ManualClock
 from worker.adapters.memory.durations import MemoryDurationBoard
@@ -34,4 +35,5 @@ class MemoryWorld:
         self.topic = MemoryResultTopic()
         self.board = MemoryNoticeBoard()
         self.durations = MemoryDurationBoard()
+        self.assets = MemoryAssetCache()
         self.hautech = MemoryHautech(self.clock)
