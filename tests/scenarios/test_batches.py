@@ -21,6 +21,7 @@ from tests.scenarios.harness import Service
 from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.batch_following import RENEW_AFTER
+from worker.engine.redrive import Action
 from worker.jobs.outcomes import Done, PollAgain
 
 
@@ -193,10 +194,12 @@ def test_what_was_not_submitted_when_a_batch_is_cancelled_is_not_paid_and_no_dea
         service.step()
         if len(service.world.hautech.runs) == 5:
             break
+    uploads_before = service.world.hautech.uploads
     service.world.batches.cancel("spring-24", at=service.world.clock.now())
     service.run()
     data = batch_event(service).data
     assert len(service.world.hautech.runs) == 5
+    assert service.world.hautech.uploads == uploads_before, "uploaded what will not be used"
     assert (data.status, data.counts.succeeded, data.counts.cancelled) == ("cancelled", 5, 15)
     assert len(service.world.dead_letters) == 0
     failed = [event for event in service.events if event.data.error]
@@ -266,6 +269,33 @@ def test_a_batch_whose_message_is_lost_is_woken() -> None:
     assert service.reconcile().batches_woken == 0
     service.run()
     assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_a_follow_message_among_the_dead_letters_is_dropped_and_reconcile_wakes_its_batch() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    (follow,) = service.world.polls.bodies()
+    service.world.polls.purge()
+    service.world.dead_letters.send(follow)  # as SQS does after too many deliveries
+    assert [one.action for one in service.redrive()] == [Action.DROP]
+    assert (len(service.world.requests), len(service.world.dead_letters)) == (0, 0)
+    service.world.clock.advance(901)
+    service.reconcile()
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_a_batch_that_stays_silent_is_woken_twice_as_late_each_time() -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    woken = []
+    for _ in range(8):  # its messages are lost again and again
+        service.world.polls.purge()
+        service.world.clock.advance(901)
+        woken.append(service.reconcile().batches_woken)
+    assert woken == [1, 0, 1, 0, 0, 0, 1, 0]
 
 
 def test_a_batch_waits_longer_the_longer_nothing_happens() -> None:

@@ -6,6 +6,7 @@
                        └─ succeeded ──────► drop     nothing is left to do
     no job, a request ────────────────────► send     to the requests queue, as it came
     a poll message, its job over or gone ─► drop     there is nothing to carry on
+    a follow message of a batch ──────────► drop     the batch is woken by reconcile
     would pay too late, or for others ────► refuse   the dead letter stays; a person decides
 
 The caller deletes the dead letter last: a crash before that is repaired by redriving it again,
@@ -21,6 +22,7 @@ from enum import StrEnum
 import structlog
 
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.follow import parse_follow
 from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
 from worker.engine.accept import is_message_of
@@ -107,6 +109,12 @@ def judge_letter(
 ) -> Judgement:
     """What a redrive would do with a dead letter and the job of its request id, if there is one."""
     code = letter.reason.error_code if letter.reason else None
+    if parse_follow(letter.body):
+        return Judgement(
+            Action.DROP,
+            "it is the follow message of a batch: another one has taken its place, or reconcile "
+            "sends one",
+        )
     if job is None:
         return _without_job(letter, code)
     if letter.is_poll or code == "poll.malformed":
