@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.unit.contracts.messages import Document, Parse
-from worker.contracts.request import content_digest
+from worker.contracts.request import content_digest, parse_document
 from worker.errors import InvalidRequestError
 
 DROP: dict[str, Any] = {
@@ -17,6 +17,8 @@ DROP: dict[str, Any] = {
     "onSuccess": {"copyTo": "s3://catalog/processed/"},
     "onFailure": {"moveTo": "s3://catalog/failed/"},
 }
+
+BARE: dict[str, Any] = {"source": DROP["source"], "rule": "garments"}
 
 
 def test_origin_of_a_drop_comes_back_as_it_was_written(parse: Parse, document: Document) -> None:
@@ -31,10 +33,9 @@ def test_origin_is_part_of_what_is_asked_for_and_nothing_is_what_it_was(
 ) -> None:
     without = content_digest(parse(json.dumps(document)))
     assert content_digest(parse(json.dumps(document | {"origin": None}))) == without
-    bare = {"source": DROP["source"], "rule": "garments"}
-    with_drop = content_digest(parse(json.dumps(document | {"origin": {"drop": bare}})))
+    with_drop = content_digest(parse(json.dumps(document | {"origin": {"drop": BARE}})))
     assert with_drop != without
-    empty = {"drop": bare | {"beside": [], "error": None}}
+    empty = {"drop": BARE | {"beside": [], "error": None}}
     assert content_digest(parse(json.dumps(document | {"origin": empty}))) == with_drop
 
 
@@ -69,3 +70,33 @@ def test_origin_that_leads_elsewhere_is_refused(
 def test_origin_is_one_thing(parse: Parse, document: Document, origin: Any) -> None:
     with pytest.raises(InvalidRequestError, match="must have either batch or drop"):
         parse(json.dumps(document | {"origin": origin}))
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_taken"),
+    [
+        ({"source": "s3://shop/a.jpg"}, False),
+        ({"beside": ["s3://shop/a.yaml"]}, False),
+        ({"error": "s3://shop/a.error.json"}, True),
+        ({"error": "s3://catalog/a.error.json"}, True),
+        ({"onFailure": {"moveTo": "s3://shop/failed/"}}, True),
+        ({"onFailure": {"moveTo": "s3://catalog/failed/"}}, True),
+    ],
+)
+def test_photos_lie_in_input_buckets_and_what_is_written_in_either(
+    document: Document, origin: Any, is_taken: Any
+) -> None:
+    sent = document | {"output": "s3://shop/x/", "origin": {"drop": DROP | BARE | origin}}
+    buckets = {"input_buckets": frozenset({"catalog"}), "output_buckets": frozenset({"shop"})}
+    if is_taken:
+        assert parse_document(sent, **buckets).origin is not None
+    else:
+        with pytest.raises(InvalidRequestError, match='"shop" is not in WORKER_INPUT_BUCKETS'):
+            parse_document(sent, **buckets)
+
+
+def test_digest_with_an_origin_is_the_same_in_every_release(
+    parse: Parse, document: Document
+) -> None:
+    digest = content_digest(parse(json.dumps(document | {"origin": {"drop": BARE}})))
+    assert digest == "32fd57e38ed9b90cf21bedaabac82d7a4ee5c49dae5b4271e1e695a99085c414"
