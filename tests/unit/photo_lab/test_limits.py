@@ -38,6 +38,19 @@ def test_a_large_photo_is_scaled_down_to_the_longest_side(kind: str) -> None:
     assert differs(image.getpixel((490, 60)), GREEN) <= 12
 
 
+def test_a_large_heic_is_not_read_from_its_thumbnail(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pillow_heif.options.THUMBNAILS", True)
+    data = encoded(noise(1024, 256), "HEIF", quality=90, thumbnails=[64])
+    with monkeypatch.context() as patch:
+        patch.setattr("pillow_heif.HeifImageFile.draft", _never)
+        _, image = made(data)
+    assert image.size == (512, 128)
+
+
+def _never(*_: object) -> None:
+    raise AssertionError("it would decode the thumbnail instead")
+
+
 def test_a_line_stays_a_line() -> None:
     _, image = made(encoded(plain(size=(5000, 1)), "PNG"))
     assert image.size == (512, 1)

@@ -78,7 +78,7 @@ def read_photo(
     _check_pixels(image, limits)
     with _unreadable(name):
         photo = _described(image, source, name)
-        if max(image.size) > limits.max_side_px:
+        if name == "JPEG" and max(image.size) > limits.max_side_px:
             image.draft(None, fitted(image.size, limits.max_side_px))
     memory.check(needed_bytes(image, size_bytes=size_bytes))
     with _unreadable(name):
