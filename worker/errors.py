@@ -22,6 +22,7 @@
     │   │   └── NoOutputError             pipeline.no_output
     │   ├── SubmissionUnknownError        submission.unknown
     │   ├── OutputForbiddenError          output.forbidden
+    │   ├── OutputTakenError              output.taken
     │   ├── OutputUnusableError           output.unusable
     │   ├── PollMessageError              poll.malformed
     │   ├── RecordTooLargeError           record.too_large
@@ -226,6 +227,12 @@ class OutputForbiddenError(PermanentError):
     """The output place does not exist or may not be written with the worker's permissions."""
 
     code = "output.forbidden"
+
+
+class OutputTakenError(PermanentError):
+    """At the output place stands an object that another request, or somebody else, has made."""
+
+    code = "output.taken"
 
 
 class OutputUnusableError(PermanentError):

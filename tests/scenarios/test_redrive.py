@@ -114,6 +114,19 @@ def output_forbidden() -> Service:
     return service
 
 
+def output_taken() -> Service:
+    service = Service()
+    for name in ("sku-1042-front.png", "sku-1042-front.sku-1042-front.png"):
+        service.world.objects.add(S3Uri("shop", f"generated/sku-1042/{name}"), b"theirs")
+    return service
+
+
+def both_are_moved_away(service: Service) -> None:
+    for key in service.world.objects.keys("shop"):
+        if key.endswith(".png"):
+            service.world.objects.remove(S3Uri("shop", key))
+
+
 def output_unusable() -> Service:
     service = Service()
     failing(service.world.hautech, "download", iter([OutputUnusableError("no image")] * 3))
@@ -150,6 +163,7 @@ CASES = [
     pytest.param(pipeline_lost, "pipeline.lost", pipeline_known_again, 1, id="pipeline.lost"),
     pytest.param(no_output_yet, "pipeline.no_output", output_is_there, 1, id="pipeline.no_output"),
     pytest.param(output_forbidden, "output.forbidden", nothing, 1, id="output.forbidden"),
+    pytest.param(output_taken, "output.taken", both_are_moved_away, 1, id="output.taken"),
     pytest.param(output_unusable, "output.unusable", nothing, 1, id="output.unusable"),
     pytest.param(record_too_large, "record.too_large", nothing, 1, id="record.too_large"),
 ]

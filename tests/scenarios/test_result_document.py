@@ -65,6 +65,12 @@ def others_end_it(service: Service) -> None:
     assert service.job_is(JobState.SUCCEEDED)
 
 
+def leave_there(service: Service, marks: dict[str, str]) -> None:
+    """A document of the same request, with these marks besides."""
+    marks = {"request-id": "sku-1042-front", **marks}
+    service.world.objects._store(DOCUMENT, b"{}", "application/json", marks, None)
+
+
 def document(service: Service) -> Any:
     stored = service.world.objects.stored(DOCUMENT)
     assert stored is not None
@@ -84,19 +90,10 @@ def test_a_document_that_froze_on_its_way_replaces_no_later_one() -> None:
 
 def test_a_document_that_froze_after_its_worker_had_looked_replaces_no_later_one() -> None:
     service = pipeline_failed()
-    service.world.objects.add(DOCUMENT, b"{}")
+    leave_there(service, {})
     service.send(body())
     service.step()
     freeze(service, at=2, meanwhile=others_end_it)
-    assert document(service)["status"] == "succeeded"
-
-
-@pytest.mark.parametrize("there", [b"{}", b"not ours"])
-def test_what_others_left_at_its_place_is_replaced(there: bytes) -> None:
-    service = Service()
-    service.world.objects.add(DOCUMENT, there)
-    service.send(body())
-    service.run()
     assert document(service)["status"] == "succeeded"
 
 
@@ -105,8 +102,7 @@ def test_what_others_left_at_its_place_is_replaced(there: bytes) -> None:
 )
 def test_what_has_our_marks_but_does_not_say_when_is_replaced(accepted_at: str) -> None:
     service = Service()
-    marks = {"accepted-at": accepted_at, "redrives": "many"}
-    service.world.objects._store(DOCUMENT, b"{}", "application/json", marks, None)
+    leave_there(service, {"accepted-at": accepted_at, "redrives": "many"})
     service.send(body())
     service.run()
     assert document(service)["status"] == "succeeded"

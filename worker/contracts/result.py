@@ -24,6 +24,7 @@ __all__ = [
     "MAX_METADATA_ATTRIBUTES",
     "ErrorInfo",
     "Input",
+    "InsteadOf",
     "Output",
     "PipelineUse",
     "ResultData",
@@ -55,6 +56,16 @@ class _Own(BaseModel):
     model_config = OWN_CONFIG
 
 
+class InsteadOf(_Own):
+    """The place that was asked for, where an object of somebody else stands."""
+
+    uri: Annotated[str, Field(pattern="^s3://", examples=["s3://catalog/generated/front.png"])]
+    request_id: Annotated[
+        str | None,
+        Field(description="Whose object it is; null if no request of a worker made it."),
+    ] = None
+
+
 class Output(_Own):
     """One picture in S3. Width and height are pixels, `sha256` is 64 hex digits."""
 
@@ -65,6 +76,12 @@ class Output(_Own):
     height: Annotated[_Count, Field(description="Pixels.")]
     sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="Of the object's bytes.")]
     image_id: Annotated[str | None, Field(description="Hautech's id of the picture.")] = None
+    instead_of: Annotated[
+        InsteadOf | None,
+        Field(
+            description="Set if the place that was asked for was taken: the picture is beside it."
+        ),
+    ] = None
 
 
 class Input(_Own):

@@ -9,12 +9,11 @@ import structlog
 from worker.contracts.result import Output
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.rules import EngineRules
+from worker.engine.storing import Content, store, verify
 from worker.engine.world import HeldJob, World
 from worker.errors import (
-    CredentialsRefusedError,
     NoOutputError,
     OutputDamagedError,
-    OutputForbiddenError,
     OutputUnusableError,
 )
 from worker.hautech.outputs import ImageRef, find_images
@@ -41,8 +40,8 @@ _DOUBTS = 2
 def collect(world: World, held: HeldJob) -> list[Output]:
     """Write every output picture of a completed job to S3 and verify it there.
 
-    Raises NoOutputError, OutputUnusableError or OutputForbiddenError, which fail the job, or a
-    passing error. Repeating it writes the same bytes to the same keys.
+    Raises NoOutputError, OutputUnusableError, OutputForbiddenError or OutputTakenError, which fail
+    the job, or a passing error. Repeating it writes the same bytes to the same keys.
     """
     pictures = _pictures(world, held.job)
     if len(pictures) > _PICTURES_MAX:
@@ -94,26 +93,25 @@ def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, cou
     with world.spools.spool() as sink:
         got, header = _fetch(world, job, picture, sink)
         key = output_key(place.key, job.request_id, index, count, got.content_type)
-        target = S3Uri(place.bucket, key)
-        held.renew_if_short()  # a download may have taken minutes
-        world.objects.put(
-            target,
-            sink,
+        content = Content(
+            body=sink,
             size_bytes=got.size_bytes,
             content_type=got.content_type,
             sha256=got.sha256,
-            metadata={"request-id": job.request_id},
         )
-    _verify(world, target, got)
-    log.info(f"output is in {target}", action="output_stored", uri=str(target))
+        held.renew_if_short()  # a download may have taken minutes
+        stored = store(world, held, S3Uri(place.bucket, key), content)
+    verify(world, stored.uri, content)
+    log.info(f"output is in {stored.uri}", action="output_stored", uri=str(stored.uri))
     return Output(
-        uri=str(target),
+        uri=str(stored.uri),
         content_type=got.content_type,
         bytes=got.size_bytes,
         width=header.width_px,
         height=header.height_px,
         sha256=got.sha256,
         image_id=picture.image_id,
+        instead_of=stored.instead_of,
     )
 
 
@@ -149,19 +147,3 @@ def _header(sink: BinaryIO, picture: ImageRef, rules: EngineRules) -> ImageHeade
             f"{rules.output_max_pixels:,} pixels in all are taken"
         )
     return header
-
-
-def _verify(world: World, target: S3Uri, got: DownloadedPicture) -> None:
-    try:
-        stored = world.objects.head(target)
-    except OutputForbiddenError as error:
-        # The place was writable a moment ago, and a HEAD's 403 has no body that says why: the
-        # clock, the credentials, or s3:GetObject. None of them is this job's fault, and it is paid.
-        raise CredentialsRefusedError(error.message) from error
-    if stored is None:
-        raise OutputDamagedError(f"{target}: was written and is not there")
-    if (stored.size_bytes, stored.sha256) != (got.size_bytes, got.sha256):
-        raise OutputDamagedError(
-            f"{target}: holds {stored.size_bytes:,} bytes with SHA-256 {stored.sha256}, "
-            f"not the {got.size_bytes:,} bytes with {got.sha256} that were written"
-        )

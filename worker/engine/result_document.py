@@ -15,57 +15,78 @@ import structlog
 
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
+from worker.engine.storing import ACCEPTED_AT, NOTHING, marks_of, owner_of
 from worker.engine.world import World
 from worker.errors import ObjectChangedError, OutputForbiddenError, UnavailableError
 from worker.jobs.job import Job
-from worker.jobs.keys import document_key
+from worker.jobs.keys import document_aside_key, document_key
 from worker.ports import ObjectInfo, Precondition
 
 log = structlog.get_logger(__name__)
 
-_ACCEPTED_AT = "accepted-at"
 _REDRIVES = "redrives"
-"""Metadata of the object that tell which of two verdicts about one request id is the later one."""
+"""Metadata of the object that tells, after `ACCEPTED_AT`, which of two verdicts is the later one."""
 
 
 def write_document(world: World, job: Job, event: ResultEvent) -> None:
     """Write the document of a settled job, unless it stands there already, or a later one does.
 
-    Raises a passing error. That the place may not be written is one, too, after a success: the event
-    must not go out before its document. After a failure it goes out without.
+    Where an object of somebody else stands, it goes to `<requestId>.result.json`; where one stands
+    there, too, the event alone says how the job ended. Raises a passing error. That the place may not
+    be written is one, too, after a success: the event must not go out before its document. After a
+    failure it goes out without.
     """
     place = S3Uri.parse(job.output_uri)
-    target = S3Uri(place.bucket, document_key(place.key, job.request_id))
     text = event.data.dumps().encode()
     try:
-        try:
-            # Nearly always the place is empty, so no call is spent on looking first.
-            _put(world, job, target, text, Precondition(etag=None))
-        except ObjectChangedError:
-            _replace(world, job, target, text)
+        for key in (document_key, document_aside_key):
+            target = S3Uri(place.bucket, key(place.key, job.request_id))
+            if _write(world, job, target, text):
+                return
     except OutputForbiddenError as error:
         if job.failure is None:
             # The outputs were written, so the place was writable a moment ago: the verdict stands.
             raise UnavailableError(error.message) from error
-        log.warning(
-            "the result document cannot be written; the event says the same",
-            action="document_skipped",
-            error=error.message,
-        )
+        why = error.message
+    else:
+        why = f"objects of others stand at {target} and beside it"
+    log.warning(
+        "the result document cannot be written; the event says the same",
+        action="document_skipped",
+        error=why,
+    )
 
 
-def _replace(world: World, job: Job, target: S3Uri, text: bytes) -> None:
+def _write(world: World, job: Job, target: S3Uri, text: bytes) -> bool:
+    """Whether the document, or a later one, stands there now; False: an object of somebody else."""
+    try:
+        # Nearly always the place is empty, so no call is spent on looking first.
+        _put(world, job, target, text, NOTHING)
+    except ObjectChangedError:
+        return _replace(world, job, target, text)
+    return True
+
+
+def _replace(world: World, job: Job, target: S3Uri, text: bytes) -> bool:
     found = world.objects.head(target)
+    if found is not None and owner_of(found) != job.request_id:
+        log.warning(
+            f"{target} is left as it is: it is an object of somebody else",
+            action="document_displaced",
+            uri=str(target),
+        )
+        return False
     if found is not None and found.sha256 == _sha256(text):
-        return
+        return True
     if found is not None and _verdict_of(found) > (job.accepted_at, job.redrives):
         log.warning(
             "the result document is left as it is: it tells of a later verdict about this request",
             action="document_outdated",
             uri=str(target),
         )
-        return
+        return True
     _put(world, job, target, text, Precondition(etag=found.etag if found else None))
+    return True
 
 
 def _put(world: World, job: Job, target: S3Uri, text: bytes, only_if: Precondition) -> None:
@@ -75,19 +96,15 @@ def _put(world: World, job: Job, target: S3Uri, text: bytes, only_if: Preconditi
         size_bytes=len(text),
         content_type="application/json",
         sha256=_sha256(text),
-        metadata={
-            "request-id": job.request_id,
-            _ACCEPTED_AT: job.accepted_at.isoformat(),
-            _REDRIVES: str(job.redrives),
-        },
+        metadata={**marks_of(job), _REDRIVES: str(job.redrives)},
         only_if=only_if,
     )
 
 
 def _verdict_of(found: ObjectInfo) -> tuple[datetime, int]:
-    """When the job was accepted and how often it was redriven; long ago for objects of others."""
+    """When the job was accepted and how often it was redriven; long ago where that is not said."""
     try:
-        accepted_at = datetime.fromisoformat(found.metadata[_ACCEPTED_AT])
+        accepted_at = datetime.fromisoformat(found.metadata[ACCEPTED_AT])
         return accepted_at.astimezone(UTC), int(found.metadata[_REDRIVES])
     except (KeyError, ValueError, OverflowError):
         return datetime.min.replace(tzinfo=UTC), 0

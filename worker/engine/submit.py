@@ -17,6 +17,7 @@ from datetime import timedelta
 import structlog
 
 from worker.engine.accept import is_expired, refuse_if_cancelled, refuse_if_expired
+from worker.engine.storing import refuse_if_taken
 from worker.engine.trouble import text_of
 from worker.engine.world import HeldJob, World
 from worker.errors import (
@@ -64,11 +65,12 @@ def submit(world: World, held: HeldJob, name: str) -> None:
 
     The intent is durable before the call goes out; the caller saves what comes after it.
     Raises InterruptedWorkError when too little time is left to finish the call,
-    RequestExpiredError, or the error of a call that cost nothing.
+    RequestExpiredError, OutputTakenError, or the error of a call that cost nothing.
     """
     held.need(world.rules.paid_call_s + _MARGIN_S, "the paid call")
     refuse_if_expired(held.job, world)
     refuse_if_cancelled(held.job, world)
+    refuse_if_taken(world, held.job)
     world.hautech.sign_in()
     key = submission_key(held.job, name)
     held.job = intend(held.job, name, key=key, at=world.now())

@@ -10,6 +10,7 @@ import hashlib
 import json
 from datetime import datetime
 
+from worker.contracts.s3_uri import MAX_KEY_BYTES
 from worker.errors import RequestExpiredError
 from worker.jobs.assets import AssetKind
 from worker.jobs.job import Job, JsonObject
@@ -79,6 +80,25 @@ def output_key(
     return f"{folder}/{beside}" if folder else beside
 
 
+def known_key(output_key_or_prefix: str) -> str | None:
+    """The S3 key of the first output if it is known before there is one; None for a prefix."""
+    return None if _is_prefix(output_key_or_prefix) else output_key_or_prefix
+
+
+def aside_key(key: str, request_id: str) -> str:
+    """The S3 key beside a taken one: `sku-1.png` gives `sku-1.<requestId>.png`.
+
+    The request id makes it a name that no other request takes. A stem that would make the key too
+    long for S3 is cut.
+    """
+    folder, slash, name = key.rpartition("/")
+    stem, dot, extension = name.rpartition(".")
+    stem, ending = (stem, f".{extension}") if dot and stem else (name, "")
+    ending = f".{request_id}{ending}"
+    room_bytes = MAX_KEY_BYTES - len(f"{folder}{slash}{ending}".encode())
+    return f"{folder}{slash}{stem.encode()[:room_bytes].decode(errors='ignore')}{ending}"
+
+
 def document_key(output_key_or_prefix: str, request_id: str) -> str:
     """The S3 key of the result document, beside the outputs."""
     folder = output_key_or_prefix
@@ -115,6 +135,11 @@ def claim_owner(job: Job) -> str:
 
 def _asset_key(kind: AssetKind, account: str, *parts: str) -> str:
     return f"{kind}#{digest_of('asset', account, *parts)}"
+
+
+def document_aside_key(output_key_or_prefix: str, request_id: str) -> str:
+    """The S3 key of the result document where another's object stands at its own."""
+    return document_key(output_key_or_prefix, f"{request_id}.result")
 
 
 def _is_prefix(output_key_or_prefix: str) -> bool:

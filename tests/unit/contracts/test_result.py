@@ -72,6 +72,7 @@ def test_event_has_every_pinned_field_in_wire_case() -> None:
                     "height": 3,
                     "sha256": "0" * 64,
                     "imageId": None,
+                    "insteadOf": None,
                 }
             ],
             "result": {},

@@ -7,6 +7,7 @@ import pytest
 from tests.builders import at, new_job
 from worker.jobs.assets import AssetKind
 from worker.jobs.keys import (
+    aside_key,
     claim_owner,
     content_key,
     document_key,
@@ -74,6 +75,21 @@ def test_what_came_too_late_is_told_under_one_id_as_a_message_and_as_a_job() -> 
 )
 def test_output_keys(place: str, index: int, count: int, mime: str, key: str) -> None:
     assert output_key(place, "r", index, count, mime) == key
+
+
+@pytest.mark.parametrize(
+    ("key", "aside"),
+    [
+        ("gen/sku-1.png", "gen/sku-1.r.png"),
+        ("sku", "sku.r"),
+        ("a.b/sku", "a.b/sku.r"),
+        (".png", ".png.r"),
+        (f"gen/{'ä' * 508}.png", f"gen/{'ä' * 507}.r.png"),
+    ],
+)
+def test_beside_a_taken_key_is_one_that_names_the_request(key: str, aside: str) -> None:
+    assert aside_key(key, "r") == aside
+    assert len(aside.encode()) <= 1024
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,8 @@ TO_DO: Final[Mapping[str, str]] = {
     "image.unreadable": "Replace the image by a JPEG or PNG under the same key, then redrive it.",
     "output.forbidden": "Let the worker write to the output bucket, then redrive it: the picture is "
     "paid for and is collected without another run.",
+    "output.taken": "Move away what stands at the places that the message names, then redrive it: what "
+    "is paid for is collected without another run. Or send it with another output under a new requestId.",
     "output.unusable": "Look at the pipeline at Hautech. A redrive collects its output again "
     "without another run.",
     "pipeline.failed": "Hautech could not do it with this input, or had trouble. A redrive runs it "
