@@ -201,6 +201,23 @@ class ObjectInfo:
     """Changes with the bytes."""
     metadata: Mapping[str, str]
     """What it was `put` with, and `sha256`."""
+    cache_control: str | None = None
+    kms_key_id: str | None = None
+    storage_class: str | None = None
+    """None: the usual one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoringOptions:
+    """How an object is stored, besides its bytes; None: as the bucket says."""
+
+    cache_control: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    kms_key_id: str | None = None
+    storage_class: str | None = None
+
+
+AS_USUAL = StoringOptions()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,6 +248,7 @@ class ObjectStore(Protocol):
         sha256: str,
         metadata: dict[str, str] | None = None,
         only_if: Precondition | None = None,
+        options: StoringOptions = AS_USUAL,
     ) -> None:
         """Write an object whole, with its SHA-256 (hex), replacing what was there.
 
@@ -320,8 +338,28 @@ class DevelopedPhoto:
     """What was done to it, in words for people."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reduction:
+    """What a smaller copy of a picture shall be. It is never larger than the picture."""
+
+    format: Literal["webp", "jpeg"]
+    width_px: int
+    quality: int
+    """1 to 100."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReducedPicture:
+    """A smaller copy of a picture."""
+
+    data: bytes
+    content_type: str
+    width_px: int
+    height_px: int
+
+
 class PhotoLab(Protocol):
-    """Makes photos ready that cannot be sent as they are."""
+    """Makes photos ready that cannot be sent as they are, and smaller copies of pictures."""
 
     def turn(self) -> AbstractContextManager[None]:
         """A place in the lab, which has few: conversions take memory. Waits a little for it.
@@ -339,6 +377,12 @@ class PhotoLab(Protocol):
         `content_type` is that of the bytes, by `worker.jobs.photo_look`. To be called within a turn.
         Raises ImageUnreadableError and ImageTooLargeError, whose messages do not name the photo, or
         UnavailableError.
+        """
+
+    def reduce(self, source: BinaryIO, content_type: str, wanted: Reduction) -> ReducedPicture:
+        """A smaller copy of a picture, in sRGB. To be called within a turn.
+
+        Raises as `develop` does.
         """
 
 

@@ -19,7 +19,7 @@ from worker.errors import (
     OutputDamagedError,
     OutputForbiddenError,
 )
-from worker.ports import ObjectStore, Precondition
+from worker.ports import AS_USUAL, ObjectStore, Precondition, StoringOptions
 
 DATA = bytes(range(256)) * 700
 SHA256 = hashlib.sha256(DATA).hexdigest()
@@ -34,12 +34,18 @@ class Bucket:
     name: str
     add: Callable[[S3Uri, bytes], str | None]
     remove: Callable[[S3Uri], None]
+    tags: Callable[[S3Uri], dict[str, str]]
 
     def uri(self, key: str = KEY, version_id: str | None = None) -> S3Uri:
         return S3Uri(self.name, key, version_id)
 
     def put(
-        self, data: bytes = DATA, key: str = KEY, *, only_if: Precondition | None = None
+        self,
+        data: bytes = DATA,
+        key: str = KEY,
+        *,
+        only_if: Precondition | None = None,
+        options: StoringOptions = AS_USUAL,
     ) -> S3Uri:
         self.store.put(
             self.uri(key),
@@ -49,6 +55,7 @@ class Bucket:
             sha256=hashlib.sha256(data).hexdigest(),
             metadata={"request-id": "sku-1"},
             only_if=only_if,
+            options=options,
         )
         return self.uri(key)
 
@@ -56,7 +63,12 @@ class Bucket:
 def bucket_on(adapter: str, request: pytest.FixtureRequest) -> Bucket:
     if adapter == "memory":
         memory = MemoryObjectStore(["shop"])
-        return Bucket(memory, "shop", memory.add, memory.remove)
+
+        def tags_of(uri: S3Uri) -> dict[str, str]:
+            stored = memory.stored(uri)
+            return dict(stored.options.tags) if stored else {}
+
+        return Bucket(memory, "shop", memory.add, memory.remove, tags_of)
     aws: DeployedAws = request.getfixturevalue(f"{adapter}_aws")
     s3 = clients_for(aws).s3
     # moto leaves this out of the stack's template.
@@ -70,7 +82,11 @@ def bucket_on(adapter: str, request: pytest.FixtureRequest) -> Bucket:
     def remove(uri: S3Uri) -> None:
         s3.delete_object(Bucket=uri.bucket, Key=uri.key)
 
-    return Bucket(S3ObjectStore(s3), aws.outputs.output_bucket_name, add, remove)
+    def tags(uri: S3Uri) -> dict[str, str]:
+        answer = s3.get_object_tagging(Bucket=uri.bucket, Key=uri.key)
+        return {one["Key"]: one["Value"] for one in answer["TagSet"]}
+
+    return Bucket(S3ObjectStore(s3), aws.outputs.output_bucket_name, add, remove, tags)
 
 
 @pytest.fixture(params=["memory", "ministack", "moto"])
@@ -183,6 +199,44 @@ def test_a_place_whose_object_was_deleted_is_empty(bucket: Bucket) -> None:
     bucket.remove(bucket.put(b"first"))
     bucket.put(b"second", only_if=Precondition(etag=None))
     assert bucket.store.open(bucket.uri()).body.read() == b"second"
+
+
+def test_an_object_is_stored_as_it_was_asked_for(bucket: Bucket) -> None:
+    options = StoringOptions(
+        cache_control="public, max-age=60",
+        tags={"Season of sale": "spring/summer +20@x:y=z"},
+        kms_key_id="alias/aws/s3",
+        storage_class="STANDARD_IA",
+    )
+    place = bucket.put(options=options)
+    info = bucket.store.head(place)
+    assert info is not None
+    assert info.cache_control == options.cache_control
+    assert info.storage_class == options.storage_class
+    assert info.kms_key_id is not None
+    assert bucket.tags(place) == options.tags
+    assert bucket.store.open(place).body.read() == DATA
+
+
+def test_an_object_is_stored_as_usual_where_nothing_is_asked_for(bucket: Bucket) -> None:
+    place = bucket.put()
+    info = bucket.store.head(place)
+    assert info is not None
+    assert (info.cache_control, info.kms_key_id) == (None, None)
+    assert info.storage_class in {None, "STANDARD"}
+    assert bucket.tags(place) == {}
+
+
+def test_what_is_replaced_has_none_of_the_former_options(bucket: Bucket) -> None:
+    found = bucket.store.head(
+        bucket.put(options=StoringOptions(cache_control="no-store", tags={"a": "b"}))
+    )
+    assert found is not None
+    place = bucket.put(b"second", only_if=Precondition(etag=found.etag))
+    info = bucket.store.head(place)
+    assert info is not None
+    assert info.cache_control is None
+    assert bucket.tags(place) == {}
 
 
 def test_each_version_can_be_read(bucket: Bucket) -> None:

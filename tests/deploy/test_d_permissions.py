@@ -25,6 +25,7 @@ UNSEEN: Final = {
     "sqs:DeleteMessage": "the same: Lambda deletes what a function has done",
     "TakeRequests: sqs:GetQueueAttributes": "the same: only the poller looks at that queue",
     "s3:ListBucket": "the emulator says NoSuchKey with and without it; S3 says AccessDenied",
+    "s3:PutObjectTagging": "only requests with tags need it, and none is sent here",
     "MarkRows: dynamodb:BatchWriteItem": "only batches need it, and none is sent here",
     "ReadRows: dynamodb:BatchGetItem": "the same",
     "SendRows: sqs:SendMessage": "the same",

@@ -20,7 +20,7 @@ from worker.errors import (
     PollMessageError,
 )
 from worker.jobs.document import JobDocumentError, from_document, to_document
-from worker.jobs.keys import document_key, output_key
+from worker.jobs.output_keys import document_key, output_key
 from worker.runtime.commands.drafts import DraftError, from_text
 
 _EVENTS = Path(__file__).parents[1] / "events"

@@ -23,7 +23,8 @@ from worker.engine.accept import message_digest
 from worker.errors import PipelineLostError, RequestError
 from worker.jobs.document import to_document
 from worker.jobs.job import Job, JobState
-from worker.jobs.keys import document_key, event_id, refusal_event_id, rejection_event_id
+from worker.jobs.keys import event_id, refusal_event_id, rejection_event_id
+from worker.jobs.output_keys import document_key
 
 _NEW_S = 58.0
 """A pipeline is new for a minute; workers agree about the time to a second or two."""

@@ -29,6 +29,7 @@ from worker.contracts.metadata import (
     metadata_problems,
 )
 from worker.contracts.origin import Origin
+from worker.contracts.output_options import OutputOptions, option_problems
 from worker.contracts.output_place import check_output, output_problems
 from worker.contracts.plain_words import MAX_PROBLEMS, did_you_mean, problems_of
 from worker.contracts.presets import PRESET
@@ -149,6 +150,11 @@ class Request(BaseModel):
         ),
     ] = None
 
+    output_options: Annotated[
+        OutputOptions | None,
+        Field(description="How the pictures are called and stored, and smaller copies of them."),
+    ] = None
+
     @property
     def output_uri(self) -> S3Uri:
         """`output` as a value: a prefix if its key is "" or ends in "/", else an exact key."""
@@ -195,6 +201,9 @@ def parse_document(
     problems += output_problems(document.get("output"), document.get("requestId"), output_buckets)
     problems += metadata_problems(document.get("metadata"))
     problems += drop_problems(document.get("origin"), input_buckets, output_buckets)
+    if found := option_problems(document):
+        problems += found
+        del document["outputOptions"]
     try:
         request = Request.model_validate(document, by_alias=True, by_name=False)
     except ValidationError as error:
@@ -219,8 +228,15 @@ def content_digest(request: Request) -> str:
         "metadata": request.metadata or None,
         "expiresAt": request.expires_at and rfc3339(request.expires_at),
         "origin": request.origin and request.origin.model_dump(exclude_defaults=True),
+        "outputOptions": _options_content(request),
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
+
+
+def _options_content(request: Request) -> dict[str, Any] | None:
+    """What is asked for beyond the usual; None if nothing is."""
+    options = request.output_options
+    return (options.model_dump(exclude_defaults=True) or None) if options else None
 
 
 def s3_references(request: Request) -> tuple[S3Reference, ...]:

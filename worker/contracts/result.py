@@ -27,6 +27,7 @@ __all__ = [
     "InsteadOf",
     "Output",
     "PipelineUse",
+    "RenditionOutput",
     "ResultData",
     "ResultEvent",
     "Status",
@@ -66,6 +67,21 @@ class InsteadOf(_Own):
     ] = None
 
 
+class RenditionOutput(_Own):
+    """A smaller copy of a picture in S3."""
+
+    uri: Annotated[
+        str, Field(pattern="^s3://", examples=["s3://catalog/generated/sku-1042-800w.webp"])
+    ]
+    content_type: Annotated[str, Field(examples=["image/webp"])]
+    bytes: Annotated[_Count, Field(description="Size of the object.")]
+    width: Annotated[
+        _Count, Field(description="Pixels; less than was asked for if the picture has less.")
+    ]
+    height: Annotated[_Count, Field(description="Pixels.")]
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$", description="Of the object's bytes.")]
+
+
 class Output(_Own):
     """One picture in S3. Width and height are pixels, `sha256` is 64 hex digits."""
 
@@ -82,6 +98,9 @@ class Output(_Own):
             description="Set if the place that was asked for was taken: the picture is beside it."
         ),
     ] = None
+    renditions: Annotated[
+        tuple[RenditionOutput, ...], Field(description="Smaller copies, if they were asked for.")
+    ] = ()
 
 
 class Input(_Own):

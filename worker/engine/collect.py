@@ -8,8 +8,9 @@ import structlog
 
 from worker.contracts.result import Output
 from worker.contracts.s3_uri import S3Uri
+from worker.engine.renditions import make_renditions
 from worker.engine.rules import EngineRules
-from worker.engine.storing import Content, store, verify
+from worker.engine.storing import Content, as_picture, options_of, store, verify
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     NoOutputError,
@@ -19,7 +20,7 @@ from worker.errors import (
 from worker.hautech.outputs import ImageRef, find_images
 from worker.jobs.images import ImageHeader, NotAnImageError, read_head
 from worker.jobs.job import Job
-from worker.jobs.keys import output_key
+from worker.jobs.output_keys import picture_key
 from worker.jobs.outputs import whole_text
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
 from worker.ports import DownloadedPicture
@@ -88,21 +89,22 @@ def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
 
 
 def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, count: int) -> Output:
-    job = held.job
-    place = S3Uri.parse(job.output_uri)
+    job, options = held.job, options_of(held.job)
     with world.spools.spool() as sink:
         got, header = _fetch(world, job, picture, sink)
-        key = output_key(place.key, job.request_id, index, count, got.content_type)
+        key = picture_key(job, index, count, got.content_type)
         content = Content(
             body=sink,
             size_bytes=got.size_bytes,
             content_type=got.content_type,
             sha256=got.sha256,
+            options=as_picture(options),
         )
         held.renew_if_short()  # a download may have taken minutes
-        stored = store(world, held, S3Uri(place.bucket, key), content)
-    verify(world, stored.uri, content)
-    log.info(f"output is in {stored.uri}", action="output_stored", uri=str(stored.uri))
+        stored = store(world, held, S3Uri(S3Uri.parse(job.output_uri).bucket, key), content)
+        verify(world, stored.uri, content)
+        log.info(f"output is in {stored.uri}", action="output_stored", uri=str(stored.uri))
+        renditions = make_renditions(world, held, options, stored.uri, content)
     return Output(
         uri=str(stored.uri),
         content_type=got.content_type,
@@ -112,6 +114,7 @@ def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, cou
         sha256=got.sha256,
         image_id=picture.image_id,
         instead_of=stored.instead_of,
+        renditions=renditions,
     )
 
 

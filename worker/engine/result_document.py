@@ -15,11 +15,18 @@ import structlog
 
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
-from worker.engine.storing import ACCEPTED_AT, NOTHING, marks_of, owner_of
+from worker.engine.storing import (
+    ACCEPTED_AT,
+    NOTHING,
+    as_document,
+    marks_of,
+    options_of,
+    owner_of,
+)
 from worker.engine.world import World
 from worker.errors import ObjectChangedError, OutputForbiddenError, UnavailableError
 from worker.jobs.job import Job
-from worker.jobs.keys import document_aside_key, document_key
+from worker.jobs.output_keys import document_aside_key, document_key
 from worker.ports import ObjectInfo, Precondition
 
 log = structlog.get_logger(__name__)
@@ -98,6 +105,7 @@ def _put(world: World, job: Job, target: S3Uri, text: bytes, only_if: Preconditi
         sha256=_sha256(text),
         metadata={**marks_of(job), _REDRIVES: str(job.redrives)},
         only_if=only_if,
+        options=as_document(options_of(job)),
     )
 
 

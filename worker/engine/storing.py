@@ -15,6 +15,7 @@ from typing import BinaryIO
 
 import structlog
 
+from worker.contracts.output_options import OutputOptions
 from worker.contracts.result import InsteadOf
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.world import HeldJob, World
@@ -26,8 +27,8 @@ from worker.errors import (
     OutputTakenError,
 )
 from worker.jobs.job import Job
-from worker.jobs.keys import aside_key, known_key
-from worker.ports import ObjectInfo, Precondition
+from worker.jobs.output_keys import aside_key, known_keys
+from worker.ports import AS_USUAL, ObjectInfo, Precondition, StoringOptions
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +47,7 @@ class Content:
     size_bytes: int
     content_type: str
     sha256: str
+    options: StoringOptions = AS_USUAL
 
     def is_in(self, found: ObjectInfo) -> bool:
         """Whether an object has these bytes, as far as can be told without reading it."""
@@ -70,28 +72,48 @@ def owner_of(found: ObjectInfo) -> str | None:
     return found.metadata.get(REQUEST_ID)
 
 
-def refuse_if_taken(world: World, job: Job) -> None:
-    """Raise OutputTakenError when another's object stands at the key of a job that cost nothing yet.
+def options_of(job: Job) -> OutputOptions:
+    """How the request wants its objects stored."""
+    return OutputOptions.model_validate(job.request.get("outputOptions") or {})
 
-    One look, and only where the key is known before there is a picture. It saves the price of a
+
+def as_picture(options: OutputOptions) -> StoringOptions:
+    """How pictures are stored."""
+    return StoringOptions(
+        cache_control=options.cache_control,
+        tags=options.tags,
+        kms_key_id=options.kms_key_id,
+        storage_class=options.storage_class,
+    )
+
+
+def as_document(options: OutputOptions) -> StoringOptions:
+    """How the result document is stored: it changes, and is small and read at once."""
+    return StoringOptions(tags=options.tags, kms_key_id=options.kms_key_id)
+
+
+def refuse_if_taken(world: World, job: Job) -> None:
+    """Raise OutputTakenError when another's object stands at a key of a job that cost nothing yet.
+
+    One look a key, and only where it is known before there is a picture. It saves the price of a
     picture that could not stand where it was asked for; that nothing is overwritten does not depend
     on it.
     """
-    place = S3Uri.parse(job.output_uri)
-    key = known_key(place.key)
-    if key is None or job.may_have_cost:
+    if job.may_have_cost:
         return
-    target = S3Uri(place.bucket, key)
-    try:
-        found = world.objects.head(target)
-    except OutputForbiddenError:
-        # Without s3:ListBucket S3 answers so for what is not there, too. The put will tell.
-        return
-    if found is not None and owner_of(found) != job.request_id:
-        raise OutputTakenError(
-            f"{_whose(target, found)}, and nothing is overwritten: choose another output, or move "
-            "that object away (nothing is paid)"
-        )
+    bucket = S3Uri.parse(job.output_uri).bucket
+    for key in known_keys(job):
+        target = S3Uri(bucket, key)
+        try:
+            found = world.objects.head(target)
+        except OutputForbiddenError:
+            # Without s3:ListBucket S3 answers so for what is not there, too. The put will tell.
+            return
+        if found is not None and owner_of(found) != job.request_id:
+            raise OutputTakenError(
+                f"{_whose(target, found)}, and nothing is overwritten: choose another output, or "
+                "move that object away (nothing is paid)"
+            )
 
 
 def store(world: World, held: HeldJob, target: S3Uri, content: Content) -> Stored:
@@ -159,6 +181,7 @@ def _put(world: World, job: Job, target: S3Uri, content: Content, only_if: Preco
         sha256=content.sha256,
         metadata=marks_of(job),
         only_if=only_if,
+        options=content.options,
     )
 
 

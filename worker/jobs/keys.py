@@ -10,18 +10,9 @@ import hashlib
 import json
 from datetime import datetime
 
-from worker.contracts.s3_uri import MAX_KEY_BYTES
 from worker.errors import RequestExpiredError
 from worker.jobs.assets import AssetKind
 from worker.jobs.job import Job, JsonObject
-
-_EXTENSIONS = {
-    "image/png": "png",
-    "image/jpeg": "jpg",
-    "image/webp": "webp",
-    "image/gif": "gif",
-    "image/avif": "avif",
-}
 
 _EXPIRED = RequestExpiredError.code
 
@@ -58,55 +49,6 @@ def rejection_event_id(body: str) -> str:
     return digest_of("rejection", body)
 
 
-def output_key(
-    output_key_or_prefix: str, request_id: str, index: int, count: int, mime: str
-) -> str:
-    """The S3 key of output number `index` (from 0) of `count`.
-
-    A prefix (ends in `/`, or is empty) gives `<prefix><requestId>.png`, or `-1.png`, `-2.png` …
-    where there are several. An exact key is used as it is for the first output; further ones,
-    which the request did not foresee but has paid for, go beside it as `<key>-2.png` ….
-    `mime` is the content type seen in the bytes.
-    """
-    extension = _EXTENSIONS.get(mime, "bin")
-    if _is_prefix(output_key_or_prefix):
-        number = f"-{index + 1}" if count > 1 else ""
-        return f"{output_key_or_prefix}{request_id}{number}.{extension}"
-    if index == 0:
-        return output_key_or_prefix
-    folder, _, name = output_key_or_prefix.rpartition("/")
-    stem = name.rsplit(".", 1)[0] or name
-    beside = f"{stem}-{index + 1}.{extension}"
-    return f"{folder}/{beside}" if folder else beside
-
-
-def known_key(output_key_or_prefix: str) -> str | None:
-    """The S3 key of the first output if it is known before there is one; None for a prefix."""
-    return None if _is_prefix(output_key_or_prefix) else output_key_or_prefix
-
-
-def aside_key(key: str, request_id: str) -> str:
-    """The S3 key beside a taken one: `sku-1.png` gives `sku-1.<requestId>.png`.
-
-    The request id makes it a name that no other request takes. A stem that would make the key too
-    long for S3 is cut.
-    """
-    folder, slash, name = key.rpartition("/")
-    stem, dot, extension = name.rpartition(".")
-    stem, ending = (stem, f".{extension}") if dot and stem else (name, "")
-    ending = f".{request_id}{ending}"
-    room_bytes = MAX_KEY_BYTES - len(f"{folder}{slash}{ending}".encode())
-    return f"{folder}{slash}{stem.encode()[:room_bytes].decode(errors='ignore')}{ending}"
-
-
-def document_key(output_key_or_prefix: str, request_id: str) -> str:
-    """The S3 key of the result document, beside the outputs."""
-    folder = output_key_or_prefix
-    if not _is_prefix(folder):
-        folder = folder[: folder.rfind("/") + 1]
-    return f"{folder}{request_id}.json"
-
-
 def place_key(account: str, bucket: str, key: str, version: str) -> str:
     """The asset key of an upload by the place it came from; `version` changes with the bytes there."""
     return _asset_key(AssetKind.UPLOAD, account, "place", bucket, key, version)
@@ -135,15 +77,6 @@ def claim_owner(job: Job) -> str:
 
 def _asset_key(kind: AssetKind, account: str, *parts: str) -> str:
     return f"{kind}#{digest_of('asset', account, *parts)}"
-
-
-def document_aside_key(output_key_or_prefix: str, request_id: str) -> str:
-    """The S3 key of the result document where another's object stands at its own."""
-    return document_key(output_key_or_prefix, f"{request_id}.result")
-
-
-def _is_prefix(output_key_or_prefix: str) -> bool:
-    return not output_key_or_prefix or output_key_or_prefix.endswith("/")
 
 
 def _identity(job: Job) -> tuple[str, str, str]:

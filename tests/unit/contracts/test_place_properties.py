@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from worker.contracts.request import Request, parse_request, s3_references
 from worker.contracts.s3_uri import MAX_KEY_BYTES, S3Uri
 from worker.errors import InvalidRequestError
-from worker.jobs.keys import document_key, output_key
+from worker.jobs.output_keys import document_key, output_key
 
 INPUT_BUCKETS = frozenset({"catalog", "drafts"})
 OUTPUT_BUCKETS = frozenset({"shop"})

@@ -73,6 +73,7 @@ def test_event_has_every_pinned_field_in_wire_case() -> None:
                     "sha256": "0" * 64,
                     "imageId": None,
                     "insteadOf": None,
+                    "renditions": [],
                 }
             ],
             "result": {},

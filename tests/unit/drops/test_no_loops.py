@@ -12,7 +12,7 @@ from worker.drops.planning import plan_drop
 from worker.drops.rules import load_rules
 from worker.drops.sidecars import Sidecar
 from worker.errors import RulesError
-from worker.jobs.keys import document_key, output_key
+from worker.jobs.output_keys import document_key, output_key
 
 BUCKETS = frozenset({"catalog"})
 STUDIO = {

@@ -12,7 +12,7 @@ from worker.contracts.request import parse_request
 from worker.contracts.s3_uri import S3Uri
 from worker.drops.planning import Photo, plan_drop
 from worker.drops.s3_events import read_s3_event
-from worker.jobs.keys import document_key, output_key
+from worker.jobs.output_keys import document_key, output_key
 
 FOLDER = "inbox/spring/"
 _LONGEST = 1024 - len(FOLDER)

@@ -2,17 +2,12 @@
 
 from dataclasses import replace
 
-import pytest
-
 from tests.builders import at, new_job
 from worker.jobs.assets import AssetKind
 from worker.jobs.keys import (
-    aside_key,
     claim_owner,
     content_key,
-    document_key,
     event_id,
-    output_key,
     place_key,
     preparation_key,
     refusal_event_id,
@@ -59,50 +54,6 @@ def test_what_came_too_late_is_told_under_one_id_as_a_message_and_as_a_job() -> 
     assert late != event_id(job, "failed", "image.missing")
     assert late == event_id(replace(job, accepted_at=at(1)), "failed", "request.expired")
     assert late != event_id(replace(job, redrives=1), "failed", "request.expired")
-
-
-@pytest.mark.parametrize(
-    ("place", "index", "count", "mime", "key"),
-    [
-        ("gen/", 0, 1, "image/png", "gen/r.png"),
-        ("", 0, 1, "image/jpeg", "r.jpg"),
-        ("gen/", 0, 2, "image/png", "gen/r-1.png"),
-        ("gen/", 1, 2, "image/webp", "gen/r-2.webp"),
-        ("gen/front.png", 0, 1, "image/jpeg", "gen/front.png"),
-        ("gen/front.png", 1, 2, "image/png", "gen/front-2.png"),
-        ("front", 1, 2, "image/png", "front-2.png"),
-    ],
-)
-def test_output_keys(place: str, index: int, count: int, mime: str, key: str) -> None:
-    assert output_key(place, "r", index, count, mime) == key
-
-
-@pytest.mark.parametrize(
-    ("key", "aside"),
-    [
-        ("gen/sku-1.png", "gen/sku-1.r.png"),
-        ("sku", "sku.r"),
-        ("a.b/sku", "a.b/sku.r"),
-        (".png", ".png.r"),
-        (f"gen/{'ä' * 508}.png", f"gen/{'ä' * 507}.r.png"),
-    ],
-)
-def test_beside_a_taken_key_is_one_that_names_the_request(key: str, aside: str) -> None:
-    assert aside_key(key, "r") == aside
-    assert len(aside.encode()) <= 1024
-
-
-@pytest.mark.parametrize(
-    ("place", "key"),
-    [
-        ("gen/", "gen/r.json"),
-        ("", "r.json"),
-        ("a/b/front.png", "a/b/r.json"),
-        ("front.png", "r.json"),
-    ],
-)
-def test_the_document_stands_beside_the_outputs(place: str, key: str) -> None:
-    assert document_key(place, "r") == key
 
 
 def test_assets_differ_by_account_kind_and_whatever_the_result_depends_on() -> None:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO
+from urllib.parse import urlencode
 
 from botocore import exceptions as sdk
 from botocore.exceptions import ClientError
@@ -23,7 +24,7 @@ from worker.errors import (
     UnavailableError,
     WorkerError,
 )
-from worker.ports import ObjectInfo, Precondition, Reader, StoredObject
+from worker.ports import AS_USUAL, ObjectInfo, Precondition, Reader, StoredObject, StoringOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -32,6 +33,7 @@ SHA256_METADATA = "sha256"
 
 _GET = AwsCall("S3", "GetObject", "s3:GetObject")
 _PUT = AwsCall("S3", "PutObject", "s3:PutObject")
+_PUT_TAGGED = AwsCall("S3", "PutObject", "s3:PutObject and s3:PutObjectTagging")
 _HEAD = AwsCall("S3", "HeadObject", "s3:GetObject")
 
 _BEGIN = AwsCall("S3", "CreateMultipartUpload", "s3:PutObject")
@@ -93,6 +95,7 @@ class S3ObjectStore:
         sha256: str,
         metadata: dict[str, str] | None = None,
         only_if: Precondition | None = None,
+        options: StoringOptions = AS_USUAL,
     ) -> None:
         """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
         if not isinstance(body, bytes):
@@ -108,6 +111,7 @@ class S3ObjectStore:
                     ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
                     Metadata={**(metadata or {}), SHA256_METADATA: sha256},
                     **_condition(only_if),
+                    **_options(options),
                 )
             except ClientError as error:
                 if only_if is not None and error_code(error) in _CHANGED_CODES:
@@ -117,7 +121,8 @@ class S3ObjectStore:
                 if error_code(error) in _DAMAGED_CODES or "x-amz-checksum" in str(error):
                     message = f"{_PUT} on {uri}: the bytes do not have the SHA-256 {sha256}"
                     raise OutputDamagedError(message) from error
-                about_place = _output_error(error, uri, _PUT)
+                call = _PUT_TAGGED if options.tags else _PUT
+                about_place = _output_error(error, uri, call)
                 if about_place is None:
                     raise
                 raise about_place from error
@@ -144,6 +149,9 @@ class S3ObjectStore:
             sha256=metadata.get(SHA256_METADATA),
             etag=etag.strip('"'),
             metadata=metadata,
+            cache_control=answer.get("CacheControl"),
+            kms_key_id=answer.get("SSEKMSKeyId"),
+            storage_class=answer.get("StorageClass"),
         )
 
     def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
@@ -252,6 +260,18 @@ def _condition(only_if: Precondition | None) -> dict[str, Any]:
     return {"IfNoneMatch": "*"} if only_if.etag is None else {"IfMatch": f'"{only_if.etag}"'}
 
 
+def _options(options: StoringOptions) -> dict[str, Any]:
+    """As S3 names them; what is not asked for is left to the bucket."""
+    asked = {
+        "CacheControl": options.cache_control,
+        "StorageClass": options.storage_class,
+        "Tagging": urlencode(options.tags) or None,
+        "ServerSideEncryption": "aws:kms" if options.kms_key_id else None,
+        "SSEKMSKeyId": options.kms_key_id,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 def _input_error(error: ClientError, uri: S3Uri) -> WorkerError | None:
     """What the failed read says about the image; None if it says nothing about it."""
     code = error_code(error)
@@ -280,6 +300,11 @@ def _output_error(error: ClientError, uri: S3Uri, call: AwsCall) -> WorkerError 
     if code == "NoSuchBucket":
         return OutputForbiddenError(
             f"{uri}: there is no bucket {uri.bucket}: create it, or correct the request's output"
+        )
+    if code.upper().startswith("KMS"):
+        return OutputForbiddenError(
+            f"{uri}: the KMS key cannot be used ({code}): see that it exists, is enabled and in the "
+            "bucket's region, and that the worker's role may use it (kms:GenerateDataKey, kms:Decrypt)"
         )
     if code in _FORBIDDEN_CODES:
         return OutputForbiddenError(

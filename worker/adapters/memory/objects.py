@@ -19,7 +19,7 @@ from worker.errors import (
     OutputForbiddenError,
     UnavailableError,
 )
-from worker.ports import ObjectInfo, Precondition, StoredObject
+from worker.ports import AS_USUAL, ObjectInfo, Precondition, StoredObject, StoringOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class StoredBytes:
     metadata: dict[str, str]
     sha256: str | None
     version_id: str
+    options: StoringOptions = AS_USUAL
 
     @property
     def etag(self) -> str:
@@ -106,6 +107,7 @@ class MemoryObjectStore:
         sha256: str,
         metadata: dict[str, str] | None = None,
         only_if: Precondition | None = None,
+        options: StoringOptions = AS_USUAL,
     ) -> None:
         """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
         if isinstance(body, bytes):
@@ -116,7 +118,7 @@ class MemoryObjectStore:
         self._check_writable(uri)
         if len(data) != size_bytes or hashlib.sha256(data).hexdigest() != sha256:
             raise OutputDamagedError(f"{uri}: the bytes are not {size_bytes} with SHA-256 {sha256}")
-        self._store(uri, data, content_type, dict(metadata or {}), sha256, only_if)
+        self._store(uri, data, content_type, dict(metadata or {}), sha256, only_if, options)
         self.puts.append(uri)
 
     def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
@@ -161,6 +163,9 @@ class MemoryObjectStore:
             sha256=stored.sha256,
             etag=stored.etag,
             metadata={**stored.metadata, **({"sha256": stored.sha256} if stored.sha256 else {})},
+            cache_control=stored.options.cache_control,
+            kms_key_id=stored.options.kms_key_id,
+            storage_class=stored.options.storage_class,
         )
 
     def _check_writable(self, uri: S3Uri) -> None:
@@ -177,6 +182,7 @@ class MemoryObjectStore:
         metadata: dict[str, str],
         sha256: str | None,
         only_if: Precondition | None = None,
+        options: StoringOptions = AS_USUAL,
     ) -> str:
         with self._lock:
             versions = self._objects.setdefault((uri.bucket, uri.key), [])
@@ -189,6 +195,7 @@ class MemoryObjectStore:
                 metadata=metadata,
                 sha256=sha256,
                 version_id=f"version-{len(versions) + 1}",
+                options=options,
             )
             versions.append(stored)
         return stored.version_id

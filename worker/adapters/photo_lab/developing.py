@@ -70,6 +70,16 @@ def develop(
     )
 
 
+def upright_srgb(image: Image.Image, photo: Photo) -> Image.Image:
+    """A decoded picture as people see it: upright, L or RGB in sRGB, white below what shows through."""
+    untold: list[str] = []
+    image, alpha = _plain(image, photo, untold)
+    image = to_srgb(image, photo.colours, untold)
+    if alpha is not None:
+        image = _on_white(image, alpha)
+    return _upright(image, photo, untold)
+
+
 def _plain(
     image: Image.Image, photo: Photo, changes: list[str]
 ) -> tuple[Image.Image, Image.Image | None]:

@@ -9,11 +9,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from worker.adapters.photo_lab.room import free_bytes, own_bytes
 from worker.errors import HeldBackError
-from worker.ports import DevelopedPhoto, PhotoLimits
+from worker.ports import DevelopedPhoto, PhotoLimits, ReducedPicture, Reduction
+
+if TYPE_CHECKING:
+    from worker.adapters.photo_lab.memory import MemoryBudget
 
 _MARGIN_BYTES: Final = 48 * 1024 * 1024
 """For the work on other messages meanwhile."""
@@ -64,13 +67,22 @@ class PillowPhotoLab:
     ) -> DevelopedPhoto | None:
         """See `PhotoLab.develop`."""
         from worker.adapters.photo_lab.developing import develop  # noqa: PLC0415 -- see above
-        from worker.adapters.photo_lab.memory import MemoryBudget  # noqa: PLC0415
+
+        return develop(source, content_type, limits, self._budget(), sink)
+
+    def reduce(self, source: BinaryIO, content_type: str, wanted: Reduction) -> ReducedPicture:
+        """See `PhotoLab.reduce`."""
+        from worker.adapters.photo_lab.reducing import reduce  # noqa: PLC0415 -- see above
+
+        return reduce(source, content_type, wanted, self._budget())
+
+    def _budget(self) -> MemoryBudget:
+        from worker.adapters.photo_lab.memory import MemoryBudget  # noqa: PLC0415 -- see above
 
         if self._resting_bytes is None:  # once: afterwards, what a photo took may not be back yet
             self._resting_bytes = own_bytes() + _MARGIN_BYTES
-        budget = MemoryBudget(
+        return MemoryBudget(
             total_bytes=self._memory_bytes,
             resting_bytes=self._resting_bytes,
             free_bytes=self._free_bytes(),
         )
-        return develop(source, content_type, limits, budget, sink)
