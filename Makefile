@@ -110,8 +110,14 @@ package: $(VENV)/.ready ## the zip for Lambda: make package [ARCH=arm64|x86_64|n
 	@$(BIN)/python -m infra.lambda_package $(call given,ARCH,arch,arch) $(call given,PY,py,python) \
 		$(if $(filter no,$(PYCS)),--no-pycs)
 
-# An empty stage is a slip of whoever typed `STAGE=$X`, and must not mean `dev`.
-given_stage = $(if $(findstring command line,$(origin STAGE)),$(if $(strip $(STAGE)),,$(error STAGE is empty: name a stage, or leave STAGE out for dev)))$(call given,STAGE,stage,stage)
+# An empty stage is a slip of whoever typed `STAGE=$X`, or exported it so, and must not mean `dev`.
+given_stage = $(foreach name,STAGE stage,$(if $(filter undefined,$(origin $(name))),,$(if $(strip $($(name))),,$(error $(name) is empty: name a stage, or leave $(name) out for dev))))$(call given,STAGE,stage,stage)
+
+# 1, yes or true is a yes; 0, no, false or nothing is a no; all else is a slip.
+yes = $(if $(filter-out 1 yes true 0 no false,$($(1))),$(error $(1)=$($(1)): must be 1, or nothing))$(filter 1 yes true,$($(1)))
+
+# What is lost for good is said on the command line; in the environment it may be of another day.
+removed = $(if $(call yes,RESOURCES),--resources) $(if $(findstring command line,$(origin FORCE)),$(if $(call yes,FORCE),--force))
 
 # The secret of a deployment from the command line only: `.deployed/STAGE.env` exports that of another stage.
 own_secret = $(if $(findstring command line,$(origin HAUTECH_SECRET_ARN)),$(call given,HAUTECH_SECRET_ARN,secret,secret-arn))
@@ -129,17 +135,17 @@ deploy: $(VENV)/.ready ## to AWS Lambda: make deploy [STAGE=dev] [HAUTECH_SECRET
 secret: $(VENV)/.ready ## store the Hautech token in Secrets Manager: asks for it, or reads stdin [STAGE=dev]
 	@$(BIN)/python -m infra.deployment secret $(given_stage)
 
-undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data
-	@$(BIN)/python -m infra.deployment undeploy $(given_stage) $(if $(filter 1,$(RESOURCES)),--resources)
+undeploy: $(VENV)/.ready $(NODE_READY) ## remove the functions [STAGE=dev]; with RESOURCES=1 all but buckets with data [FORCE=1]
+	@$(BIN)/python -m infra.deployment undeploy $(given_stage) $(removed)
 
 .PHONY: deploy-container undeploy-container
-deploy-container: $(VENV)/.ready ## to Fargate: make deploy-container IMAGE=… VPC=… SUBNETS=a,b [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="TaskSize=…"] [RESOURCE_PARAMS="…"]
+deploy-container: $(VENV)/.ready ## to Fargate: make deploy-container IMAGE=… VPC=… SUBNETS=a,b [STAGE=dev] [HAUTECH_SECRET_ARN=…] [PARAMS="TaskSize=…"] [RESOURCE_PARAMS="…"] [MONITORING_PARAMS="…"]
 	@$(BIN)/python -m infra.deployment deploy-container $(given_stage) $(own_secret) \
 		$(call given,IMAGE,image,image) $(call given,VPC,vpc,vpc) $(call given,SUBNETS,subnets,subnets) \
-		$(call given,PARAMS,params,params) $(call given,RESOURCE_PARAMS,resource_params,resource-params)
+		$(given_params)
 
-undeploy-container: $(VENV)/.ready ## remove the service [STAGE=dev]; with RESOURCES=1 all but buckets with data
-	@$(BIN)/python -m infra.deployment undeploy-container $(given_stage) $(if $(filter 1,$(RESOURCES)),--resources)
+undeploy-container: $(VENV)/.ready ## remove the service [STAGE=dev]; with RESOURCES=1 all but buckets with data [FORCE=1]
+	@$(BIN)/python -m infra.deployment undeploy-container $(given_stage) $(removed)
 
 bench-cold: $(VENV)/.ready ## how long the Lambda functions take to start, next to the same by hand
 	@$(BIN)/python -m bench.cold_start

@@ -12,5 +12,9 @@ class PreflightError(DeploymentError):
 
     def __init__(self, *problems: str) -> None:
         self.problems = problems
-        lines = "\n".join(f"  - {problem}" for problem in problems)
-        super().__init__(f"nothing was created; to be put right first:\n{lines}")
+        super().__init__(self.told())
+
+    def told(self, done: str = "created") -> str:
+        """All of it, with what has not been `done` meanwhile."""
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        return f"nothing was {done}; to be put right first:\n{lines}"

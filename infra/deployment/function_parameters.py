@@ -15,25 +15,31 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
+from infra.deployment.function_limits import FILE, LIMITS
 from infra.deployment.parameters import Declared, Given
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
 from infra.deployment.yaml_file import read_yaml
 
-FILE: Final = "serverless.yml"
 OUTPUT: Final = "KeptParameters"
 KEPT: Final = "keptParameters"
 """The parameter that holds the others, as they are written after PARAMS=."""
+
+OWN: Final = {
+    "resourcesStack": "STAGE",
+    "stage": "STAGE",
+    "region": "AWS_REGION",
+    "hautechSecretArn": "HAUTECH_SECRET_ARN",
+    "secretKeyArn": "HAUTECH_SECRET_ARN, whose key it is",
+}
+"""Parameters that the deployment finds out by itself each time, and from what."""
 
 NOT_KEPT: Final = frozenset(
     {
         # These two belong to the zip that was made for this deployment.
         "artifact",
         "architecture",
-        # The deployment finds these out by itself each time.
-        "hautechSecretArn",
-        "secretKeyArn",
-        "resourcesStack",
+        *OWN,
     }
 )
 
@@ -65,7 +71,7 @@ def for_functions(values: Mapping[str, str]) -> Given:
     """Parameters of serverless.yml; without the empty ones, which any may be."""
     known = _known()
     filled = {name: value for name, value in values.items() if value or name not in known}
-    return Given("PARAMS", filled, FILE, known)
+    return Given("PARAMS", filled, FILE, known, OWN)
 
 
 def read_parameters(stage: Stage, stacks: Stacks, given: Mapping[str, str]) -> FunctionParameters:
@@ -82,10 +88,10 @@ def read_parameters(stage: Stage, stacks: Stacks, given: Mapping[str, str]) -> F
 
 @cache
 def _known() -> dict[str, Declared]:
-    """The parameters, with the limits that infra/lambda.yml sets to those that are passed on to it."""
+    """The parameters, with their limits: those of infra/lambda.yml for what is passed on to it."""
     document = read_yaml(FILE)
     known: dict[str, Declared] = {
-        name: {"Type": "Number" if isinstance(default, int) else "String"}
+        name: LIMITS.get(name, {"Type": "Number" if isinstance(default, int) else "String"})
         for name, default in document["params"]["default"].items()
         if name != KEPT
     }

@@ -25,11 +25,16 @@ def watch(stage: Stage, stacks: Stacks, parameters: Mapping[str, str]) -> bool:
     """
     if not parameters and stacks.status(stage.monitoring_stack) is None:
         return False
-    own = {"ResourcesStackName": stage.resources_stack, "FunctionPrefix": stage.functions_stack}
+    has_functions = stacks.status(stage.functions_stack) is not None
+    own = {
+        "ResourcesStackName": stage.resources_stack,
+        # Empty makes no alarms on functions, of which containers have none.
+        "FunctionPrefix": stage.functions_stack if has_functions else "",
+    }
     stacks.apply(
         stage.monitoring_stack,
         MONITORING_TEMPLATE.read_text(encoding="utf-8"),
-        parameters={**own, **parameters},
+        parameters={**parameters, **own},
         tags=stage.tags,
     )
     return True

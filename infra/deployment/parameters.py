@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, Final
 
+from infra.deployment.errors import PreflightError
 from infra.deployment.yaml_file import read_yaml
 
 Declared = Mapping[str, Any]
@@ -24,6 +25,25 @@ Declared = Mapping[str, Any]
 RESOURCES: Final = "infra/resources.yml"
 MONITORING: Final = "infra/monitoring.yml"
 CONTAINER: Final = "infra/container.yml"
+
+_OWN: Final[Mapping[str, Mapping[str, str]]] = {
+    MONITORING: {"ResourcesStackName": "STAGE", "FunctionPrefix": "STAGE"},
+    CONTAINER: {
+        "ResourcesStackName": "STAGE",
+        "ImageUri": "IMAGE",
+        "HautechSecretArn": "HAUTECH_SECRET_ARN",
+        "SecretKeyArn": "HAUTECH_SECRET_ARN, whose key it is",
+        "VpcId": "VPC",
+        "SubnetIds": "SUBNETS",
+    },
+}
+"""Parameters that the deployment sets by itself, and what of."""
+
+_EXAMPLES: Final = {
+    "PARAMS": "logLevel=debug logRetentionDays=90",
+    "RESOURCE_PARAMS": "NoncurrentVersionDays=7",
+    "MONITORING_PARAMS": "AlarmEmail=night@example.com",
+}
 _NEAR: Final = 0.6
 """From 0 to 1: how alike names are of which one may have been meant (difflib)."""
 
@@ -37,27 +57,62 @@ class Given:
         values: by name.
         file: in which the parameters are declared.
         known: those that it has.
+        own: of these, those that are nobody's to give, and what sets them.
     """
 
     variable: str
     values: Mapping[str, str]
     file: str
     known: Mapping[str, Declared]
+    own: Mapping[str, str] = field(default_factory=dict)
 
 
 def for_template(variable: str, values: Mapping[str, str], file: str) -> Given:
-    """Parameters of one of the templates."""
-    return Given(variable, values, file, read_yaml(file)["Parameters"])
+    """Parameters of one of the templates; an empty one is its default."""
+    known = read_yaml(file)["Parameters"]
+    filled = {
+        name: value or str(known.get(name, {}).get("Default", "")) for name, value in values.items()
+    }
+    return Given(variable, filled, file, known, _OWN.get(file, {}))
+
+
+def read_pairs(variable: str, text: str) -> dict[str, str]:
+    """The values that a variable of make gives: `name=value`, with spaces between them.
+
+    Raises:
+        PreflightError: something in it is no such pair.
+    """
+    pairs = [word.partition("=") for word in text.split()]
+    if wrong := [name or f"={value}" for name, equals, value in pairs if not (name and equals)]:
+        raise PreflightError(
+            f"{variable}: {', '.join(wrong)}: must be name=value, with spaces between them, as in "
+            f'{variable}="{_EXAMPLES.get(variable, "name=value")}"'
+        )
+    return {name: value for name, _, value in pairs}
+
+
+def values_of(given: Given, kept: Mapping[str, str]) -> dict[str, str]:
+    """What all parameters of a template come to: given, else kept by its stack, else the default."""
+    defaults = {name: str(one.get("Default", "")) for name, one in given.known.items()}
+    old = {name: value for name, value in kept.items() if name in defaults}
+    return {**defaults, **old, **given.values}
 
 
 def problems_of(*given: Given) -> Iterator[str]:
     """Each name that its file does not have, with those like it, and each value that it refuses."""
     for one in given:
         for name, value in one.values.items():
-            if name not in one.known:
+            if setter := _setter(name, one):
+                yield f"{one.variable}: {name}: the deployment sets it by itself; set by {setter}"
+            elif name not in one.known:
                 yield f"{one.variable}: {name}: {one.file} has no such parameter{_hint(name, one, given)}"
             elif rule := _rule(one.known[name], value):
                 yield f"{one.variable}: {name}={value}: must be {rule}"
+
+
+def _setter(name: str, one: Given) -> str:
+    by_lower = {own.lower(): setter for own, setter in one.own.items()}
+    return by_lower.get(name.lower(), "")
 
 
 def _hint(name: str, one: Given, given: tuple[Given, ...]) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from botocore.exceptions import ClientError
-
 from infra.deployment.account import Account
+from infra.deployment.buckets import bucket_problems
 from infra.deployment.errors import PreflightError
 from infra.deployment.secret import SecretPlace, find_secret
 from infra.deployment.stacks import Stacks
 from infra.deployment.stage import Stage
-from worker.adapters.aws.errors import error_code
-
-_BUCKETS = ("InputBucketName", "OutputBucketName")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +28,7 @@ def check(
     stacks: Stacks,
     *,
     secret_arn: str,
+    resource_parameters: Mapping[str, str],
     found: Iterable[str] = (),
 ) -> Ready:
     """Looks at the secret, the stacks and the buckets.
@@ -41,13 +38,16 @@ def check(
         stage: which.
         stacks: the stacks there.
         secret_arn: of the secret, if not the stage's own.
+        resource_parameters: of infra/resources.yml, as given for this deployment.
         found: problems that were found elsewhere, to be told with those that are found here.
 
     Raises:
         SecretMissingError: nothing is wrong but that the stage has no secret yet.
         PreflightError: something is wrong; all of it is listed.
     """
-    problems = [*found, *_stacks(stage, stacks), *_buckets(account, stage, stacks)]
+    outputs = stacks.outputs(stage.resources_stack)
+    buckets = bucket_problems(account, stage.resources_stack, outputs, resource_parameters)
+    problems = [*found, *_stacks(stage, stacks), *buckets]
     try:
         secret = find_secret(account, stage, secret_arn)
     except PreflightError as error:
@@ -89,22 +89,3 @@ def stack_problem(name: str, status: str | None, removal: str) -> Iterator[str]:
             f"stack {name}: {status}: put right what its events name, then "
             f"`aws cloudformation continue-update-rollback --stack-name {name}`"
         )
-
-
-def _buckets(account: Account, stage: Stage, stacks: Stacks) -> Iterator[str]:
-    outputs = stacks.outputs(stage.resources_stack)
-    s3 = account.session.client("s3")
-    for name in _BUCKETS:
-        bucket = outputs.get(name)
-        if bucket is None:
-            continue
-        try:
-            s3.head_bucket(Bucket=bucket)
-        except ClientError as error:
-            reason = {"404": "there is no such bucket", "403": "you may not look at it"}.get(
-                error_code(error), str(error)
-            )
-            yield (
-                f"bucket {bucket} ({name} of stack {stage.resources_stack}): {reason}: "
-                "make it again, or correct the stack's parameter"
-            )

@@ -45,7 +45,7 @@ def roll_out(
     secret = {"hautechSecretArn": ready.secret.arn, "secretKeyArn": ready.secret.key_arn}
     names = {"resourcesStack": stage.resources_stack, KEPT: parameters.to_keep()}
     given = {
-        name: value for name, value in {**secret, **names, **parameters.given}.items() if value
+        name: value for name, value in {**parameters.given, **secret, **names}.items() if value
     }
     deploy_functions(account, stage, given)
     env_file = keep_settings(account, stage, ready, outputs, parameters.values["hautechApiUrl"])

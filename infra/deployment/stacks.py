@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from infra.deployment.errors import DeploymentError
 
@@ -136,6 +137,25 @@ class Stacks:
             and one.get("PhysicalResourceId")
             and one["ResourceStatus"] != "DELETE_COMPLETE"
         ]
+
+    def importers(self, name: str) -> set[str]:
+        """The stacks that import something which this one exports; those that can be found out."""
+        stack = self._find(name)
+        outputs = stack.get("Outputs", []) if stack else []
+        found: set[str] = set()
+        pages = self._client.get_paginator("list_imports")
+        for export in [one["ExportName"] for one in outputs if "ExportName" in one]:
+            try:
+                found |= {
+                    one for page in pages.paginate(ExportName=export) for one in page["Imports"]
+                }
+            except ClientError:
+                # It is an error to CloudFormation that nobody imports it; and whoever may not ask
+                # learns the name of whoever does when the stack cannot be deleted.
+                continue
+            except ResponseParserError:  # an emulator that cannot say
+                break
+        return found
 
     def _find(self, name: str) -> StackTypeDef | None:
         try:

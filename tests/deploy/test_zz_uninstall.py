@@ -12,7 +12,7 @@ def test_uninstalling_leaves_buckets_with_data_and_the_secret(
     assert desk.garment  # the input bucket holds photos, and some picture is there
     desk.wait_for_pictures(*desk.send(desk.full_naomi()))
 
-    said = stage.run("undeploy", "--resources")
+    said = stage.run("undeploy", "--resources", "--force")  # dead letters of all that was tried
 
     outputs = stage.outputs
     assert {one["Name"] for one in stage.aws.client("s3").list_buckets()["Buckets"]} == {

@@ -179,8 +179,12 @@ def every(file: str, **others: str) -> str:
 
     moto, unlike AWS, can keep a value only if it was given, and not one that was the default.
     """
-    known = for_template("PARAMS", {}, file).known
-    defaults = {name: one["Default"] for name, one in known.items() if "Default" in one}
+    given = for_template("PARAMS", {}, file)
+    defaults = {
+        name: one["Default"]
+        for name, one in given.known.items()
+        if "Default" in one and name not in given.own
+    }
     return " ".join(f"{name}={value}" for name, value in {**defaults, **others}.items())
 
 

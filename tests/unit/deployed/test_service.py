@@ -51,6 +51,26 @@ def test_a_service_that_is_not_as_wanted_is_told(
     assert said in found.said
 
 
+@pytest.mark.parametrize(
+    ("change", "command"),
+    [
+        ({"runningCount": 1}, "aws ecs list-tasks --cluster "),
+        ({"runningCount": 0, "desiredCount": 0}, "aws ecs update-service --cluster "),
+    ],
+)
+def test_a_command_names_the_cluster_without_which_it_would_look_elsewhere(
+    wrong: Wrong, world: World, change: dict[str, Any], command: str
+) -> None:
+    world.service |= change
+    (cluster,) = [
+        one["OutputValue"]
+        for one in world.stacks[CONTAINER]["Outputs"]
+        if one["OutputKey"] == "ClusterName"
+    ]
+
+    assert f"{command}{cluster} --service" in wrong().fix
+
+
 def test_a_service_that_may_rest_is_well_without_tasks(look: Look, world: World) -> None:
     world.service |= {"runningCount": 0, "desiredCount": 0}
     for one in world.stacks[CONTAINER]["Parameters"]:

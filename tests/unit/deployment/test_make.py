@@ -1,5 +1,6 @@
 """`make` passes on what was meant: nothing is removed because a variable is set at all."""
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,12 +16,49 @@ def commands(*words: str) -> str:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
+def make_with(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What comes of it when these are in the environment, and it may fail."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    return subprocess.run(
+        ["make", "-n", *words],
+        cwd=ROOT,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("command", ["undeploy", "undeploy-container"])
 def test_the_resources_go_with_resources_1_alone(command: str) -> None:
-    assert "--resources" in commands(command, "RESOURCES=1")
+    for given in ("RESOURCES=1", "RESOURCES=yes", "RESOURCES=true"):
+        assert "--resources" in commands(command, given)
     for given in ("RESOURCES=0", "RESOURCES=no", "RESOURCES="):
         assert "--resources" not in commands(command, given)
     assert "--resources" not in commands(command)
+
+
+@pytest.mark.parametrize("command", ["undeploy", "undeploy-container"])
+def test_what_is_neither_yes_nor_no_is_refused(command: str) -> None:
+    for given in ("RESOURCES=all", "FORCE=please"):
+        ended = make_with(command, given)
+        assert ended.returncode != 0
+        assert f"{given}: must be 1, or nothing" in ended.stderr
+
+
+def test_what_is_lost_for_good_is_said_on_the_command_line_alone() -> None:
+    assert "--force" in commands("undeploy", "RESOURCES=1", "FORCE=1")
+    assert "--force" not in make_with("undeploy", "RESOURCES=1", FORCE="1").stdout
+    assert "--force" not in commands("undeploy", "RESOURCES=1", "FORCE=0")
+
+
+@pytest.mark.parametrize("command", ["deploy", "secret", "undeploy", "deploy-container"])
+def test_an_empty_stage_of_the_environment_is_an_error_too(command: str) -> None:
+    ended = make_with(command, STAGE="")
+
+    assert ended.returncode != 0
+    assert "STAGE is empty" in ended.stderr
+    assert "--stage 'prod'" in make_with(command, STAGE="prod").stdout
 
 
 @pytest.mark.parametrize("command", ["deploy", "secret", "undeploy", "deploy-container"])
@@ -42,6 +80,7 @@ def test_the_preflight_looks_at_all_parameters_that_are_deployed() -> None:
             assert "--params 'a=1' --resource-params 'b=2'" in line
             assert "--monitoring-params 'c=3'" in line
     assert told.count("infra.deployment") == 2
+    assert "--monitoring-params 'c=3'" in commands("deploy-container", *given)
 
 
 def test_without_npm_nobody_is_asked_for_a_token(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import pytest
 
+from infra.deployment.errors import PreflightError
 from infra.deployment.function_parameters import for_functions
 from infra.deployment.parameters import (
     CONTAINER,
@@ -13,6 +14,7 @@ from infra.deployment.parameters import (
     Given,
     for_template,
     problems_of,
+    read_pairs,
 )
 from infra.deployment.yaml_file import ROOT
 
@@ -68,11 +70,57 @@ def test_what_the_deployment_keeps_for_itself_is_nobodys_to_give() -> None:
 
 
 @pytest.mark.parametrize(
+    ("name", "setter"),
+    [
+        ("resourcesStack", "STAGE"),
+        ("stage", "STAGE"),
+        ("hautechsecretarn", "HAUTECH_SECRET_ARN"),
+        ("secretKeyArn", "HAUTECH_SECRET_ARN"),
+    ],
+)
+def test_what_the_deployment_finds_out_is_told_with_what_sets_it(name: str, setter: str) -> None:
+    (problem,) = of_functions(PARAMS={name: "x"})
+
+    assert f"set by {setter}" in problem
+
+
+@pytest.mark.parametrize(
+    ("name", "setter"),
+    [
+        ("ImageUri", "IMAGE"),
+        ("VpcId", "VPC"),
+        ("SubnetIds", "SUBNETS"),
+        ("ResourcesStackName", "STAGE"),
+        ("HautechSecretArn", "HAUTECH_SECRET_ARN"),
+    ],
+)
+def test_the_place_of_a_service_is_no_parameter(name: str, setter: str) -> None:
+    (problem,) = of_service(**{name: "x"})
+
+    assert problem.endswith(f"set by {setter}")
+
+
+def test_alarms_watch_the_stage_that_is_deployed() -> None:
+    (problem,) = of_functions(MONITORING_PARAMS={"FunctionPrefix": "others"})
+
+    assert problem.endswith("set by STAGE")
+
+
+def test_what_is_no_pair_is_told_in_the_words_of_make() -> None:
+    with pytest.raises(PreflightError) as caught:
+        read_pairs("PARAMS", "memoryMb 512 =1 logLevel=debug")
+
+    (problem,) = caught.value.problems
+    assert problem.startswith("PARAMS: memoryMb, 512, =1: must be name=value")
+    assert read_pairs("PARAMS", " a=1  b= c=d=e ") == {"a": "1", "b": "", "c": "d=e"}
+
+
+@pytest.mark.parametrize(
     ("given", "rule"),
     [
         ({"PARAMS": {"memoryMb": "lots"}}, "memoryMb=lots: must be a whole number"),
         ({"PARAMS": {"pollsWindowSeconds": "0.5"}}, "a whole number"),
-        ({"PARAMS": {"hautechSecretArn": "my-secret"}}, "the ARN of a Secrets Manager secret"),
+        ({"PARAMS": {"inputBucketKeyArn": "alias/mine"}}, "the ARN of a KMS key"),
         ({"RESOURCE_PARAMS": {"BucketVersioning": "Sometimes"}}, "one of Enabled, Suspended"),
         ({"RESOURCE_PARAMS": {"NoncurrentVersionDays": "0"}}, "from 1 to 3,650"),
         ({"RESOURCE_PARAMS": {"EncryptionKey": "alias/mine"}}, "not an alias"),
@@ -108,14 +156,18 @@ def test_all_problems_are_told_at_once() -> None:
 
 
 def test_an_empty_value_of_the_functions_is_the_default_of_each() -> None:
-    assert of_functions(PARAMS={"memoryMb": "", "secretKeyArn": ""}) == []
+    assert of_functions(PARAMS={"memoryMb": "", "inputBucketKeyArn": ""}) == []
     assert len(of_functions(PARAMS={"memoryMB": ""})) == 1
 
 
 @pytest.mark.parametrize("file", [RESOURCES, MONITORING, CONTAINER, "infra/lambda.yml"])
 def test_every_default_is_a_value_that_is_taken(file: str) -> None:
-    declared = for_template("PARAMS", {}, file).known
-    defaults = {name: str(one["Default"]) for name, one in declared.items() if "Default" in one}
+    given = for_template("PARAMS", {}, file)
+    defaults = {
+        name: str(one["Default"])
+        for name, one in given.known.items()
+        if "Default" in one and name not in given.own
+    }
 
     assert len(defaults) > 0
     assert list(problems_of(for_template("PARAMS", defaults, file))) == []

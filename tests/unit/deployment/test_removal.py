@@ -39,10 +39,20 @@ class HalfMade:
     """What the deletion of the resources ends with."""
     refused: bool | None = None
     """What may not be done to a table's protection."""
+    told: dict[str, str] = field(default_factory=dict)
+    """Outputs; a stack that failed has none."""
+    others: set[str] = field(default_factory=set)
+    """Further stacks that import from the resources."""
     secret: dict[str, Any] | ClientError = field(default_factory=dict)
 
     def status(self, name: str) -> str | None:
         return self.statuses.get(name)
+
+    def outputs(self, _: str) -> dict[str, str]:
+        return self.told
+
+    def importers(self, _: str) -> set[str]:
+        return {STAGE.monitoring_stack, *self.others}
 
     def resources(self, _: str, resource_type: str) -> list[str]:
         return PHYSICAL[resource_type]
@@ -197,3 +207,18 @@ def test_nothing_is_removed_while_containers_run_on_the_resources(stacks: HalfMa
         remove(stacks)
 
     assert stacks.events == []
+
+
+def test_nothing_is_removed_while_a_stack_of_somebody_else_imports(stacks: HalfMade) -> None:
+    stacks.others = {"theirs"}
+
+    with pytest.raises(DeploymentError, match=r"nothing was removed: theirs imports"):
+        remove(stacks)
+
+    assert stacks.events == []
+
+
+def test_the_table_that_goes_is_named(stacks: HalfMade, capsys: pytest.CaptureFixture[str]) -> None:
+    remove(stacks)
+
+    assert "table table-1 is deleted, the record of what was paid" in capsys.readouterr().out

@@ -11,8 +11,10 @@ from botocore.exceptions import ClientError
 from infra.deployment import preflight
 from infra.deployment.account import Account
 from infra.deployment.errors import DeploymentError, PreflightError
+from infra.deployment.parameters import CONTAINER, for_template
+from infra.deployment.place import Place, kept_in_words, warnings_of
 from infra.deployment.secret import SecretMissingError, SecretPlace
-from infra.deployment.service import Place, check_service, remove_service
+from infra.deployment.service import check_service, remove_service
 from infra.deployment.stage import Stage
 
 IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/hautech-worker:0.1.0"
@@ -46,6 +48,9 @@ class Amazon:
     def outputs(self, _: str) -> dict[str, str]:
         return {}  # the resources are not there yet, and no bucket is looked at
 
+    def importers(self, _: str) -> set[str]:
+        return set()
+
     def delete(self, name: str) -> None:
         self.deleted.append(name)
 
@@ -60,7 +65,7 @@ def amazon(monkeypatch: pytest.MonkeyPatch) -> Amazon:
 def problems(amazon: Any, place: Place) -> str:
     account = Account(amazon, "123456789012", "me", "eu-west-1")
     try:
-        check_service(account, STAGE, amazon, place, secret_arn="")
+        check_service(account, STAGE, amazon, place, secret_arn="", resource_parameters={})
     except PreflightError as error:
         return "\n".join(error.problems)
     return ""
@@ -86,8 +91,37 @@ def test_what_is_wrong_is_named(amazon: Amazon, place: Place, words: str) -> Non
     assert words in problems(amazon, place)
 
 
-def test_an_image_of_another_registry_is_left_to_ecs(amazon: Amazon) -> None:
-    assert problems(amazon, Place("ghcr.io/us/worker:1", "vpc-1", ("subnet-1",))) == ""
+def test_an_image_of_another_registry_is_left_to_ecs_and_that_is_said(amazon: Amazon) -> None:
+    place = Place("ghcr.io/us/worker:1", "vpc-1", ("subnet-1", "subnet-2"))
+
+    assert problems(amazon, place) == ""
+    (warning,) = warnings_of(place)
+    assert "not an ECR image: whether it is there could not be checked" in warning
+    assert list(warnings_of(PLACE)) == []
+
+
+@pytest.mark.parametrize("image", ["worker:1", "us/worker:1"])
+def test_an_image_that_docker_hub_would_serve_is_told_loudly(image: str) -> None:
+    (warning,) = warnings_of(Place(image, "vpc-1", ("subnet-1", "subnet-2")))
+
+    assert "NAMES NO REGISTRY" in warning
+
+
+def test_one_subnet_is_a_warning() -> None:
+    (warning,) = warnings_of(Place(IMAGE, "vpc-1", ("subnet-1",)))
+
+    assert warning.startswith("SUBNETS: one only")
+
+
+def test_an_upgrade_says_what_it_keeps_and_the_way_back_to_each_default() -> None:
+    kept = {"VpcId": "vpc-1", "SubnetIds": "a,b", "TaskSize": "1vCPU-2GB", "MaxTasks": "4"}
+    given = for_template("PARAMS", {"MaxTasks": "5"}, CONTAINER)
+
+    assert list(kept_in_words(given, {**kept, "MinTasks": "1"}, "", "a,c")) == [
+        "VPC=vpc-1 as in the last deployment",
+        'TaskSize=1vCPU-2GB as in the last deployment; PARAMS="TaskSize=" goes back to the default',
+    ]
+    assert for_template("PARAMS", {"TaskSize": ""}, CONTAINER).values == {"TaskSize": "0.5vCPU-1GB"}
 
 
 def test_what_was_found_elsewhere_is_told_along_with_it(amazon: Any) -> None:
@@ -95,7 +129,13 @@ def test_what_was_found_elsewhere_is_told_along_with_it(amazon: Any) -> None:
 
     with pytest.raises(PreflightError) as caught:
         check_service(
-            account, STAGE, amazon, Place("", "vpc-1", ("a",)), secret_arn="", found=["PARAMS: x"]
+            account,
+            STAGE,
+            amazon,
+            Place("", "vpc-1", ("a",)),
+            secret_arn="",
+            resource_parameters={},
+            found=["PARAMS: x"],
         )
 
     assert caught.value.problems[0] == "PARAMS: x"
@@ -132,3 +172,13 @@ def test_resources_stay_while_functions_stand_on_them(amazon: Any) -> None:
 
     remove_service(account, STAGE, amazon, with_resources=False)
     assert amazon.deleted == [STAGE.container_stack]
+
+
+def test_a_service_that_is_not_there_is_said_not_to_be(
+    amazon: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account = Account(amazon, "123456789012", "me", "eu-west-1")
+
+    remove_service(account, STAGE, amazon, with_resources=False)
+
+    assert f"there is no stack {STAGE.container_stack}" in capsys.readouterr().out

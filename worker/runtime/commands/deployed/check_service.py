@@ -57,6 +57,7 @@ def check_service_variables(variables: Mapping[str, str], resources: Stack) -> I
 
 
 def _tasks(name: str, service: Description, stack: Stack) -> Iterator[Finding]:
+    cluster = stack.outputs["ClusterName"]
     running, desired = int(service.get("runningCount", 0)), int(service.get("desiredCount", 0))
     if service.get("status") != "ACTIVE":
         said = f"the service is {service.get('status')}"
@@ -67,12 +68,16 @@ def _tasks(name: str, service: Description, stack: Stack) -> Iterator[Finding]:
         said = f"{running} of {count(desired, 'task')} run; {why}"
         fix = (
             "wait if they are only starting; else see why the last ones stopped: "
-            f"`aws ecs list-tasks --service-name {name} --desired-status STOPPED`, and the logs"
+            f"`aws ecs list-tasks --cluster {cluster} --service-name {name} --desired-status STOPPED`, "
+            "and the logs"
         )
         yield Finding(AREA, name, "failed", said, fix)
     elif desired == 0 and stack.parameters.get("MinTasks") != "0":
         said = "no task is wanted: somebody set the number to 0"
-        fix = f"`aws ecs update-service --service {name} --desired-count 1`, or deploy again"
+        fix = (
+            f"`aws ecs update-service --cluster {cluster} --service {name} --desired-count 1`, "
+            "or deploy again"
+        )
         yield Finding(AREA, name, "failed", said, fix)
     else:
         said = f"{count(running, 'task')} run" if running != 1 else "1 task runs"
