@@ -54,6 +54,8 @@ class LocalStack(StackUser):
         worker_module: what the workers run instead of `worker`, if not only settings differ.
         media_url: base URL of the upload URLs and image links that the stand-in hands out, when
             something (a proxy) stands in front of its media host.
+        watch: the input bucket tells the requests queue of objects whose key begins so; None: of
+            none. See `use_drop_rules`.
 
     Attributes:
         aws: makes boto3 clients for the emulator.
@@ -79,6 +81,7 @@ class LocalStack(StackUser):
         worker_env: Mapping[str, str] | None = None,
         worker_module: str = "worker",
         media_url: str | None = None,
+        watch: str | None = None,
     ) -> None:
         self.workers: list[WorkerProcess] = []
         self._worker_count = workers
@@ -86,6 +89,7 @@ class LocalStack(StackUser):
         self._worker_env = dict(worker_env or {})
         self._worker_module = worker_module
         self._media_url = media_url
+        self._watch = watch
         self._open = ExitStack()
         self._standin_process: StandInProcess | None = None
 
@@ -134,6 +138,16 @@ class LocalStack(StackUser):
                 "HAUTECH_APP_KEY_SECRET": self.credentials.key_secret,
             }
         return worker_environment(self.outputs, self.aws, settings | wanted)
+
+    def use_drop_rules(self, text: str) -> str:
+        """Puts a rules file beside the photos, for the workers that are added from then on.
+
+        Returns its URI.
+        """
+        bucket, key = self.outputs.input_bucket_name, "rules.yaml"
+        self.aws.client("s3").put_object(Bucket=bucket, Key=key, Body=text.encode())
+        self._worker_env["WORKER_DROP_RULES"] = f"s3://{bucket}/{key}"
+        return self._worker_env["WORKER_DROP_RULES"]
 
     def log_tails(self) -> str:
         """The last lines of every worker and of the stand-in, for a person to read."""
@@ -196,7 +210,7 @@ class LocalStack(StackUser):
         # Neither needs the other to stop, and an emulator takes a second or two.
         self._open.callback(_at_once, [standin_process.stop, ministack.stop])
         self.aws = ministack.aws
-        self.outputs = deploy(self.aws, "local")
+        self.outputs = deploy(self.aws, "local", parameters=self._parameters())
         # The emulator's CloudFormation leaves out what the template says of it.
         turn_expiry_on(self.aws, self.outputs.job_table_name)
         # In SNS's envelope, for an event may have more attributes than raw delivery carries.
@@ -207,6 +221,11 @@ class LocalStack(StackUser):
         self._open.callback(self._stop_workers)
         for _ in range(self._worker_count):
             self.add_worker()
+
+    def _parameters(self) -> dict[str, str]:
+        if self._watch is None:
+            return {}
+        return {"NotifyOfUploads": "true", "NotifyPrefix": self._watch, "NotifySuffix": ""}
 
     def _stop_workers(self) -> None:
         # Their queues end with them, so there is no message that a long poll could hide.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import mimetypes
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from sandbox.aws import LocalAws, StackOutputs
+from worker.adapters.aws.batch_store import DynamoBatchStore
 from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.batches.batch import Batch
 from worker.contracts.envelopes import unwrap
 from worker.jobs.job import Job
 
@@ -68,6 +71,11 @@ class StackUser:
         """The durable record of a request, or None before it was accepted."""
         store = DynamoJobStore(self.aws.client("dynamodb"), self.outputs.job_table_name)
         return store.load(request_id)
+
+    def batch(self, batch_id: str) -> Batch | None:
+        """The durable record of a batch, or None before it was accepted."""
+        client, table = self.aws.client("dynamodb"), self.outputs.job_table_name
+        return DynamoBatchStore(client, table, now=lambda: datetime.now(UTC)).load(batch_id)
 
     def read(self, uri: str) -> bytes:
         """The bytes of an object, such as an output."""

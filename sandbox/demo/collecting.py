@@ -13,6 +13,7 @@ from sandbox.demo.photos import Photo, Photos
 from sandbox.demo.report import JobReport, Picture
 from sandbox.demo.requests import DemoRequest
 from sandbox.local import LocalStack
+from sandbox.stack_user import StackUser
 from worker.jobs.job import Job
 
 PHOTOS, PICTURES = "photos", "pictures"
@@ -45,7 +46,7 @@ def job_report(
     """The report of one job; its pictures are saved into the folder."""
     data = (event or {}).get("data") or {}
     (folder / PICTURES).mkdir(parents=True, exist_ok=True)
-    outputs = [_save_output(stack, output, folder) for output in data.get("outputs") or ()]
+    outputs = [save_output(stack, output, folder) for output in data.get("outputs") or ()]
     pose_id = (data.get("result") or {}).get("poseId")
     if pose_id and not outputs:
         outputs += _save_preview(stack, str(pose_id), request.request_id, folder)
@@ -75,7 +76,8 @@ def _copy_photo(role: str, photo: Photo, folder: Path) -> Picture:
     )
 
 
-def _save_output(stack: LocalStack, output: dict[str, Any], folder: Path) -> Picture:
+def save_output(stack: StackUser, output: dict[str, Any], folder: Path) -> Picture:
+    """Puts a picture of an event beside the contact sheet."""
     name = str(output["uri"]).rsplit("/", 1)[-1]
     content = stack.read(str(output["uri"]))
     (folder / PICTURES / name).write_bytes(content)

@@ -36,7 +36,7 @@ def contact_sheet(report: DemoReport) -> str:
         element("meta", name="viewport", content="width=device-width, initial-scale=1"),
         element("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         element("meta", name="color-scheme", content="light dark"),
-        element("title", f"hautech-worker demo: {report.summary}"),
+        element("title", f"{report.name}: {report.summary}"),
         element("style", trusted(_STYLE.read_text(encoding="utf-8"))),
     )
     body = element(
@@ -52,8 +52,8 @@ def _header(report: DemoReport) -> Markup:
     stops = [element("li", element("strong", place), element("span", what)) for place, what in _WAY]
     return element(
         "header",
-        element("p", "hautech-worker demo", class_="brand"),
-        element("h1", "Product photos in, model photos out."),
+        element("p", report.name, class_="brand"),
+        element("h1", report.headline),
         element(
             "p",
             "Each request below went through the whole service on one machine. What was paid for "
@@ -70,6 +70,7 @@ def _header(report: DemoReport) -> Markup:
         ),
         element("ol", *stops, class_="way", aria_label="The way of a request"),
         _figures(report.figures),
+        _notes(report.notes),
     )
 
 
@@ -79,6 +80,12 @@ def _figures(figures: Iterable[tuple[str, str]]) -> Markup:
         for number, word in figures
     ]
     return element("dl", *pairs, class_="figures")
+
+
+def _notes(notes: tuple[str, ...]) -> Markup:
+    if not notes:
+        return joined()
+    return element("ul", *(element("li", note) for note in notes), class_="notes")
 
 
 def _card(job: JobReport, scale_s: float) -> Markup:
@@ -233,6 +240,6 @@ def _footer(report: DemoReport) -> Markup:
             "The pictures show which input became which output; what Hautech’s models draw looks "
             "far better.",
         ),
-        element("p", photos, element("code", "make demo GARMENT=a.png POSE=b.png"), "."),
+        element("p", photos, element("code", report.command), "."),
         element("p", f"Made on {started}.", class_="made"),
     )

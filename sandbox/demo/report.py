@@ -117,6 +117,12 @@ class DemoReport:
     """From the first request to the last event."""
     photos_are_drawn: bool = field(default=False)
     """The photos are our own drawings, not a person's."""
+    name: str = "hautech-worker demo"
+    headline: str = "Product photos in, model photos out."
+    command: str = "make demo GARMENT=a.png POSE=b.png"
+    """Makes such a page with a person's own photos."""
+    notes: tuple[str, ...] = ()
+    """What is to be told beside the jobs."""
 
     @property
     def succeeded(self) -> int:

@@ -19,8 +19,8 @@ _STYLES = {"succeeded": "green", "failed": "red", "queued": "dim"}
 _FRAMES_PER_S = 12
 
 
-class Show(Protocol):
-    """Where news goes."""
+class Steps(Protocol):
+    """Where news of the demo itself goes."""
 
     def step(self, text: str, *, after_trouble: bool = False) -> None:
         """The demo itself does something now, such as starting AWS.
@@ -29,9 +29,6 @@ class Show(Protocol):
             text: what.
             after_trouble: what was done until now did not come to its end.
         """
-
-    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
-        """How the jobs stand: request id and progress, always in the same order."""
 
     def __enter__(self) -> Self:
         """Begins to show."""
@@ -45,17 +42,30 @@ class Show(Protocol):
         """Leaves the last picture standing."""
 
 
+class Show(Steps, Protocol):
+    """Where news of the demo and of its jobs goes."""
+
+    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        """How the jobs stand: request id and progress, always in the same order."""
+
+
+def can_redraw(console: Console) -> bool:
+    """Whether something live can be shown: not to files, pipes and dumb terminals."""
+    return console.is_terminal and not console.is_dumb_terminal
+
+
 def show_for(console: Console) -> Show:
-    """Bars for a terminal that can redraw, lines for files, pipes and dumb terminals."""
-    return Bars(console) if console.is_terminal and not console.is_dumb_terminal else Lines(console)
+    """Bars for a terminal that can redraw, lines for everything else."""
+    return Bars(console) if can_redraw(console) else Lines(console)
 
 
-class Bars:
-    """The live view: what the demo does, and a bar for each job."""
+class LiveSteps:
+    """A live view: a title, what the demo does with the seconds it takes, and something below."""
+
+    title = "hautech-worker demo"
 
     def __init__(self, console: Console) -> None:
         self._steps: list[tuple[str, float]] = []
-        self._lines: Sequence[tuple[str, Progress]] = ()
         self._ended: float | None = None
         self._cut_short = 0
         self._live = Live(
@@ -87,17 +97,23 @@ class Bars:
         self._steps.append((text, time.monotonic()))
         self._live.refresh()
 
-    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
-        """A bar for each."""
-        self._lines = list(lines)
+    @property
+    def width(self) -> int:
+        """Columns to draw on.
+
+        Not the last ones: there, the terminal's echo of Ctrl-C would begin a new line and the next
+        frame would stand one line too low.
+        """
+        return max(20, self._live.console.width - 4)
+
+    def below(self) -> RenderableType | None:
+        """What stands below the steps now; None: nothing."""
+        return None
 
     def _frame(self) -> RenderableType:
-        parts: list[RenderableType] = [
-            Text("hautech-worker demo", style="bold"),
-            self._steps_text(),
-        ]
-        if self._lines:
-            parts += [Text(), self._table()]
+        parts: list[RenderableType] = [Text(self.title, style="bold"), self._steps_text()]
+        if (below := self.below()) is not None:
+            parts += [Text(), below]
         return Group(*parts)
 
     def _steps_text(self) -> Text:
@@ -115,11 +131,25 @@ class Bars:
         text.right_crop(1)
         return text
 
+
+class Bars(LiveSteps):
+    """The live view of the demo: below the steps, a bar for each job."""
+
+    def __init__(self, console: Console) -> None:
+        self._lines: Sequence[tuple[str, Progress]] = ()
+        super().__init__(console)  # draws already
+
+    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        """A bar for each."""
+        self._lines = list(lines)
+
+    def below(self) -> RenderableType | None:
+        """The bars."""
+        return self._table() if self._lines else None
+
     def _table(self) -> Table:
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
-        # Not the last columns: there, the terminal's echo of Ctrl-C would begin a new line and the
-        # next frame would stand one line too low.
-        table.width = max(20, self._live.console.width - 4)
+        table.width = self.width
         table.add_column(no_wrap=True)
         table.add_column(no_wrap=True, width=28)
         table.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
@@ -138,13 +168,13 @@ class Bars:
         return table
 
 
-class Lines:
+class LineSteps:
     """One line for each thing that changes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
         self._since = time.monotonic()
-        self._told: dict[str, tuple[str, str]] = {}
+        self._told: dict[str, str] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -161,14 +191,21 @@ class Lines:
         """A line."""
         self._say(text)
 
-    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
-        """A line for each that changed."""
-        for name, now in lines:
-            news = (now.word, now.detail)
-            if self._told.get(name) != news:
-                self._told[name] = news
-                self._say(f"{name}: {now.word}" + (f" ({now.detail})" if now.detail else ""))
+    def tell(self, name: str, news: str) -> None:
+        """A line about something, unless it was told already."""
+        if self._told.get(name) != news:
+            self._told[name] = news
+            self._say(f"{name}: {news}")
 
     def _say(self, text: str) -> None:
         line = f"{time.monotonic() - self._since:5.1f} s  {' '.join(text.split())}"
         self._console.print(Text(line), soft_wrap=True)
+
+
+class Lines(LineSteps):
+    """The same for the jobs of the demo."""
+
+    def jobs(self, lines: Sequence[tuple[str, Progress]]) -> None:
+        """A line for each that changed."""
+        for name, now in lines:
+            self.tell(name, now.word + (f" ({now.detail})" if now.detail else ""))

@@ -1,4 +1,4 @@
-"""Starts `python -m sandbox.demo` as a person would, and remembers every process it starts."""
+"""Starts a demo, such as `python -m sandbox.demo`, as a person would, and remembers every process it starts."""
 
 import os
 import subprocess
@@ -22,6 +22,8 @@ class DemoProcess:
 
     folder: Path
     arguments: tuple[str, ...] = ()
+    module: str = "sandbox.demo"
+    deadline_s: float = DEADLINE_S
     output: str = ""
     errors: str = ""
     seen: dict[int, psutil.Process] = field(default_factory=dict)
@@ -30,7 +32,7 @@ class DemoProcess:
         self.temporary = self.folder / "tmp"
         self.temporary.mkdir()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.demo", *self.arguments],
+            [sys.executable, "-m", self.module, *self.arguments],
             cwd=self.folder,
             env=os.environ | {"TMPDIR": str(self.temporary), "PYTHONPATH": str(_root())},
             stdout=subprocess.PIPE,
@@ -58,11 +60,11 @@ class DemoProcess:
 
     def until(self, condition: Callable[[], bool], what: str) -> None:
         """Waits for something, and notes the processes of the demo meanwhile."""
-        deadline = time.monotonic() + DEADLINE_S
+        deadline = time.monotonic() + self.deadline_s
         while not condition():
             self._note_processes()
             assert time.monotonic() < deadline, (
-                f"{what}: not within {DEADLINE_S:g} s\n{self.output}\n{self.errors}"
+                f"{what}: not within {self.deadline_s:g} s\n{self.output}\n{self.errors}"
             )
             time.sleep(_LOOK_EVERY_S)
 

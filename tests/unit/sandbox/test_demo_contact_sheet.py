@@ -172,3 +172,10 @@ def test_any_file_name_is_linked_as_a_file_beside_the_page() -> None:
     images = tags_of(contact_sheet(a_report(a_job(inputs=(), outputs=(odd,)))), "img")
 
     assert images[0]["src"] == "pictures/javascript%3Aa%20b%231%25%3F.png"
+
+
+def test_notes_are_told_as_they_are() -> None:
+    page = contact_sheet(a_report(notes=("<b>.csv: 2 pictures",)))
+
+    assert "<li>&lt;b&gt;.csv: 2 pictures</li>" in page
+    assert 'class="notes"' not in contact_sheet(a_report())

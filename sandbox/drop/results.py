@@ -1,0 +1,76 @@
+"""Brings what appears in the output bucket into a local folder, each object once."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+
+class Results:
+    """A folder that has what the bucket has; what was there before stays.
+
+    Args:
+        s3: where the bucket is.
+        bucket: its name.
+        folder: made when the first object comes.
+    """
+
+    def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._folder = folder
+        self._etags: dict[str, str] = {}
+        self._files: dict[str, Path] = {}
+
+    def fetch(self) -> list[Path]:
+        """The files that are new or changed since the last time, relative to the folder.
+
+        Raises OSError when the folder cannot be written.
+        """
+        news = []
+        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self._bucket)
+        for page in pages:
+            for found in page.get("Contents", []):
+                key, etag = found["Key"], found["ETag"]
+                place = local_place(key)
+                if self._etags.get(key) != etag and place is not None:
+                    self._bring(key, self._folder / place)
+                    self._etags[key] = etag
+                    self._files[f"s3://{self._bucket}/{key}"] = place
+                    news.append(place)
+        return news
+
+    def file_of(self, uri: str) -> Path | None:
+        """The file of an object, relative to the folder; None as long as it has not come."""
+        return self._files.get(uri)
+
+    def words_of(self, uri: str) -> str:
+        """What an error document says happened; "" as long as it has not come."""
+        file = self.file_of(uri)
+        if file is None:
+            return ""
+        try:
+            document = json.loads((self._folder / file).read_text(encoding="utf-8"))
+            return str(document.get("whatHappened", ""))
+        except (OSError, ValueError, AttributeError):  # somebody changed or took the file meanwhile
+            return ""
+
+    def _bring(self, key: str, target: Path) -> None:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        # Whole at once: whoever looks at the folder sees no half of a picture.
+        unfinished = target.with_name(f".{target.name[:100]}.unfinished")
+        with unfinished.open("wb") as file:
+            self._s3.download_fileobj(self._bucket, key, file)
+        unfinished.replace(target)
+
+
+def local_place(key: str) -> Path | None:
+    """Where an object goes below the folder; None if its key would lead out of it."""
+    place = PurePosixPath(key)
+    if place.is_absolute() or ".." in place.parts or not place.parts or key.endswith("/"):
+        return None
+    return Path(place)

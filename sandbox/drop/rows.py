@@ -1,0 +1,170 @@
+"""How a dropped file stands, in words for the table: file, rule, state, picture."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Protocol
+
+from sandbox.demo.progress import progress
+from sandbox.drop.outlook import Kind, Outlook
+from worker.batches.batch import Batch
+from worker.jobs.job import Job, JobState
+
+
+class Brought(Protocol):
+    """What has come from the output bucket, by URI."""
+
+    def file_of(self, uri: str) -> Path | None:
+        """The file of an object, relative to the folder; None as long as it has not come."""
+
+    def words_of(self, uri: str) -> str:
+        """What an error document says happened; "" as long as it has not come."""
+
+
+COPYING = "copying"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One line of the table. `files` are below the folder of results."""
+
+    file: str
+    rule: str = ""
+    word: str
+    detail: str = ""
+    files: tuple[str, ...] = ()
+    is_over: bool = False
+    """Whether nothing more becomes of it."""
+
+
+def growing_row(file: str) -> Row:
+    """A file that is still being copied into the folder."""
+    return Row(file=file, word=COPYING, detail="waits until it has stopped growing")
+
+
+def empty_row(file: str) -> Row:
+    """A file without a single byte."""
+    return Row(file=file, word="ignored", detail="it is empty", is_over=True)
+
+
+def refused_row(file: str, reason: str) -> Row:
+    """A file that could not be put into S3."""
+    return Row(file=file, word="failed", detail=reason, is_over=True)
+
+
+def row(
+    file: str,
+    told: Outlook,
+    *,
+    put_at: datetime,
+    now: datetime,
+    jobs: Mapping[str, Job],
+    batch: Batch | None,
+    brought: Brought,
+    pipeline_s: float,
+) -> Row:
+    """How a file stands that was put into S3 at `put_at`."""
+    match told.kind:
+        case Kind.SIDECAR:
+            return Row(
+                file=file, rule=told.rule, word="read", detail="with its photo", is_over=True
+            )
+        case Kind.NOTHING:
+            return Row(file=file, word="ignored", detail=told.problem, is_over=True)
+        case _:
+            pass
+    if told.problem:
+        return _without_request(file, told, brought)
+    if not jobs and batch is None:
+        is_resting = now - put_at < timedelta(seconds=told.rests_s)
+        detail = "what belongs to it may still come" if is_resting else ""
+        return Row(
+            file=file, rule=told.rule, word="resting" if is_resting else "queued", detail=detail
+        )
+    if told.kind is Kind.LIST:
+        return _list_row(file, told, batch, brought)
+    return _photo_row(file, told, jobs, now, brought, pipeline_s)
+
+
+def error_places(jobs: Sequence[Job]) -> tuple[str, ...]:
+    """Where the error documents of failed jobs are."""
+    failed = (job for job in jobs if job.state is JobState.FAILED)
+    drops = [(job.request.get("origin") or {}).get("drop") or {} for job in failed]
+    return tuple(str(drop["error"]) for drop in drops if drop.get("error"))
+
+
+def output_places(job: Job) -> tuple[str, ...]:
+    """Where the pictures of a job are."""
+    data = (job.event or {}).get("data") or {}
+    return tuple(str(output["uri"]) for output in data.get("outputs") or ())
+
+
+def _without_request(file: str, told: Outlook, brought: Brought) -> Row:
+    files = _files((told.error,) if told.error else (), brought)
+    return Row(
+        file=file,
+        rule=told.rule,
+        word="failed",
+        detail=told.problem,
+        files=files,
+        is_over=bool(files) or told.error is None,
+    )
+
+
+def _photo_row(
+    file: str,
+    told: Outlook,
+    jobs: Mapping[str, Job],
+    now: datetime,
+    brought: Brought,
+    pipeline_s: float,
+) -> Row:
+    known = [jobs.get(request_id) for request_id in told.request_ids]
+    over = [job for job in known if job is not None and job.state.is_final]
+    files = _files([place for job in over for place in output_places(job)], brought)
+    files += _files(error_places(over), brought)
+    if len(over) < len(known):
+        first = next(job for job in known if job is None or not job.state.is_final)
+        expected_s = {step.name: pipeline_s for step in first.steps} if first else {}
+        stands = progress(first, now=now, expected_s=expected_s)
+        count = f"{len(over)} of {len(known)} done" if over else ""
+        detail = "; ".join(part for part in (stands.detail, count) if part)
+        return Row(file=file, rule=told.rule, word=stands.word, detail=detail, files=files)
+    failures = [job.failure.message for job in over if job.failure is not None]
+    plainly = [brought.words_of(place) for place in error_places(over)]
+    return Row(
+        file=file,
+        rule=told.rule,
+        word="failed" if failures else "done",
+        detail=next(filter(None, (*plainly, *failures)), ""),
+        files=files,
+        is_over=True,
+    )
+
+
+def _list_row(file: str, told: Outlook, batch: Batch | None, brought: Brought) -> Row:
+    if batch is None or not batch.state.is_final:
+        done, rows = (batch.over, batch.rows) if batch else (0, None)
+        detail = f"{done} of {rows} rows" if rows is not None else "counting its rows"
+        return Row(file=file, rule=told.rule, word="running", detail=detail)
+    data = (batch.event or {}).get("data") or {}
+    counts = data.get("counts") or {}
+    told_counts = [f"{count} {name}" for name, count in counts.items() if count and name != "rows"]
+    results = data.get("results")
+    return Row(
+        file=file,
+        rule=told.rule,
+        word="done" if counts.get("succeeded") else "failed",
+        detail=f"{counts.get('rows', 0)} rows: {', '.join(told_counts)}",
+        files=_files((results,) if results else (), brought),
+        is_over=True,
+    )
+
+
+def _files(places: Sequence[str], brought: Brought) -> tuple[str, ...]:
+    return tuple(
+        file.as_posix() for place in places if (file := brought.file_of(place)) is not None
+    )

@@ -1,0 +1,177 @@
+"""The demo of the drop folder itself: starts everything, drops its own files, follows all."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NoReturn, Self
+
+from sandbox.demo.contact_sheet import contact_sheet
+from sandbox.demo.output_folder import SHEET
+from sandbox.demo.report import DemoReport
+from sandbox.demo.run import STOPPING
+from sandbox.drop.folder import DropFolder
+from sandbox.drop.odd_photos import OddFile, drop_odd_files
+from sandbox.drop.results import Results
+from sandbox.drop.rows import Row
+from sandbox.drop.rules import POSE_KEY, PREFIX, read_rules, rules_text
+from sandbox.drop.sheet import drop_report
+from sandbox.drop.show import DropShow
+from sandbox.local import LocalStack, LocalStackError
+from sandbox.samples import draw_pose
+
+PIPELINE_S = 3.0
+"""How long the stand-in takes: enough to see something move."""
+
+DEADLINE_S = 240.0
+"""For all files of `run_once`: they take about half a minute, but the machine may be busy."""
+
+_LOOK_EVERY_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where the demo's files are, below one folder."""
+
+    inbox: Path
+    results: Path
+    rules: Path
+
+    @classmethod
+    def below(cls, folder: Path) -> Folders:
+        """The usual names."""
+        return cls(folder / "inbox", folder / "results", folder / "rules.yaml")
+
+
+def run_until_interrupted(folders: Folders, show: DropShow) -> NoReturn:
+    """Runs until an exception from outside, such as Interrupted, ends it.
+
+    Raises:
+        EmulatorError, DeployError, LocalStackError: something local did not work.
+        OSError: a folder cannot be written.
+    """
+    with _Demo(folders, show) as demo:
+        show.invite(
+            f"Copy photos into {folders.inbox}; pictures come to {folders.results}. Ctrl-C ends it."
+        )
+        while True:
+            demo.look()
+
+
+def run_once(folders: Folders, page: Path, show: DropShow) -> tuple[DemoReport, bool]:
+    """Works on what lies in the inbox, and writes the contact sheet into the folder `page`.
+
+    Gives the report, and whether every file came to its end: a picture, or the reason why not.
+
+    Raises:
+        EmulatorError, DeployError, LocalStackError: something local did not work.
+        OSError: a folder cannot be written.
+    """
+    with _Demo(folders, show) as demo:
+        is_over = demo.follow_to_the_end()
+        show.step("collecting the pictures")
+        report = demo.report(page)
+    (page / SHEET).write_text(contact_sheet(report), encoding="utf-8", errors="replace")
+    return report, is_over
+
+
+class _Demo:
+    """The service with a drop folder, for as long as a `with` block lasts."""
+
+    def __init__(self, folders: Folders, show: DropShow) -> None:
+        self._folders = folders
+        self._show = show
+        self._stack = LocalStack(
+            workers=0, standin_options={"durationSeconds": PIPELINE_S}, watch=PREFIX
+        )
+
+    def __enter__(self) -> Self:
+        show, folders = self._show, self._folders
+        show.step("drawing photos, some of them odd")
+        folders.inbox.mkdir(parents=True, exist_ok=True)
+        folders.results.mkdir(parents=True, exist_ok=True)
+        self._odd_files: tuple[OddFile, ...] = drop_odd_files(folders.inbox)
+        show.step("starting AWS (emulated), Hautech (a stand-in) and a worker")
+        try:
+            self._stack.__enter__()
+            self._start()
+        except BaseException:
+            self._stop(after_trouble=True)
+            raise
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        # Ctrl-C is how most runs end, and no trouble.
+        self._stop(after_trouble=kind is not None and issubclass(kind, Exception))
+
+    def look(self) -> tuple[Row, ...]:
+        """One look at everything, shown; takes a moment."""
+        self._stack.check()
+        self._folder.look(time.monotonic())
+        rows = self._folder.rows(datetime.now(UTC))
+        self._show.rows(rows)
+        time.sleep(_LOOK_EVERY_S)
+        return rows
+
+    def follow_to_the_end(self) -> bool:
+        """Looks until everything that lies in the inbox is over; whether that was in time."""
+        deadline = time.monotonic() + DEADLINE_S
+        while time.monotonic() < deadline:
+            rows = self.look()
+            if rows and all(row.is_over for row in rows):
+                return True
+        return False
+
+    def report(self, page: Path) -> DemoReport:
+        """What all this has made; its pictures are put beside the page."""
+        dropped = tuple(self._folder.dropped())
+        subjects = {job.request_id for one in dropped for job in one.jobs.values()}
+        events = {}
+
+        def is_announced() -> bool:
+            events.update(
+                {str(event.get("subject")): event for event in self._stack.receive_events()}
+            )
+            return subjects <= events.keys()
+
+        with suppress(LocalStackError):  # the page says which job has none
+            self._stack.wait_for(is_announced, deadline_s=10)
+        return drop_report(
+            self._stack,
+            dropped,
+            self._folder.rows(datetime.now(UTC)),
+            events,
+            oddities={file.name: file.oddity for file in self._odd_files},
+            folders=(self._folders.inbox, page),
+            started_at=self._started_at,
+        )
+
+    def _start(self) -> None:
+        stack, folders = self._stack, self._folders
+        catalog, shop = stack.outputs.input_bucket_name, stack.outputs.output_bucket_name
+        with tempfile.TemporaryDirectory(prefix="hautech-sandbox-") as folder:
+            pose = Path(folder, "pose.png")
+            draw_pose().save(pose)
+            stack.upload(pose, POSE_KEY)
+        text = rules_text(catalog=catalog, shop=shop)
+        folders.rules.write_text(text, encoding="utf-8")
+        stack.use_drop_rules(text)
+        stack.add_worker()
+        stack.wait_until_receiving()
+        self._show.step(f"watching {folders.inbox}; results come to {folders.results}")
+        self._started_at = datetime.now(UTC)
+        self._folder = DropFolder(
+            stack,
+            read_rules(text, catalog=catalog, shop=shop),
+            folders.inbox,
+            Results(stack.aws.client("s3"), shop, folders.results),
+            pipeline_s=PIPELINE_S,
+        )
+
+    def _stop(self, *, after_trouble: bool) -> None:
+        self._show.step(STOPPING, after_trouble=after_trouble)
+        self._stack.close()
