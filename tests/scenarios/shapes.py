@@ -164,6 +164,14 @@ def _as_link(_given: Any, output: Any) -> Any:
     return {"imageUrl": f"{PICTURE_HOST}/{output['imageId']}.png"}
 
 
+def _variants(*failing: int) -> Callable[[Service], str]:
+    def ask(service: Service) -> str:
+        service.world.hautech.failing_seeds.update(failing)
+        return body(input={**FULL_NAOMI_INPUT, "seed": [7, 8]})
+
+    return ask
+
+
 def _failing(step: str) -> Callable[[Service], str]:
     def ask(service: Service) -> str:
         failure = ("LABEL_NOT_FOUND", "nothing in the picture matches the label")
@@ -191,6 +199,12 @@ SHAPES = (
     Shape(name="sent-twice", ask=_plain(), steps=("full-naomi",), copies=2),
     Shape(name="pipeline-fails", ask=_failing("full-naomi"), steps=("full-naomi",), error="pipeline.failed"),
     Shape(name="preparation-fails", ask=_failing("prepare-pose"), steps=_PREPARED, error="pipeline.failed"),
+    Shape(name="variants", ask=_variants(), steps=("full-naomi-1", "full-naomi-2"),
+          outputs=("sku-1042-front-1.png", "sku-1042-front-2.png")),
+    Shape(name="variant-fails", ask=_variants(7), steps=("full-naomi-1", "full-naomi-2"),
+          outputs=("sku-1042-front-2.png",)),
+    Shape(name="variants-fail", ask=_variants(7, 8), steps=("full-naomi-1", "full-naomi-2"),
+          error="pipeline.failed"),
     Shape(name="image-missing", ask=_plain(input=_MISSING), error="image.missing"),
     Shape(name="refused", ask=_plain(colour="red"), error="request.invalid", is_job=False),
 )  # fmt: skip

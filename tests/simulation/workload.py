@@ -67,6 +67,12 @@ def _document(
         given.pop("aspectRatio", None)
     if workflow == "naomi" and rng.random() < 0.3:
         given["imageId"] = image_id
+    if workflow in {"full-naomi", "naomi"} and rng.random() < 0.3:
+        changes["output"] = "s3://shop/made/"
+        if rng.random() < 0.5:
+            changes["variants"] = rng.choice((1, 2, 3, 5))
+        else:
+            given["seed"] = rng.sample(range(100), k=rng.choice((1, 2, 4)))
     if workflow == "custom":
         workflow = CUSTOM_WORKFLOW
         given = rng.choice(({"imageId": garment, "strength": 3}, {"imageId": image_id}))

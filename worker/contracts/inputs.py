@@ -6,7 +6,7 @@ does not state (lengths, the seed's upper end) are ours and on the careful side.
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -16,6 +16,14 @@ from worker.contracts.fields import REQUEST_CONFIG, ImageReference, broken_rule,
 MAX_PROMPT_CHARACTERS = 10_000
 MAX_LABEL_CHARACTERS = 500
 MAX_SEED = 2_147_483_647
+
+
+def _or_a_list(schema: dict[str, Any]) -> None:
+    """Several seeds are the request's business: the workflow gets one of them (`variants`)."""
+    one = {"type": "integer", "minimum": 0, "maximum": MAX_SEED}
+    several = {"type": "array", "items": one, "minItems": 1, "maxItems": 16, "uniqueItems": True}
+    schema["anyOf"].append(several)
+
 
 PoseImageId = Annotated[
     ImageReference,
@@ -66,8 +74,9 @@ Seed = Annotated[
     Field(
         ge=0,
         le=MAX_SEED,
-        description="Seed of the random numbers.",
+        description="Seed of the random numbers. A list of up to 16 gives a picture for each.",
         examples=[42],
+        json_schema_extra=_or_a_list,
     ),
 ]
 

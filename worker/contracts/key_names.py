@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from worker.contracts.filling import NAME_PATTERN
+from worker.contracts.inputs import MAX_SEED
+from worker.contracts.variants import is_list_of_seeds
 
 KEY_NAMES: Final = ("requestId", "n", "ext", "workflow", "seed")
 """Those that every request gives, `seed` only with a seed; metadata cannot give them another meaning."""
@@ -14,10 +16,13 @@ KEY_NAMES: Final = ("requestId", "n", "ext", "workflow", "seed")
 _NAME: Final = re.compile(NAME_PATTERN)
 
 
-def known_names(document: Mapping[str, Any], *, n: int = 1, ext: str = "png") -> dict[str, str]:
-    """What each name stands for, for picture `n` (from 1) with that extension.
+def known_names(
+    document: Mapping[str, Any], *, n: int = 1, ext: str = "png", seed: int | None = None
+) -> dict[str, str]:
+    """What each name stands for, for picture `n` (from 1) with that extension and seed.
 
-    Takes a request as JSON, also one that is not checked yet: what is malformed gives no name.
+    Takes a request as JSON, also one that is not checked yet: what is malformed gives no name. Without
+    `seed` it is the request's own, or the longest of variants.
     """
     metadata, given = document.get("metadata"), document.get("input")
     names = {
@@ -28,7 +33,10 @@ def known_names(document: Mapping[str, Any], *, n: int = 1, ext: str = "png") ->
     for name in ("requestId", "workflow"):
         if isinstance(document.get(name), str):
             names[name] = document[name]
-    seed = given.get("seed") if isinstance(given, dict) else None
+    if seed is None and (is_list_of_seeds(document) or document.get("variants") is not None):
+        seed = MAX_SEED
+    if seed is None and isinstance(given, dict):
+        seed = given.get("seed")
     if isinstance(seed, int) and not isinstance(seed, bool):
         names["seed"] = str(seed)
     return {**names, "n": str(n), "ext": ext}

@@ -15,6 +15,7 @@ from worker.contracts.output_place import ROOM_BYTES, parse_output
 from worker.contracts.plain_words import problems_of
 from worker.contracts.s3_uri import MAX_KEY_BYTES, S3Uri
 from worker.contracts.text import shown
+from worker.contracts.variants import asks_for_several
 from worker.errors import Problem
 
 MAX_TAGS: Final = 10
@@ -190,6 +191,9 @@ def _key_problems(
         for name in dict.fromkeys(needed)
         if name not in names
     ]
+    if asks_for_several(document) and not {"n", "seed"} & set(needed):
+        rule = "names one picture, and several are asked for"
+        problems.append(problem(rule, "put {n} or {seed} into it"))
     output = document.get("output")
     try:
         place = parse_output(output) if isinstance(output, str) else None
@@ -231,7 +235,7 @@ def _filled_problems(
 
 def _where_from(name: str, names: Mapping[str, str]) -> str:
     if name == "seed":
-        return "add input.seed"
+        return "add input.seed, or variants"
     if name in KEY_NAMES:
         return ""
     return f"names: {', '.join(dict.fromkeys([*KEY_NAMES, *names]))}"

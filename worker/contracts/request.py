@@ -36,6 +36,7 @@ from worker.contracts.presets import PRESET
 from worker.contracts.references import S3Reference, reference_problems, references_in
 from worker.contracts.s3_uri import S3Uri
 from worker.contracts.text import shown
+from worker.contracts.variants import MAX_VARIANTS, is_list_of_seeds, variant_problems
 from worker.contracts.workflows import ANY_CASE_UUID, WORKFLOWS, is_workflow_uuid
 from worker.errors import InvalidRequestError, Problem
 
@@ -155,6 +156,17 @@ class Request(BaseModel):
         Field(description="How the pictures are called and stored, and smaller copies of them."),
     ] = None
 
+    variants: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=MAX_VARIANTS,
+            description="So many pictures, each with a seed of its own: input.seed and those after it, "
+            "or seeds that follow from the requestId. Instead, input.seed may be a list.",
+            examples=[4],
+        ),
+    ] = None
+
     @property
     def output_uri(self) -> S3Uri:
         """`output` as a value: a prefix if its key is "" or ends in "/", else an exact key."""
@@ -195,12 +207,16 @@ def parse_document(
         checked_input = sent_input
         if spec:
             document["input"] = sent_input = _without_null_fields(sent_input, spec.input_model)
-            problems += _validated(sent_input, spec.input_model, "input")
+            given = sent_input
+            if is_list_of_seeds(document):  # which only a request has, not the workflow
+                given = {name: value for name, value in given.items() if name != "seed"}
+            problems += _validated(given, spec.input_model, "input")
             checked_input = _known_and_sound(sent_input, spec.input_model, problems)
         problems += reference_problems(checked_input, input_buckets)
     problems += output_problems(document.get("output"), document.get("requestId"), output_buckets)
     problems += metadata_problems(document.get("metadata"))
     problems += drop_problems(document.get("origin"), input_buckets, output_buckets)
+    problems += variant_problems(document)
     if found := option_problems(document):
         problems += found
         del document["outputOptions"]
@@ -229,6 +245,7 @@ def content_digest(request: Request) -> str:
         "expiresAt": request.expires_at and rfc3339(request.expires_at),
         "origin": request.origin and request.origin.model_dump(exclude_defaults=True),
         "outputOptions": _options_content(request),
+        "variants": request.variants,
     }
     return hashlib.sha256(canonical_json(content).encode()).hexdigest()
 

@@ -32,6 +32,7 @@ __all__ = [
     "ResultEvent",
     "Status",
     "Timings",
+    "VariantResult",
     "message_attributes",
     "result_event",
 ]
@@ -142,6 +143,18 @@ class ErrorInfo(_Own):
     retryable: Annotated[bool, Field(description="Whether it may succeed if it is sent again.")]
 
 
+class VariantResult(_Own):
+    """How one of several pictures of a request ended."""
+
+    n: Annotated[int, Field(ge=1, description="Which one, from 1.")]
+    seed: Annotated[_Count, Field(description="Of its random numbers.")]
+    status: Status
+    outputs: Annotated[
+        tuple[_Count, ...], Field(description="Its places in `outputs`, from 0; usually one.")
+    ] = ()
+    error: Annotated[ErrorInfo | None, Field(description="Null if it succeeded.")] = None
+
+
 class Timings(_Own):
     """When what happened to a request."""
 
@@ -174,6 +187,13 @@ class ResultData(_Own):
         ),
     ] = ()
     error: Annotated[ErrorInfo | None, Field(description="Null if it succeeded.")] = None
+    variants: Annotated[
+        tuple[VariantResult, ...],
+        Field(description="If several pictures were asked for: how each of them ended."),
+    ] = ()
+    partial: Annotated[
+        bool, Field(description="It succeeded, and some of the variants did not.")
+    ] = False
     timings: Timings
     metadata: Annotated[dict[str, Any], Field(description="As it stood in the request.")] = Field(
         default_factory=dict

@@ -6,6 +6,7 @@ import hashlib
 import json
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 
 from worker.contracts.origin import batch_of
 from worker.contracts.request import Request, content_digest, parse_request
@@ -17,10 +18,13 @@ from worker.errors import (
     RequestError,
     RequestExpiredError,
 )
+from worker.jobs.document import MUST_UNDERSTAND
 from worker.jobs.job import Job, JobState, JsonObject
 from worker.jobs.plan import plan_images, plan_steps
 from worker.jobs.transitions import accept
 from worker.ports import WorkBudget
+
+_OF_VARIANTS: Final = ["steps.variant", "steps.seed", "steps.failure"]
 
 
 def read_request(world: World, body: str) -> Request:
@@ -95,7 +99,7 @@ def record(
 
 def _new_job(world: World, request: Request, body: str) -> Job:
     steps = plan_steps(request)
-    return accept(
+    job = accept(
         request_id=request.request_id,
         request=_as_json(request),
         content_digest=content_digest(request),
@@ -104,6 +108,8 @@ def _new_job(world: World, request: Request, body: str) -> Job:
         images=plan_images(steps),
         at=world.now(),
     )
+    # A release that knows no variants would run the step without its seed, and pay for that.
+    return replace(job, kept={MUST_UNDERSTAND: _OF_VARIANTS}) if job.variants() else job
 
 
 def refuse_if_expired(job: Job, world: World) -> None:

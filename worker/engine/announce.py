@@ -21,9 +21,7 @@ from worker.contracts.readable import (
     readable_workflow,
 )
 from worker.contracts.result import (
-    ErrorInfo,
     Input,
-    Output,
     PipelineUse,
     ResultData,
     ResultEvent,
@@ -33,8 +31,9 @@ from worker.contracts.result import (
     result_event,
 )
 from worker.contracts.text import one_line
-from worker.engine.collect import result_ids
+from worker.engine.collect import Collected, result_ids
 from worker.engine.result_document import write_document
+from worker.engine.variants import error_info, failure_of, variant_results
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     MalformedRequestError,
@@ -63,12 +62,15 @@ _INPUTS_MAX_BYTES = 8 * 1024
 """Five photos at least, with the longest keys. The records keep this room for them."""
 
 
-def settle_success(world: World, held: HeldJob, outputs: list[Output]) -> None:
+def settle_success(world: World, held: HeldJob, collected: Collected) -> None:
     """Fix the verdict "succeeded" and its event in the record."""
-    at = world.now()
-    event = _event(held.job, at, outputs=outputs, failure=None)
+    at, outputs = world.now(), collected.outputs
+    event = _event(held.job, at, collected, failure=None)
     _check_size(event)
     because = f"{len(outputs)} output(s) verified in S3" if outputs else "no picture to collect"
+    if event.data.partial:
+        missing = sum(one.status == "failed" for one in event.data.variants)
+        because += f"; {missing} of {len(event.data.variants)} variants failed"
     open_job = held.job
     held.job = settle(open_job, event=_as_json(event), failure=None, at=at, because=because)
     try:
@@ -96,10 +98,9 @@ def _check_size(event: ResultEvent) -> None:
 def settle_failure(world: World, held: HeldJob, error: PermanentError, stage: Stage) -> None:
     """Fix the verdict "failed" and its event in the record. No success can follow."""
     at = world.now()
-    failure = Failure(
-        code=error.code, message=error.message, stage=stage, retryable=error.retryable
-    )
-    event = _event(held.job, at, outputs=[], failure=failure)
+    failure = failure_of(error, stage)
+    none = Collected(variants=variant_results(held.job, {}, {}, failure))
+    event = _event(held.job, at, none, failure=failure)
     held.job = settle(held.job, event=_as_json(event), failure=failure, at=at)
     held.save()
 
@@ -169,7 +170,7 @@ def reject(
             request_id=readable_request_id(body),
             workflow=readable_workflow(body),
             status="failed",
-            error=_error_info(failure),
+            error=error_info(failure),
             timings=Timings(accepted_at=at, settled_at=at, total_s=0.0),
             metadata=readable_metadata(body),
         ),
@@ -213,9 +214,7 @@ def dead_letter(world: World, body: str, error: PermanentError) -> None:
     )
 
 
-def _event(
-    job: Job, at: datetime, *, outputs: list[Output], failure: Failure | None
-) -> ResultEvent:
+def _event(job: Job, at: datetime, collected: Collected, *, failure: Failure | None) -> ResultEvent:
     status: Status = "failed" if failure else "succeeded"
     return result_event(
         event_id=keys.event_id(job, status, failure.code if failure else None),
@@ -224,7 +223,7 @@ def _event(
             request_id=job.request_id,
             workflow=job.workflow,
             status=status,
-            outputs=outputs,
+            outputs=collected.outputs,
             result=result_ids(job),
             pipelines=[
                 PipelineUse(step=step.name, pipeline_id=run.pipeline_id, credits=run.credits)
@@ -232,7 +231,9 @@ def _event(
                 for run in (*step.earlier, *((step.pipeline,) if step.pipeline else ()))
             ],
             inputs=_inputs(job),
-            error=_error_info(failure) if failure else None,
+            error=error_info(failure) if failure else None,
+            variants=collected.variants,
+            partial=not failure and any(one.error for one in collected.variants),
             timings=_timings(job, at),
             metadata=job.metadata,
         ),
@@ -250,15 +251,6 @@ def _inputs(job: Job) -> list[Input]:
         if left_bytes >= 0:
             inputs.append(told)
     return inputs
-
-
-def _error_info(failure: Failure) -> ErrorInfo:
-    return ErrorInfo(
-        code=failure.code,
-        message=failure.message,
-        stage=failure.stage,
-        retryable=failure.retryable,
-    )
 
 
 def _timings(job: Job, at: datetime) -> Timings:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import structlog
 
-from worker.contracts.result import Output
+from worker.contracts.result import Output, VariantResult
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.renditions import make_renditions
 from worker.engine.rules import EngineRules
 from worker.engine.storing import Content, as_picture, options_of, store, verify
+from worker.engine.variants import failure_of, variant_results
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     NoOutputError,
@@ -19,7 +21,7 @@ from worker.errors import (
 )
 from worker.hautech.outputs import ImageRef, find_images
 from worker.jobs.images import ImageHeader, NotAnImageError, read_head
-from worker.jobs.job import Job
+from worker.jobs.job import Job, Step, StepState
 from worker.jobs.output_keys import picture_key
 from worker.jobs.outputs import whole_text
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
@@ -38,13 +40,45 @@ _DOUBTS = 2
 """So many times an unusable output is not believed."""
 
 
-def collect(world: World, held: HeldJob) -> list[Output]:
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """The pictures in S3, in order, and how each variant ended, if there are any."""
+
+    outputs: tuple[Output, ...] = ()
+    variants: tuple[VariantResult, ...] = ()
+
+
+def collect(world: World, held: HeldJob) -> Collected:
     """Write every output picture of a completed job to S3 and verify it there.
 
     Raises NoOutputError, OutputUnusableError, OutputForbiddenError or OutputTakenError, which fail
-    the job, or a passing error. Repeating it writes the same bytes to the same keys.
+    the job, or a passing error. A variant whose picture is unusable fails alone, if another one is not.
+    Repeating it writes the same bytes to the same keys.
     """
-    pictures = _pictures(world, held.job)
+    variants = held.job.variants()
+    if not variants:
+        return Collected(tuple(_collect_step(world, held, held.job.steps[-1])))
+    outputs: list[Output] = []
+    places: dict[str, tuple[int, ...]] = {}
+    unusable: dict[str, OutputUnusableError] = {}
+    for step in variants:
+        if step.state is not StepState.COMPLETED:
+            continue
+        try:
+            stored = _collect_step(world, held, step)
+        except OutputUnusableError as error:
+            unusable[step.name] = error
+            continue
+        places[step.name] = tuple(range(len(outputs), len(outputs) + len(stored)))
+        outputs += stored
+    if unusable and not outputs:
+        raise next(iter(unusable.values()))
+    failures = {name: failure_of(error, "collect") for name, error in unusable.items()}
+    return Collected(tuple(outputs), variant_results(held.job, places, failures, None))
+
+
+def _collect_step(world: World, held: HeldJob, step: Step) -> list[Output]:
+    pictures = _pictures(world, held.job, step)
     if len(pictures) > _PICTURES_MAX:
         raise OutputUnusableError(
             f"Hautech's output names {len(pictures):,} pictures: at most {_PICTURES_MAX} are collected"
@@ -53,7 +87,7 @@ def collect(world: World, held: HeldJob) -> list[Output]:
     for index, picture in enumerate(pictures):
         held.need(_COLLECT_S, "collecting an output")
         held.renew_if_short()
-        outputs.append(_collect_one(world, held, picture, index, len(pictures)))
+        outputs.append(_collect_one(world, held, step, picture, index, len(pictures)))
     return outputs
 
 
@@ -68,8 +102,7 @@ def result_ids(job: Job) -> dict[str, Any]:
     return found
 
 
-def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
-    last = job.steps[-1]
+def _pictures(world: World, job: Job, last: Step) -> tuple[ImageRef, ...]:
     if last.name == "prepare-pose":
         return ()  # A pose is a record, not a picture: its id is the result.
     if last.name == "prepare-image":
@@ -88,11 +121,13 @@ def _pictures(world: World, job: Job) -> tuple[ImageRef, ...]:
     return pictures
 
 
-def _collect_one(world: World, held: HeldJob, picture: ImageRef, index: int, count: int) -> Output:
+def _collect_one(
+    world: World, held: HeldJob, step: Step, picture: ImageRef, index: int, count: int
+) -> Output:
     job, options = held.job, options_of(held.job)
     with world.spools.spool() as sink:
         got, header = _fetch(world, job, picture, sink)
-        key = picture_key(job, index, count, got.content_type)
+        key = picture_key(job, index, count, got.content_type, of=step)
         content = Content(
             body=sink,
             size_bytes=got.size_bytes,

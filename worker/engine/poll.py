@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 import structlog
 
+from worker.engine.variants import failure_of, others_may_succeed
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     NoOutputError,
@@ -27,7 +28,7 @@ from worker.jobs.outputs import whole_text, without_secrets
 from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
 from worker.jobs.plan import sent_ids
 from worker.jobs.transitions import complete, give_up
-from worker.ports import PipelineReport
+from worker.ports import PipelineReport, PipelineStatus
 
 log = structlog.get_logger(__name__)
 
@@ -46,16 +47,19 @@ _READ_RESULT = {
 """What the two preparing workflows give, by step name."""
 
 
-def look(world: World, job: Job) -> dict[str, PipelineReport]:
+Report = PipelineReport | PipelineLostError
+"""How a pipeline stands; or, of a variant, without which the others go on, that it is not known."""
+
+
+def look(world: World, job: Job) -> dict[str, Report]:
     """A report for each running step of the job, by step name. Changes nothing."""
     return {step.name: _look_at(world, step) for step in job.running_steps()}
 
 
-def is_over(world: World, job: Job, reports: dict[str, PipelineReport]) -> bool:
+def is_over(world: World, job: Job, reports: Mapping[str, Report]) -> bool:
     """Whether the job can get on: every pipeline ended, one failed, or one took too long."""
-    if any(report.status == "failed" for report in reports.values()):
-        return True
-    if all(report.status == "completed" for report in reports.values()):
+    states = {_status(report) for report in reports.values()}
+    if "failed" in states or "pending" not in states:
         return True
     return has_late_step(world, job)
 
@@ -65,17 +69,20 @@ def has_late_step(world: World, job: Job) -> bool:
     return any(_is_late(world, job, step) for step in job.running_steps())
 
 
-def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport]) -> None:
+def record_ends(world: World, held: HeldJob, reports: Mapping[str, Report]) -> None:
     """Move every step whose pipeline ended.
 
-    Raises a PipelineError for the first that gave nothing, after all have been recorded.
+    Raises a PipelineError for the first that gave nothing, after all have been recorded; unless they
+    are variants, and another one may yet give a picture.
     """
-    trouble: PipelineError | None = None
+    failed: list[tuple[Step, PipelineError]] = []
     for step in held.job.running_steps():
         report = reports.get(step.name)
         if report is None:
             continue
         try:
+            if isinstance(report, PipelineLostError):
+                raise report
             if report.status == "completed":
                 _complete(world, held, step, report)
             elif report.status == "failed":
@@ -83,19 +90,27 @@ def record_ends(world: World, held: HeldJob, reports: dict[str, PipelineReport])
             elif _is_late(world, held.job, step):
                 raise _late(world, held.job, step)
         except PipelineError as error:
-            held.job = give_up(
-                held.job,
-                step.name,
-                because=error.message,
-                is_reported=report.status == "failed",
-                credits_used=report.credits,
-                ended_at=report.ended_at,
-                at=world.now(),
-            )
-            world.observer.pipeline_over(_exact_s(report), report.credits)
-            trouble = trouble or error
-    if trouble is not None:
-        raise trouble
+            _give_up(world, held, step, report, error)
+            failed.append((step, error))
+    for step, trouble in failed:
+        if not others_may_succeed(held.job, step):
+            raise trouble
+
+
+def _give_up(world: World, held: HeldJob, step: Step, report: Report, error: PipelineError) -> None:
+    if isinstance(report, PipelineLostError):
+        report = PipelineReport(pipeline_id=_run(step).pipeline_id, status="pending")
+    held.job = give_up(
+        held.job,
+        step.name,
+        because=error.message,
+        is_reported=report.status == "failed",
+        credits_used=report.credits,
+        ended_at=report.ended_at,
+        at=world.now(),
+        failure=failure_of(error, "poll") if step.variant is not None else None,
+    )
+    world.observer.pipeline_over(_exact_s(report), report.credits)
 
 
 def look_at_siblings(world: World, held: HeldJob) -> None:
@@ -126,12 +141,18 @@ def next_delay_s(world: World, job: Job) -> int:
     return next_poll_delay_s(age_s, _expected(world, running), world.rules.poll_bounds)
 
 
-def _look_at(world: World, step: Step) -> PipelineReport:
+def _status(report: Report) -> PipelineStatus:
+    return report.status if isinstance(report, PipelineReport) else "failed"
+
+
+def _look_at(world: World, step: Step) -> Report:
     run = _run(step)
     try:
         return world.hautech.look(run.pipeline_id)
     except PipelineLostError as error:
         if _age_s(run, world.now()) > _NEW_S:
+            if step.variant is not None:
+                return error
             raise
         # A pipeline that was just created may not be readable everywhere yet.
         raise UnavailableError(error.message, retry_after_s=_NEW_RETRY_S) from error
@@ -148,6 +169,12 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
                 f"its output is {str(without_secrets(output))[:200]}"
             )
         output = {field: found}
+    if step.variant is not None and not find_images(output, sent_ids=sent_ids(held.job)):
+        # Of a variant it is known now, while the job can still go on without it.
+        raise NoOutputError(
+            f"pipeline {report.pipeline_id} (step {step.name}) completed without an image: "
+            f"its output is {str(without_secrets(output))[:200]}"
+        )
     output = _small_enough(output, report.pipeline_id, sent_ids(held.job))
     at = world.now()
     run = _run(step)

@@ -108,7 +108,7 @@ class Story:
                 log.info(f"{uri} is at Hautech", action="image_uploaded")
             case plan.Submit(step):
                 self._gate.check(held.job, delivery)
-                submit.submit(world, held, step)
+                submit.submit_or_do_without(world, held, step)
                 self._keep_what_was_paid(held)
             case plan.FindOut(step):
                 wait_s = submit.find_out(world, held, step)
@@ -119,8 +119,7 @@ class Story:
             case plan.Wait():
                 return self._wait(held, delivery)
             case plan.Collect():
-                outputs = collect.collect(world, held)
-                announce.settle_success(world, held, outputs)
+                announce.settle_success(world, held, collect.collect(world, held))
             case plan.Announce():
                 held.need(_ANNOUNCE_S, "the announcement")
                 announce.announce(world, held)

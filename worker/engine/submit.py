@@ -19,9 +19,11 @@ import structlog
 from worker.engine.accept import is_expired, refuse_if_cancelled, refuse_if_expired
 from worker.engine.storing import refuse_if_taken
 from worker.engine.trouble import text_of
+from worker.engine.variants import failure_of, others_may_succeed
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AnswerUnknownError,
+    HautechRefusedError,
     PermanentError,
     SubmissionUnknownError,
     UnavailableError,
@@ -37,6 +39,7 @@ from worker.jobs.transitions import (
     intend_again,
     look_in_vain,
     lose_answer,
+    refuse,
     start,
     take_back,
     withdraw,
@@ -75,6 +78,22 @@ def submit(world: World, held: HeldJob, name: str) -> None:
     key = submission_key(held.job, name)
     held.job = intend(held.job, name, key=key, at=world.now())
     _pay(world, held, name)
+
+
+def submit_or_do_without(world: World, held: HeldJob, name: str) -> None:
+    """As `submit`; but a variant that Hautech refuses fails alone while others may give a picture."""
+    try:
+        submit(world, held, name)
+    except HautechRefusedError as error:
+        if not others_may_succeed(held.job, held.job.step(name)):
+            raise
+        log.warning(
+            f"a variant is refused, the others go on: {error.message}",
+            action="variant_refused",
+            step=name,
+        )
+        failure = failure_of(error, "submit")
+        held.job = refuse(held.job, name, failure=failure, at=world.now())
 
 
 def find_out(world: World, held: HeldJob, name: str) -> float | None:
@@ -226,7 +245,7 @@ def _find_by_input(world: World, job: Job, step: Step, runs: list[RunSummary]) -
     keyless.sort(key=lambda run: abs(run.created_at - intended_at))
     for run in keyless[:_INPUTS_READ_MAX]:
         given = world.hautech.read_pipeline(run.pipeline_id).input
-        if ours <= set(strings_in(given)):
+        if ours <= set(strings_in(given)) and _has_seed(given, step):
             because = f"found pipeline {run.pipeline_id} by its input; it lost our key"
             return _Found(run.pipeline_id, because)
     if len(keyless) > _INPUTS_READ_MAX:
@@ -235,6 +254,11 @@ def _find_by_input(world: World, job: Job, step: Step, runs: list[RunSummary]) -
             f"{_INPUTS_READ_MAX} nearest to the call is ours: cannot tell whether it was started"
         )
     return None
+
+
+def _has_seed(given: JsonObject | None, step: Step) -> bool:
+    """Variants have the same ids in their inputs: it is the seed that tells them apart."""
+    return step.seed is None or (given or {}).get("seed") == step.seed
 
 
 def _key_of(run: RunSummary) -> str | None:

@@ -25,14 +25,16 @@ The charts; a test checks that they and the tables below list the same edges.
     step
                  a               c              d
         planned ───► submitting ───► running ───────► completed
-         ▲ ▲           │  │ ▲         │ ▲ ▲       j       │
-         │ └───────────┘  └─┘         │ │ └───────────────┘
-         │      b       g, h, k       │ │    i
-         │                            │ └────────┐
-         │                            └───────► failed
-         │                                e      │
-         └───────────────────────────────────────┘
-                             l
+       │ ▲ ▲           │  │ ▲         │ ▲ ▲       j       │
+       │ │ └───────────┘  └─┘         │ │ └───────────────┘
+       │ │      b       g, h, k       │ │    i
+       │ │                            │ └────────┐
+       │ │                            └───────► failed
+       │ │                                e      │ ▲
+       │ └───────────────────────────────────────┘ │
+       │                     l                     │
+       └───────────────────────────────────────────┘
+                             m
 
     a  intend            the intent to pay is recorded, before the call
     b  withdraw          the call is known to have cost nothing (not sent, or refused)
@@ -45,7 +47,9 @@ The charts; a test checks that they and the tables below list the same edges.
     i  poll_on           reopened: it was given up here, and Hautech did not say failed
     j  read_again        reopened: its output was not usable, or did not fit into the record
     k  ask_again         reopened: it is looked for again; found nowhere, it is sent once more
-    l  run_anew          reopened: Hautech itself says that the run failed; the next one is paid
+    l  run_anew          reopened: Hautech itself says that the run failed; the next one is paid. Or
+                         it was refused, and none was paid
+    m  refuse            Hautech refuses this one of several variants; the others go on
 """
 
 from __future__ import annotations
@@ -79,6 +83,7 @@ STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
     "adopt": (StepState.SUBMITTING, StepState.RUNNING),
     "complete": (StepState.RUNNING, StepState.COMPLETED),
     "give_up": (StepState.RUNNING, StepState.FAILED),
+    "refuse": (StepState.PLANNED, StepState.FAILED),
     "lose_answer": (StepState.SUBMITTING, StepState.SUBMITTING),
     "look_in_vain": (StepState.SUBMITTING, StepState.SUBMITTING),
     "intend_again": (StepState.SUBMITTING, StepState.SUBMITTING),

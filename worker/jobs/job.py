@@ -100,6 +100,16 @@ class PipelineRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """Why a job failed, as the result event says it."""
+
+    code: str
+    message: str
+    stage: Stage
+    retryable: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One pipeline that the job needs."""
 
@@ -116,6 +126,12 @@ class Step:
     """The pipeline's raw output (any JSON), once completed."""
     earlier: tuple[PipelineRun, ...] = ()
     """Runs that failed at Hautech before a redrive: paid for, and not to be adopted again."""
+    variant: int | None = None
+    """Which of several pictures of the request it makes, from 1; None if it is no such choice."""
+    seed: int | None = None
+    """Of that variant: it stands in the input in the place of the request's own."""
+    failure: Failure | None = None
+    """Why this variant gave no picture, once it has failed and the job goes on without it."""
     kept: JsonObject | None = None
     """Fields that a newer release wrote, by name; see `document`."""
 
@@ -141,16 +157,6 @@ class DevelopedImage:
     image: int
     """Its place among the job's images: a key may be long, and stands there."""
     changes: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
-    """Why a job failed, as the result event says it."""
-
-    code: str
-    message: str
-    stage: Stage
-    retryable: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -266,6 +272,10 @@ class Job:
     def may_have_cost(self) -> bool:
         """Whether a step was submitted, or may have been: somebody may have paid for this job."""
         return any(step.submission or step.pipeline for step in self.steps)
+
+    def variants(self) -> tuple[Step, ...]:
+        """The steps of which each makes one of several pictures, in order; some of them may fail."""
+        return tuple(step for step in self.steps if step.variant is not None)
 
     def running_steps(self) -> tuple[Step, ...]:
         """The steps whose pipelines have not been seen to end."""

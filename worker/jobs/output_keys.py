@@ -11,7 +11,7 @@ from __future__ import annotations
 from worker.contracts.filling import fill, names_in
 from worker.contracts.key_names import known_names
 from worker.contracts.s3_uri import MAX_KEY_BYTES, S3Uri
-from worker.jobs.job import Job
+from worker.jobs.job import Job, Step
 
 _EXTENSIONS = {
     "image/png": "png",
@@ -22,13 +22,16 @@ _EXTENSIONS = {
 }
 
 
-def picture_key(job: Job, index: int, count: int, mime: str) -> str:
-    """The S3 key of the job's picture number `index` (from 0) of `count`.
+def picture_key(job: Job, index: int, count: int, mime: str, *, of: Step | None = None) -> str:
+    """The S3 key of picture number `index` (from 0) of `count`: of the job, or of a variant of it.
 
     `mime` is the content type seen in the bytes. By a template without {n}, further pictures, which
     the request did not foresee but has paid for, go beside the first as `<stem>-2.png` ….
     """
     place, template = S3Uri.parse(job.output_uri).key, _template(job)
+    if of is not None and of.variant is not None:
+        key = _variant_key(job, of.variant, of.seed, mime)
+        return key if index == 0 else _numbered(key, index + 1, _EXTENSIONS.get(mime, "bin"))
     if template is None:
         return output_key(place, job.request_id, index, count, mime)
     extension = _EXTENSIONS.get(mime, "bin")
@@ -42,7 +45,9 @@ def known_keys(job: Job) -> tuple[str, ...]:
     """The S3 keys of the pictures that are foreseen, if they are known before there is one."""
     place, template = S3Uri.parse(job.output_uri).key, _template(job)
     is_open = "ext" in names_in(template) if template is not None else _is_prefix(place)
-    return () if is_open else (picture_key(job, 0, 1, "image/png"),)
+    if is_open:
+        return ()
+    return tuple(picture_key(job, 0, 1, "image/png", of=step) for step in job.variants() or (None,))
 
 
 def rendition_key(key: str, width_px: int, extension: str) -> str:
@@ -99,6 +104,14 @@ def document_aside_key(output_key_or_prefix: str, request_id: str) -> str:
 
 def _is_prefix(output_key_or_prefix: str) -> bool:
     return not output_key_or_prefix or output_key_or_prefix.endswith("/")
+
+
+def _variant_key(job: Job, number: int, seed: int | None, mime: str) -> str:
+    place, template = S3Uri.parse(job.output_uri).key, _template(job)
+    if template is None:
+        return output_key(place, job.request_id, number - 1, len(job.variants()), mime)
+    extension = _EXTENSIONS.get(mime, "bin")
+    return place + fill(template, known_names(job.request, n=number, ext=extension, seed=seed))
 
 
 def _template(job: Job) -> str | None:

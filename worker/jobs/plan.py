@@ -4,6 +4,7 @@ full-naomi     full-naomi
 naomi          prepare-pose ─┐
                prepare-image ┴─► naomi       (each only when given as an S3 image)
 prepare-…      one step of that name
+variants       the last step once for each seed: full-naomi-1, full-naomi-2 …
 a UUID         one step named `workflow`
 """
 
@@ -11,11 +12,12 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
 from worker.contracts.request import Request, s3_references
+from worker.contracts.variants import variant_seeds
 from worker.contracts.workflows import WORKFLOWS
 from worker.jobs.assets import expiry_margin
 from worker.jobs.job import Binding, Job, JobState, JsonObject, SourceImage, Step, StepState
@@ -55,7 +57,7 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class Collect:
-    """Every step completed: bring the outputs to S3."""
+    """Every step completed, or all variants ended and one did well: bring the outputs to S3."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,26 @@ class Nothing:
     """The job is over."""
 
 
+_WHAT_SEEDS_NEED: Final = {"request_id", "workflow", "input", "variants"}
+
 Move = Upload | Submit | FindOut | Wait | Collect | Announce | Nothing
 
 
 def plan_steps(request: Request) -> tuple[Step, ...]:
     """The steps of a valid request, in the order in which they may be submitted."""
+    steps = _plain_steps(request)
+    seeds = variant_seeds(request.model_dump(by_alias=True, include=_WHAT_SEEDS_NEED))
+    if not seeds:
+        return steps
+    *before, last = steps
+    each = (
+        replace(last, name=f"{last.name}-{number}", variant=number, seed=seed)
+        for number, seed in enumerate(seeds, start=1)
+    )
+    return (*before, *each)
+
+
+def _plain_steps(request: Request) -> tuple[Step, ...]:
     if request.workflow == "naomi":
         return _naomi_steps(request)
     spec = WORKFLOWS.get(request.workflow)
@@ -125,6 +142,8 @@ def resolved_input(job: Job, step: Step) -> JsonObject:
     filled = copy.deepcopy(_input(job, step))
     for binding in step.bindings:
         _put(filled, binding.path, _bound_id(job, binding))
+    if step.seed is not None:
+        filled["seed"] = step.seed
     return filled
 
 

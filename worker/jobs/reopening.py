@@ -47,12 +47,15 @@ def _reopen_step(job: Job, step: Step, former: str, at: datetime) -> Job:
     if step.state is StepState.FAILED and run:
         if run.is_reported_failed:
             earlier = (*step.earlier, run)
-            moved = replace(step, submission=None, pipeline=None, earlier=earlier)
+            moved = replace(step, submission=None, pipeline=None, earlier=earlier, failure=None)
             because = f"pipeline {run.pipeline_id} failed at Hautech: a new run will be paid for"
             return step_moved(job, step, moved, "run_anew", because, at)
-        moved = replace(step, pipeline=replace(run, ended_at=None, credits=None))
+        moved = replace(step, pipeline=replace(run, ended_at=None, credits=None), failure=None)
         because = f"pipeline {run.pipeline_id} is polled again, not run again"
         return step_moved(job, step, moved, "poll_on", because, at)
+    if step.state is StepState.FAILED:
+        because = "it was refused, and nothing was paid for it: it is sent again"
+        return step_moved(job, step, replace(step, failure=None), "run_anew", because, at)
     is_unusable = step.output is None or (is_last and former == "pipeline.no_output")
     if step.state is StepState.COMPLETED and run and is_unusable:
         moved = replace(step, output=None, pipeline=replace(run, ended_at=None, credits=None))

@@ -96,6 +96,13 @@ def withdraw(job: Job, name: str, *, because: str, at: datetime) -> Job:
     return with_step(job, step, moved, because, at, progress=False)
 
 
+def refuse(job: Job, name: str, *, failure: Failure, at: datetime) -> Job:
+    """PLANNED -> FAILED, for a variant that Hautech refused to run: the job goes on without it."""
+    step = step_for(job, name, "refuse")
+    moved = replace(step, state=StepState.FAILED, failure=failure)
+    return with_step(job, step, moved, failure.message, at)
+
+
 def start(job: Job, name: str, *, pipeline_id: str, at: datetime) -> Job:
     """SUBMITTING -> RUNNING: Hautech answered with the pipeline's id."""
     return _run(job, name, "start", PipelineRun(pipeline_id=pipeline_id, submitted_at=at), at)
@@ -173,14 +180,16 @@ def give_up(
     credits_used: str | None,
     ended_at: datetime | None,
     at: datetime,
+    failure: Failure | None = None,
 ) -> Job:
     """RUNNING -> FAILED; what it cost is still reported.
 
-    `is_reported` says whether Hautech itself reports the run as failed.
+    `is_reported` says whether Hautech itself reports the run as failed. `failure` is kept for a variant,
+    without which the job may go on.
     """
     step, run = _pipeline(job, name, "give_up")
     ended = replace(run, ended_at=ended_at, credits=credits_used, is_reported_failed=is_reported)
-    moved = replace(step, state=StepState.FAILED, pipeline=ended)
+    moved = replace(step, state=StepState.FAILED, pipeline=ended, failure=failure)
     return with_step(job, step, moved, because, at)
 
 

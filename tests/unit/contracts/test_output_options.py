@@ -93,7 +93,9 @@ def test_a_template_needs_a_seed_to_name_it() -> None:
         "prompt": "x",
     }
     (problem,) = problems({"key": "{seed}.{ext}"}, input=given)
-    assert problem.endswith("needs the name {seed}, which nothing gives (add input.seed)")
+    assert problem.endswith(
+        "needs the name {seed}, which nothing gives (add input.seed, or variants)"
+    )
 
 
 def test_a_template_needs_a_prefix() -> None:

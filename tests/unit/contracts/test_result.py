@@ -79,6 +79,8 @@ def test_event_has_every_pinned_field_in_wire_case() -> None:
             "result": {},
             "pipelines": [{"step": "full-naomi", "pipelineId": "p-1", "credits": "0.04375"}],
             "error": None,
+            "variants": [],
+            "partial": False,
             "timings": {
                 "acceptedAt": "2026-05-04T09:13:02.250Z",
                 "submittedAt": None,

@@ -88,6 +88,8 @@ class MemoryHautech:
         """How long an upload is kept; None means for good."""
         self.failures: dict[str, tuple[str, str]] = {}
         """Error code and message, by workflow id, of runs that fail from now on."""
+        self.failing_seeds: set[int] = set()
+        """Seeds with which a run fails from now on."""
         self.checks_input_at_once = False
         """Whether bad input is refused instead of making the run fail."""
         self.cut_downloads = 0
@@ -158,6 +160,8 @@ class MemoryHautech:
             if bad_input and self.checks_input_at_once:
                 raise HautechRefusedError(": ".join(bad_input))
             failure = self.failures.get(workflow_id) or bad_input
+            if workflow_input.get("seed") in self.failing_seeds:
+                failure = ("UNLUCKY_SEED", f"nothing came of seed {workflow_input['seed']}")
             duration_s = self.durations_s.get(workflow_id, self.duration_s)
             run = MemoryRun(
                 pipeline_id=self._new_id("pipeline"),

@@ -1,0 +1,273 @@
+"""Several pictures of one request: each is paid once, and some may fail while the others are delivered."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.builders import FULL_NAOMI_INPUT, NAOMI_INPUT, body
+from tests.scenarios.harness import Service
+from tests.scenarios.test_trouble import failing
+from worker.contracts.result import VariantResult
+from worker.contracts.s3_uri import S3Uri
+from worker.errors import (
+    HautechRefusedError,
+    OutputForbiddenError,
+    OutputUnusableError,
+    PipelineLostError,
+    ThrottledError,
+)
+from worker.jobs.document import MUST_UNDERSTAND, from_document, to_document
+from worker.jobs.job import JobState
+
+
+def asked(*seeds: int, failing_seeds: tuple[int, ...] = (), **changes: Any) -> Service:
+    """A service with a request for these seeds waiting in its queue."""
+    service = Service()
+    service.world.hautech.failing_seeds.update(failing_seeds)
+    service.send(body(input={**FULL_NAOMI_INPUT, "seed": list(seeds)}, **changes))
+    return service
+
+
+def variants(service: Service) -> list[tuple[int, int, str, tuple[int, ...]]]:
+    """What the last event says of each, without the errors."""
+    found: tuple[VariantResult, ...] = service.events[-1].data.variants
+    return [(one.n, one.seed, one.status, one.outputs) for one in found]
+
+
+def codes(service: Service) -> list[str | None]:
+    """The code of each variant's error in the last event."""
+    return [one.error.code if one.error else None for one in service.events[-1].data.variants]
+
+
+def names(service: Service) -> list[str]:
+    return [one.uri.rsplit("/", 1)[-1] for one in service.events[-1].data.outputs]
+
+
+def seeds_paid(service: Service) -> list[Any]:
+    return [run.input["seed"] for run in service.world.hautech.runs]
+
+
+def test_each_seed_gives_a_picture_of_its_own() -> None:
+    service = asked(7, 42)
+    service.run()
+    assert seeds_paid(service) == [7, 42]
+    assert names(service) == ["sku-1042-front-1.png", "sku-1042-front-2.png"]
+    assert variants(service) == [(1, 7, "succeeded", (0,)), (2, 42, "succeeded", (1,))]
+    data = service.event.data
+    assert (data.status, data.partial, data.error) == ("succeeded", False, None)
+    assert [use.step for use in data.pipelines] == ["full-naomi-1", "full-naomi-2"]
+
+
+def test_variants_run_side_by_side() -> None:
+    service = asked(1, 2, 3)
+    service.step()
+    assert len(service.world.hautech.runs) == 3
+    assert len(service.world.polls) == 1
+
+
+def test_what_one_seed_does_not_give_the_others_do() -> None:
+    service = asked(7, 8, 9, failing_seeds=(8,))
+    service.run()
+    assert names(service) == ["sku-1042-front-1.png", "sku-1042-front-3.png"]
+    assert variants(service) == [
+        (1, 7, "succeeded", (0,)),
+        (2, 8, "failed", ()),
+        (3, 9, "succeeded", (1,)),
+    ]
+    data = service.event.data
+    assert (data.status, data.partial) == ("succeeded", True)
+    assert codes(service) == [None, "pipeline.failed", None]
+    assert "nothing came of seed 8" in (data.variants[1].error or data).message  # type: ignore[union-attr]
+    assert [use.credits for use in data.pipelines] == ["0.04375"] * 3
+    assert len(service.world.dead_letters) == 0
+
+
+def test_when_all_fail_the_job_fails_as_it_would_with_one() -> None:
+    service = asked(7, 8, failing_seeds=(7, 8))
+    service.run()
+    data = service.event.data
+    assert (data.status, data.partial) == ("failed", False)
+    assert data.error is not None
+    assert data.error.code == "pipeline.failed"
+    assert codes(service) == ["pipeline.failed"] * 2
+    assert len(service.world.dead_letters) == 1
+
+
+def test_what_variants_share_is_prepared_and_paid_once() -> None:
+    service = Service()
+    service.send(body("naomi", input={**NAOMI_INPUT, "seed": [7, 8]}))
+    service.run()
+    assert [use.step for use in service.event.data.pipelines] == [
+        "prepare-pose",
+        "prepare-image",
+        "naomi-1",
+        "naomi-2",
+    ]
+    assert service.world.hautech.uploads == 2
+
+
+def test_a_failed_one_does_not_end_the_wait_for_the_others() -> None:
+    service = asked(7, 8, failing_seeds=(7,))
+    service.step()
+    hautech = service.world.hautech
+    object.__setattr__(hautech.runs[1], "ends_at", hautech.runs[1].ends_at.replace(year=2031))
+    service.run_for(deliveries=30)
+    assert service.job_is(JobState.RUNNING)
+    assert [step.name for step in service.job.running_steps()] == ["full-naomi-2"]
+    assert service.events == []
+
+
+def test_a_job_of_which_all_variants_fail_pays_for_them_anew_when_it_is_redriven() -> None:
+    service = asked(7, 8, failing_seeds=(7, 8))
+    service.run()
+    service.world.hautech.failing_seeds.clear()
+    service.redrive()
+    service.run()
+    assert seeds_paid(service) == [7, 8, 7, 8]
+    assert variants(service) == [(1, 7, "succeeded", (0,)), (2, 8, "succeeded", (1,))]
+    assert not service.events[-1].data.partial
+
+
+def test_a_redrive_keeps_the_variants_that_did_well() -> None:
+    service = asked(7, 8, failing_seeds=(8,))
+    failing(service.world.objects, "put", iter([OutputForbiddenError("no s3:PutObject")] * 2))
+    service.run()
+    assert service.job_is(JobState.FAILED)
+    service.world.hautech.failing_seeds.clear()
+    service.redrive()
+    service.run()
+    assert seeds_paid(service) == [7, 8, 8]
+    assert names(service) == ["sku-1042-front-1.png", "sku-1042-front-2.png"]
+
+
+def test_a_job_that_succeeded_in_part_is_not_run_again() -> None:
+    service = asked(7, 8, failing_seeds=(7,))
+    service.run()
+    service.send(body(input={**FULL_NAOMI_INPUT, "seed": [7, 8]}))
+    service.run()
+    assert seeds_paid(service) == [7, 8]
+    assert len({event.id for event in service.events}) == 1
+
+
+def test_a_variant_that_is_refused_fails_alone_once_another_one_is_paid() -> None:
+    service = asked(7, 8, 9)
+    run = service.world.hautech.run
+
+    def refuses_8(workflow_id: str, workflow_input: Any, metadata: Any) -> str:
+        if workflow_input["seed"] == 8:
+            raise HautechRefusedError("seed 8 is not liked")
+        return run(workflow_id, workflow_input, metadata)
+
+    service.world.hautech.run = refuses_8  # type: ignore[method-assign]  # -- the fault to test
+    service.run()
+    assert codes(service) == [None, "hautech.refused", None]
+    assert seeds_paid(service) == [7, 9]
+
+
+def test_what_refuses_the_first_variant_refuses_the_request() -> None:
+    service = asked(7, 8)
+    failing(service.world.hautech, "run", iter([HautechRefusedError("no such garment")]))
+    service.run()
+    assert codes(service) == ["hautech.refused"] * 2
+    assert service.world.hautech.runs == []
+
+
+def test_a_variant_that_hautech_has_no_room_for_is_paid_later() -> None:
+    service = asked(7, 8)
+    run, told = service.world.hautech.run, iter([None, ThrottledError("too many in flight")])
+
+    def throttled(workflow_id: str, workflow_input: Any, metadata: Any) -> str:
+        if error := next(told, None):
+            raise error
+        return run(workflow_id, workflow_input, metadata)
+
+    service.world.hautech.run = throttled  # type: ignore[method-assign]  # -- the fault to test
+    service.run()
+    assert seeds_paid(service) == [7, 8]
+    assert not service.event.data.partial
+
+
+def test_a_variant_that_hautech_does_not_know_any_more_fails_alone() -> None:
+    service = asked(7, 8)
+    service.step()
+    gone, look = service.world.hautech.runs[0].pipeline_id, service.world.hautech.look
+    service.world.clock.advance(100)
+
+    def forgets(pipeline_id: str) -> Any:
+        if pipeline_id == gone:
+            raise PipelineLostError(f"no pipeline {pipeline_id}")
+        return look(pipeline_id)
+
+    service.world.hautech.look = forgets  # type: ignore[method-assign]  # -- the fault to test
+    service.run()
+    assert codes(service) == ["pipeline.lost", None]
+
+
+def test_a_variant_without_a_picture_fails_alone() -> None:
+    service = asked(7, 8)
+    service.world.hautech.output_of = lambda given, output: {} if given["seed"] == 7 else output
+    service.run()
+    assert codes(service) == ["pipeline.no_output", None]
+
+
+@pytest.mark.parametrize(("downloads", "kept"), [(3, 1), (6, 0)])
+def test_a_variant_whose_picture_is_unusable_fails_alone(downloads: int, kept: int) -> None:
+    service = asked(7, 8)
+    download, bad = service.world.hautech.download, iter(range(downloads))
+    first = []
+
+    def damaged(picture: Any, sink: Any) -> Any:
+        first.append(picture)
+        if kept == 0 or picture == first[0]:
+            next(bad, None)
+            raise OutputUnusableError("is no image")
+        return download(picture, sink)
+
+    service.world.hautech.download = damaged  # type: ignore[method-assign]  # -- the fault to test
+    service.run()
+    assert len(service.event.data.outputs) == kept
+    assert codes(service) == ["output.unusable", None if kept else "output.unusable"]
+
+
+def test_the_answer_that_a_kill_lost_is_not_taken_for_that_of_another_variant() -> None:
+    service = asked(7, 8)
+    service.world.hautech.keeps_metadata = False
+    service.kill_at(_second_run(), "after")
+    service.run_until_killed()
+    service.run()
+    assert seeds_paid(service) == [7, 8]
+    assert len({step.pipeline.pipeline_id for step in service.job.steps if step.pipeline}) == 2
+
+
+def _second_run() -> int:
+    service = asked(7, 8)
+    service.run()
+    calls = service.killer.calls
+    return calls.index("hautech.run", calls.index("hautech.run") + 1) + 1
+
+
+def test_keys_may_have_the_seed_and_fixed_ones_are_looked_at_before_anything_is_paid() -> None:
+    options = {"key": "{sku}/{seed}.png"}
+    service = asked(7, 8, outputOptions=options, output="s3://shop/gen/")
+    service.run()
+    assert [one.uri for one in service.event.data.outputs] == [
+        "s3://shop/gen/1042/7.png",
+        "s3://shop/gen/1042/8.png",
+    ]
+    service = asked(7, 8, outputOptions=options, output="s3://shop/gen/")
+    service.world.objects.add(S3Uri("shop", "gen/1042/8.png"), b"theirs")
+    service.run()
+    assert service.event.data.error is not None
+    assert service.event.data.error.code == "output.taken"
+    assert service.world.hautech.runs == []
+
+
+def test_a_release_that_knows_no_variants_leaves_such_a_job_alone() -> None:
+    service = asked(7, 8)
+    service.step()
+    text = to_document(service.job)
+    assert f'"{MUST_UNDERSTAND}"' in text
+    assert '"steps.variant"' in text
+    assert to_document(from_document(text, version=0, lease=None)) == text
