@@ -1,5 +1,6 @@
 """A batch from its message to its event, in memory."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -18,10 +19,13 @@ from tests.scenarios.batches import (
     service_with,
 )
 from tests.scenarios.harness import Service
+from worker.batches import moves
+from worker.batches.batch import RowMark
 from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.batch_following import RENEW_AFTER
 from worker.engine.redrive import Action
+from worker.jobs.job import Job
 from worker.jobs.outcomes import Done, PollAgain
 
 
@@ -352,3 +356,62 @@ def test_a_row_that_was_counted_as_failed_and_redriven_is_waited_for() -> None:
     service.run()
     assert batch_event(service).data.counts.succeeded == 2
     assert any("row 1 is open again" in note.what for note in batch_of(service).notes)
+
+
+def test_a_batch_that_would_outgrow_its_record_is_refused_and_not_tried_for_ever() -> None:
+    text = matrix_body(1).replace('"seed": [0]', f'"seed": [{",".join(["1E9"] * 60_000)}]')
+    service = run_batch(Service(), text)
+    data = batch_event(service).data
+    assert data.error is not None
+    assert "matrix: makes a record of more than 300,000 bytes" in data.error.message
+    assert len(service.world.dead_letters) == 1
+    assert service.world.batches.load("spring-24") is None
+
+
+def test_a_manifest_that_is_too_large_to_be_read_on_each_visit_ends_the_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.engine.batch_world.MAX_MANIFEST_BYTES", 10)
+    data = batch_event(run_batch(service_with(), batch_body())).data
+    assert data.error is not None
+    assert "at most 10 are read" in data.error.message
+
+
+def test_rows_whose_requests_are_lost_are_given_up_once_the_batch_is_cancelled() -> None:
+    service = service_with("prompt\n" + "a man\n" * 3)
+    service.send(batch_body())
+    service.run_for(deliveries=2)
+    assert batch_of(service).is_sent
+    service.world.requests.purge()
+    service.world.clock.advance(3_600)
+    service.run_for(deliveries=3)
+    assert batch_of(service).over == 0, "given up without anybody asking for it"
+    service.world.batches.cancel("spring-24", at=service.world.clock.now())
+    service.run()
+    data = batch_event(service).data
+    assert (data.status, data.counts.cancelled) == ("cancelled", 3)
+    assert {one["error"]["code"] for one in results_of(service)} == {"request.cancelled"}
+
+
+def test_a_look_at_many_rows_ends_when_the_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = Service()
+    service.send(matrix_body(1_000))
+    service.run_for(deliveries=1)
+    now = service.world.clock.now()
+    batch = moves.count(batch_of(service), 1_000, source=None, source_version=None, at=now)
+    batch = moves.read_on(batch, 1_000, bad=(), pipelines=1_000, at=now)
+    service.world.batches.save(batch)
+    marks = [RowMark(row=row, line=row, code="-", message="-") for row in range(1, 1_001)]
+    service.world.batches.mark_rows("spring-24", marks)
+    budget = service.world.budget
+    budget.left_s = 12.0
+    load_many = service.world.store.load_many
+
+    def slow(request_ids: Sequence[str]) -> dict[str, Job]:
+        budget.left_s -= 3.0
+        return load_many(request_ids)
+
+    monkeypatch.setattr(service.world.store, "load_many", slow)
+    service.handle_poll(FollowMessage(batch_id="spring-24", ticket=batch.ticket).dumps())
+    assert batch_of(service).over == 300
+    assert budget.left_s == 3.0

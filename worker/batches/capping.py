@@ -1,7 +1,8 @@
 """How many rows may be sent under a credit cap, by what the rows before them cost.
 
     nothing known     a probe of 10 rows, then wait for what they cost
-    known             spent + open rows x estimate + further rows x estimate <= cap
+    known             spent + (open rows + further rows) x estimate <= cap
+    cap is spent      nothing further, also when nobody knows an estimate: rows that fail may cost, too
 
 The estimate is the median of what the last rows cost. It is a forecast: a cap is kept to within what
 the rows that are open at the end differ from it, and Hautech's own word is final.
@@ -28,12 +29,14 @@ def rows_allowed(batch: Batch) -> int | None:
     cap = batch.credit_cap
     if cap is None:
         return None
+    if batch.tally.spent >= cap:
+        return 0
     estimate = credits_per_row(batch)
     if estimate is None:
         return 0 if batch.unpriced else max(0, PROBE_ROWS - batch.open_rows)
     if not estimate:
         return None
-    room = cap - batch.tally.spent - batch.open_rows * estimate
+    room = cap - batch.tally.spent - (batch.open_rows + batch.unpriced) * estimate
     return max(0, int(room // estimate))
 
 
@@ -42,7 +45,7 @@ def reason_to_stop(batch: Batch) -> str | None:
     if batch.credit_cap is None or batch.open_rows or rows_allowed(batch) != 0:
         return None
     spent = format(batch.tally.spent, "f")
-    if batch.unpriced:
+    if batch.unpriced and not batch.samples:
         return (
             f"creditCap: {batch.credit_cap}: Hautech did not say what {batch.unpriced} rows cost, "
             "so it cannot be kept (send the rest without one)"

@@ -6,7 +6,8 @@
     1043;spring;A man              a row of which a line cannot be read is told, the next one read
 
 An opening quote that is never closed would swallow the rows behind it: only its own line is given
-up, and those behind it are read again as if it were not there.
+up, and those behind it are read again as if it were not there. That is done for many quotes,
+but not for every line of a file that has one in each.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from worker.errors import ManifestError
 _DELIMITERS: Final = (",", ";", "\t")
 _MAX_COLUMNS: Final = 1_000
 
+_AGAIN_MOST: Final = 1_000_000
+"""Lines that are read again, in all: a few seconds of work. Each quote may cost 256 KiB of lines."""
+
 _SAVE_AS: Final = 'save it as "CSV UTF-8"'
 
 
@@ -37,6 +41,7 @@ class _Feed:
     def __init__(self, lines: Iterator[Line]) -> None:
         self._lines = lines
         self._again: deque[Line] = deque()
+        self._again_left = _AGAIN_MOST
         self._taken: list[Line] = []
         self._taken_bytes = 0
 
@@ -63,7 +68,16 @@ class _Feed:
         return self._taken[0].number
 
     def give_up_first(self) -> None:
-        """The record cannot be read: the lines behind its first one are read again."""
+        """The record cannot be read: the lines behind its first one are read again.
+
+        Raises ManifestError when that has been done for too many.
+        """
+        self._again_left -= len(self._taken) - 1
+        if self._again_left < 0:
+            raise ManifestError(
+                f"quotes are opened and not closed all over it, as in line {self.first_number}: "
+                'close them, or double the quotes (") that belong to the text'
+            )
         self._again.extendleft(reversed(self._taken[1:]))
         self.begin()
 
@@ -76,7 +90,10 @@ def read_csv(lines: Iterator[Line]) -> tuple[tuple[str, ...], Iterator[SourceRow
     """
     head = _header_line(lines)
     delimiter = max(_DELIMITERS, key=head.count)
-    names = _checked(next(csv.reader([head], delimiter=delimiter, strict=True), []))
+    try:
+        names = _checked(next(csv.reader([head], delimiter=delimiter, strict=True), []))
+    except csv.Error as error:
+        raise ManifestError(f"its header {_plain(error)}") from error
     return names, _rows(lines, names, delimiter)
 
 
@@ -152,7 +169,11 @@ def _decoded(data: bytes) -> str:
 def _plain(error: Exception) -> str:
     """What the CSV reader says, in words for people."""
     text = str(error)
-    if "unexpected end of data" in text or "field limit" in text:
+    if "new-line character" in text:
+        return "has a bare carriage return (CR): end lines with LF or CRLF"
+    if "field limit" in text:
+        return f'has a cell of more than {csv.field_size_limit():,} characters, or a quote (") that is not closed'
+    if "unexpected end of data" in text:
         return 'has a quote (") that is not closed: close it, or double it'
     if "expected after" in text:
         return "has text behind a closing quote: double the quotes that belong to the text"

@@ -19,12 +19,24 @@ _BATCH: TypeAdapter[Batch] = TypeAdapter(Batch)
 _FIELDS: Final = frozenset(field.name for field in fields(Batch)) - {"kept"}
 
 
+MAX_NEW_BYTES: Final = 300_000
+"""Of a batch that has just been accepted: 400 KB are a record's limit, and it grows by some."""
+
+
 def to_document(batch: Batch) -> str:
     """The batch as JSON text, without its version."""
     record: dict[str, Any] = _BATCH.dump_python(
         replace(batch, version=0, kept=None), mode="json", exclude_defaults=True
     )
     return json.dumps({**record, **(batch.kept or {})}, ensure_ascii=False)
+
+
+def is_too_large(batch: Batch) -> bool:
+    """Whether a batch that is new would outgrow its record, which would then never be saved again.
+
+    A message may be larger as a record than it came: 1E9 is stored as 1000000000.0.
+    """
+    return len(to_document(batch).encode("utf-8", "surrogatepass")) > MAX_NEW_BYTES
 
 
 def from_document(text: str, *, version: int) -> Batch:

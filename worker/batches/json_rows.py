@@ -48,6 +48,8 @@ def read_json_array(source: ByteSource) -> Iterator[SourceRow]:
     while True:
         text.skip(_BETWEEN)
         if text.begins_with("]"):
+            text.pass_over("]")
+            _check_end(text)
             return
         row += 1
         line = text.line
@@ -56,6 +58,15 @@ def read_json_array(source: ByteSource) -> Iterator[SourceRow]:
             yield bad_row(row, line, f"has more than {MAX_ROW_BYTES:,} bytes")
         else:
             yield _row(row, line, element.encode("utf-8", "surrogatepass"))
+
+
+def _check_end(text: _Window) -> None:
+    """Raise ManifestError for what stands behind the array: rows there would be left out unseen."""
+    text.skip(_SPACE)
+    if not text.is_ended:
+        raise ManifestError(
+            f"there is more behind its array, in line {text.line}: put all rows into one array"
+        )
 
 
 def _row(row: int, line: int, data: bytes) -> SourceRow:
@@ -79,6 +90,11 @@ class _Window:
         self._is_ended = False
         self.line = 1
         """The number of the line that the window begins in."""
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing stands behind what was passed over."""
+        return self._at >= len(self._text) and not self._read_more()
 
     def begins_with(self, mark: str) -> bool:
         """Whether the next character is that one. Raises ManifestError at the end of the text."""

@@ -16,6 +16,9 @@ from worker.batches.lines import ByteSource, read_lines
 from worker.batches.source_row import MAX_ROW_BYTES, MAX_ROWS, SourceRow
 from worker.errors import ManifestError
 
+MAX_MANIFEST_BYTES: Final = 256 * 1024 * 1024
+"""Of a manifest in S3: it is read from its beginning on every visit, and a visit has seconds."""
+
 _HEAD_BYTES: Final = 4_096
 _NOT_TEXT: Final = (
     (b"PK\x03\x04", 'is a spreadsheet or an archive: save it as "CSV UTF-8"'),

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from itertools import accumulate
 from typing import Final
 
 from worker.batches.batch import (
@@ -27,7 +28,11 @@ from worker.errors import IllegalTransitionError
 from worker.jobs.job import JsonObject
 
 FIRST_BAD_MOST: Final = 100
-"""Bad rows that the record itself tells: 100 of 600 characters fit into it many times."""
+"""Bad rows that the record itself tells."""
+
+_TEXTS_BYTES: Final = 32 * 1024
+"""So much of them, and of the notes, at most: DynamoDB has 400 KB for a record, and the message is
+the larger part of it."""
 
 SAMPLES_MOST: Final = 101
 _NOTES_MOST: Final = 200
@@ -74,12 +79,12 @@ def read_on(
     _need(batch, BatchState.OPEN)
     if batch.rows is None or not batch.read <= read <= batch.rows:
         raise IllegalTransitionError(f"batch {batch.batch_id}: row {read} of {batch.rows} is read")
-    room = FIRST_BAD_MOST - len(batch.first_bad)
+    first_bad = (*batch.first_bad, *bad)[:FIRST_BAD_MOST]
     moved = replace(
         batch,
         read=read,
         bad=batch.bad + len(bad),
-        first_bad=(*batch.first_bad, *bad[:room]),
+        first_bad=first_bad[: _how_many_fit([one.message for one in first_bad])],
         pipelines=batch.pipelines + pipelines,
     )
     moved = _moved(moved, at)
@@ -188,7 +193,14 @@ def _moved(batch: Batch, at: datetime) -> Batch:
 def _noted(batch: Batch, what: str, at: datetime) -> Batch:
     note = Note(at=at, what=shorten(what, _NOTE_CHARACTERS))
     notes = (*batch.notes, note)
-    if len(notes) > _NOTES_MOST:
-        half = _NOTES_MOST // 2
-        notes = (*notes[: half // 2], *notes[-half:])
+    texts = [one.what for one in notes]
+    if len(notes) > _NOTES_MOST or _how_many_fit(texts) < len(notes):
+        most = min(_NOTES_MOST, len(notes))
+        notes = (*notes[: most // 4], *notes[-(most // 2) :])
     return replace(batch, notes=notes)
+
+
+def _how_many_fit(texts: Sequence[str]) -> int:
+    """So many of them, from the first, fit into `_TEXTS_BYTES`."""
+    sizes = accumulate(len(text.encode("utf-8", "surrogatepass")) for text in texts)
+    return sum(size <= _TEXTS_BYTES for size in sizes)

@@ -14,13 +14,15 @@ read as such. What cannot be is left to the checks of a request, which say so.
 from __future__ import annotations
 
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, get_args
 
 from pydantic import BaseModel
 
-from worker.batches.source_row import MAX_REASON_CHARACTERS, SourceRow
+from worker.batches.source_row import MAX_REASON_CHARACTERS, MAX_ROW_BYTES, SourceRow
 from worker.batches.template import OWN_NAMES, RowError, fill, names_in
 from worker.contracts.filling import merged
 from worker.contracts.plain_words import did_you_mean
@@ -43,6 +45,8 @@ FIELDS: Final = frozenset(field.alias or name for name, field in Request.model_f
     "variants",
 }
 """The fields of a request message, those included that are resolved before it is parsed."""
+
+_NAME: Final = re.compile(r"\{([^{}]+)\}")
 
 _TRUE_OR_FALSE: Final = {
     "true": True,
@@ -85,8 +89,12 @@ class RowMaker:
     is_matrix: bool = False
     names: frozenset[str] = field(init=False)
     """Those that the template asks its rows for."""
+    _uses: Mapping[str, int] = field(init=False, repr=False, compare=False)
+    """How many times each name stands in the template."""
 
     def __post_init__(self) -> None:
+        text = json.dumps(self.template, ensure_ascii=False)
+        object.__setattr__(self, "_uses", Counter(_NAME.findall(text)))
         object.__setattr__(self, "names", names_in(self.template))
 
     def check_columns(self, columns: Iterable[str]) -> None:
@@ -125,7 +133,12 @@ class RowMaker:
         values = {name: patch.pop(name) for name in asked}
         values.update(source.values)
         given = {**values, "row": source.row, "batchId": self.batch_id}
-        document: JsonObject = merged(fill(self.template, given), patch)
+        self._check_size(given)
+        filled = fill(self.template, given)
+        if any(isinstance(value, dict | list) for value in given.values()):
+            # Each place gets a value of its own: fields that are set in one are not set in another.
+            filled = json.loads(json.dumps(filled))
+        document: JsonObject = merged(filled, patch)
         self._set_fields(document, source.values)
         for name in _OWN_FIELDS:
             if name in document:
@@ -139,6 +152,19 @@ class RowMaker:
         document["requestId"] = row_request_id(self.batch_id, source.row)
         document["origin"] = {"batch": {"id": self.batch_id, "row": source.row}}
         return document
+
+    def _check_size(self, given: Mapping[str, Any]) -> None:
+        """Raise RowError before values are filled in that would make far more than a request."""
+        size = sum(
+            self._uses[name] * len(value if isinstance(value, str) else json.dumps(value))
+            for name, value in given.items()
+            if name in self._uses
+        )
+        if size > 2 * MAX_ROW_BYTES:
+            raise RowError(
+                f"its values would fill {size:,} characters of the template, a request has at most "
+                f"{MAX_ROW_BYTES:,} bytes: shorten them, or name them less often"
+            )
 
     def _set_fields(self, document: JsonObject, values: Mapping[str, Any]) -> None:
         for name, value in values.items():
@@ -179,7 +205,8 @@ class RowMaker:
 def _read_texts(document: JsonObject) -> None:
     """Numbers and truths that a spreadsheet wrote as text, where the request wants such."""
     _read_fields(document, Request)
-    spec = WORKFLOWS.get(document.get("workflow") or "")
+    workflow = document.get("workflow")
+    spec = WORKFLOWS.get(workflow) if isinstance(workflow, str) else None
     given = document.get("input")
     if spec is not None and isinstance(given, dict):
         _read_fields(given, spec.input_model)

@@ -245,6 +245,9 @@ def _place_problems(
         problems.append(bucket_problem("manifest", uri, input_buckets, "WORKER_INPUT_BUCKETS"))
     if isinstance(results, str) and (uri := _read(parse_output, results)):
         problems.append(bucket_problem("resultsTo", uri, output_buckets, "WORKER_OUTPUT_BUCKETS"))
+        if isinstance(manifest, str) and str(uri) == manifest.partition("?")[0]:
+            rule = "is the manifest, which the list of results would replace"
+            problems.append(Problem("resultsTo", shown(results), rule, "name another key"))
     if results is None:
         problems.append(_output_problem(document.get("request"), output_buckets))
     return [problem for problem in problems if problem is not None]

@@ -14,6 +14,7 @@ import json
 import structlog
 
 from worker.batches import moves
+from worker.batches.document import MAX_NEW_BYTES, is_too_large
 from worker.batches.keys import batch_refusal_event_id
 from worker.contracts.batch import (
     BatchMessage,
@@ -32,7 +33,13 @@ from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.readable import readable_batch_id
 from worker.engine.wake import send_follow
 from worker.engine.world import World
-from worker.errors import PermanentError, RequestConflictError, RequestError
+from worker.errors import (
+    InvalidRequestError,
+    PermanentError,
+    Problem,
+    RequestConflictError,
+    RequestError,
+)
 from worker.jobs.job import JsonObject
 from worker.jobs.outcomes import Done, Outcome
 
@@ -63,6 +70,11 @@ class BatchMessages:
             content_digest=batch_digest(message),
             at=world.now(),
         )
+        if is_too_large(batch):
+            field = "request" if message.matrix is None else "matrix"
+            rule = f"makes a record of more than {MAX_NEW_BYTES:,} bytes"
+            problem = Problem(field, "", rule, "send a manifest, or several batches")
+            return self._refuse(body, InvalidRequestError([problem]))
         known = world.batches.create(batch)
         if known is None:
             send_follow(world, batch, delay_s=0)

@@ -60,7 +60,7 @@ def _report(world: World, held: BatchInHand) -> Tally | None:
         last = min(row + GROUP_ROWS, rows)
         for line, end in _lines(world, held, row + 1, last):
             if end is None:
-                held.batch = moves.look_again(batch, row + 1, tally, at=world.now())
+                held.batch = moves.look_again(held.batch, row + 1, tally, at=world.now())
                 held.save()
                 return None
             row, tally = row + 1, tally_with(tally, end)

@@ -9,7 +9,7 @@ from itertools import islice
 
 from worker.batches import moves
 from worker.batches.batch import Batch
-from worker.batches.manifest import count_rows, read_manifest
+from worker.batches.manifest import MAX_MANIFEST_BYTES, count_rows, read_manifest
 from worker.batches.matrix import matrix_rows, matrix_size
 from worker.batches.rows import RowMaker
 from worker.batches.source_row import SourceRow
@@ -104,6 +104,11 @@ def _opened(world: World, held: BatchInHand) -> Iterator[StoredObject]:
     except ImageError as error:
         raise ManifestError(f"manifest: {error.message}") from error
     try:
+        if opened.size_bytes > MAX_MANIFEST_BYTES:
+            raise ManifestError(
+                f"manifest: {uri}: it has {opened.size_bytes:,} bytes, at most "
+                f"{MAX_MANIFEST_BYTES:,} are read: send it in several batches"
+            )
         yield opened
     finally:
         opened.body.close()

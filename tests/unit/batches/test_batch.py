@@ -88,6 +88,20 @@ def test_a_record_keeps_to_its_size_however_often_a_batch_is_woken() -> None:
     assert len(to_document(batch)) < 150_000
 
 
+def test_a_record_keeps_to_its_size_whatever_its_bad_rows_and_troubles_say() -> None:
+    bad = [
+        RowMark(row=n, line=n + 1, code="request.invalid", message="\N{CAT FACE}" * 600)
+        for n in range(1, 101)
+    ]
+    batch = moves.read_on(counted(300), 100, bad=bad, pipelines=0, at=NOON)
+    for _ in range(500):
+        batch = moves.note_failure(batch, "\N{CAT FACE}" * 500, at=NOON)
+    assert batch.bad == 100
+    assert batch.first_bad[0].row == 1
+    assert batch.notes[0].what == "accepted"
+    assert len(to_document(batch).encode()) < 80_000
+
+
 def test_a_record_comes_back_as_it_was_and_keeps_what_a_newer_release_wrote() -> None:
     batch = moves.end_rows(read(5, 5), {2: DONE}, at=at(1))
     text = to_document(batch)
@@ -166,6 +180,20 @@ def test_a_cap_cannot_be_kept_when_nobody_says_what_rows_cost() -> None:
     )
     assert rows_allowed(batch) == 0
     assert "did not say" in str(reason_to_stop(batch))
+
+
+def test_rows_that_failed_and_cost_something_use_up_the_cap_like_others() -> None:
+    dear = RowEnd(status=RowStatus.FAILED, credits="0.5")
+    batch = moves.end_rows(read(100, 10, creditCap="5"), dict.fromkeys(range(1, 11), dear), at=NOON)
+    assert rows_allowed(batch) == 0
+    assert "5.0 are spent" in str(reason_to_stop(batch))
+
+
+def test_rows_of_which_nobody_says_what_they_cost_are_taken_to_cost_what_others_do() -> None:
+    silent = RowEnd(status=RowStatus.SUCCEEDED)
+    ends = {**dict.fromkeys(range(1, 6), DONE), **dict.fromkeys(range(6, 11), silent)}
+    batch = moves.end_rows(read(100, 10, creditCap="10"), ends, at=NOON)
+    assert rows_allowed(batch) == (10 - 2.5 - 2.5) / 0.5
 
 
 def test_rows_that_cost_nothing_need_no_cap() -> None:

@@ -93,3 +93,34 @@ def test_empty_cells_beyond_the_columns_are_no_trouble() -> None:
 def test_a_file_that_is_no_manifest_says_what_to_do(text: str | bytes, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
         count_rows(iter(rows_of(text)))
+
+
+def test_a_file_of_quotes_that_are_opened_all_over_is_given_up_and_not_read_for_hours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.batches.csv_rows._AGAIN_MOST", 1_000)
+    text = "sku,label\n" + 'x","\n' * 300
+    with pytest.raises(ManifestError, match="quotes are opened and not closed all over it"):
+        rows_of(text, piece=65_536)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("sku\ra\rb\r", "end lines with LF or CRLF"), ('sku,"label\n1,coat\n', "a quote")],
+    ids=["carriage-returns", "quote"],
+)
+def test_a_header_that_is_no_csv_says_so(text: str, said: str) -> None:
+    with pytest.raises(ManifestError, match=said):
+        rows_of(text)
+
+
+def test_a_cell_that_the_reader_cannot_hold_is_told_by_its_size() -> None:
+    ((_, _, problem),) = problems_of("sku,label\n1," + "x" * 200_000 + "\n2,coat\n")
+    assert "131,072 characters" in problem
+
+
+def test_a_file_of_nothing_but_line_ends_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("worker.batches.lines.MAX_LINES", 50)
+    assert len(rows_of("sku\n" + "1\n" * 48)) == 48
+    with pytest.raises(ManifestError, match="more than 50 lines"):
+        rows_of("sku\n1\n" + "\n" * 50)

@@ -83,6 +83,7 @@ def test_a_row_that_is_too_long_is_passed_over(text: str, name: str) -> None:
         ('[{"a": 1}', "not closed"),
         (b'[{"a": "\xe9"}]', "not UTF-8"),
         ("", "it is empty"),
+        ('[{"a": 1}]\n[{"a": 2}]', "more behind its array, in line 2"),
     ],
 )
 def test_an_array_that_is_broken_says_so(text: str | bytes, said: str) -> None:

@@ -200,3 +200,27 @@ def test_a_list_of_a_matrix_sets_an_input_and_fills_a_name() -> None:
     assert found["input"]["seed"] == 3
     assert found["output"] == "s3://shop/3/"
     assert found["metadata"] == {"pose": "standing"}
+
+
+def test_a_workflow_that_is_no_text_is_told_and_does_not_end_the_visit() -> None:
+    template = {**TEMPLATE, "workflow": ["full-naomi"]}
+    found = maker(template).request_of(row(VALUES), check)
+    assert "workflow: a list of 1: must be text" in str(found.problem)
+
+
+def test_values_that_would_fill_the_memory_are_refused_before_they_are_filled_in() -> None:
+    template = {**TEMPLATE, "metadata": {"note": "{note}" * 40_000}}
+    found = maker(template).request_of(row({**VALUES, "note": "x" * 100_000}), check)
+    assert "would fill 4,000,0" in str(found.problem)
+    template = {**TEMPLATE, "metadata": {"note": "{note}" * 40}}
+    assert made(row({**VALUES, "note": "x" * 100_000})).problem != found.problem
+
+
+def test_a_list_member_that_stands_in_two_places_is_set_in_one_and_left_in_the_other() -> None:
+    template = {**TEMPLATE, "input": "{all}", "metadata": {"all": "{all}", "sku": "{sku}"}}
+    matrix: dict[str, list[Any]] = {"all": [{"prompt": "a"}], "sku": ["1042"], "season": ["spring"]}
+    (source,) = matrix_rows(matrix)
+    document = maker(template, is_matrix=True).document_of(source)
+    assert document["metadata"]["all"] == {"prompt": "a"}
+    assert document["input"]["sku"] == "1042"
+    assert matrix["all"] == [{"prompt": "a"}]

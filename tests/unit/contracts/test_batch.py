@@ -140,3 +140,16 @@ def test_an_origin_is_part_of_a_request_and_none_changes_no_digest() -> None:
         output_buckets=OUTPUT_BUCKETS,
     )
     assert content_digest(again) == content_digest(with_origin)
+
+
+def test_the_list_of_results_cannot_replace_the_manifest() -> None:
+    message = {**MESSAGE, "manifest": "s3://both/spring.csv?versionId=7"}
+    both = frozenset({"both", "shop"})
+
+    def parse_in_both(results_to: str) -> BatchMessage:
+        text = json.dumps({**message, "resultsTo": results_to})
+        return parse_batch(text, input_buckets=both, output_buckets=both)
+
+    assert parse_in_both("s3://both/spring.jsonl").results_to
+    with pytest.raises(InvalidRequestError, match="is the manifest"):
+        parse_in_both("s3://both/spring.csv")
