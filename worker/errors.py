@@ -37,7 +37,8 @@
     ├── SystemicError             not this job's fault: hold intake, spend no attempt
     │   ├── CredentialsRefusedError       Hautech or AWS refuses who we are
     │   ├── OutOfFundsError               the Hautech account has no balance left
-    │   └── HautechDownError              Hautech fails call after call
+    │   ├── HautechDownError              Hautech fails call after call
+    │   └── NoRulesError                  no rules file could be used yet: what needs it waits
     ├── AnswerUnknownError        the paid call was sent and its answer lost: look, never resend
     ├── LostRaceError             another worker was first: normal, spends no attempt
     │   ├── StaleJobError                 the record changed since we read it
@@ -311,6 +312,10 @@ class OutOfFundsError(SystemicError):
 
 class HautechDownError(SystemicError):
     """Hautech fails call after call: no connection, 5xx, no answer in time."""
+
+
+class NoRulesError(SystemicError):
+    """No version of the rules file could be used yet; drops and requests with a preset wait."""
 
 
 class AnswerUnknownError(WorkerError):

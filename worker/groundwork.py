@@ -155,6 +155,7 @@ class Groundwork:
             max_attempts=settings.max_attempts,
             hautech_requests_per_s=settings.hautech_requests_per_s,
             in_flight_most=settings.in_flight_most,
+            drop_rules=settings.drop_rules,
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,
             source_max_bytes=settings.source_max_bytes,

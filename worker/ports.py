@@ -205,6 +205,8 @@ class ObjectInfo:
     kms_key_id: str | None = None
     storage_class: str | None = None
     """None: the usual one."""
+    version_id: str | None = None
+    """None in a bucket without versions, and for what was put while there were none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -275,6 +277,27 @@ class ObjectStore(Protocol):
 
         Stores differ in whether it may be repeated; who does not know whether it took effect has to
         be content with either.
+        """
+
+    def list_keys(self, bucket: str, prefix: str, *, limit: int) -> list[str]:
+        """The keys that begin like that, in their order as UTF-8, at most `limit`.
+
+        Raises OutputForbiddenError or a transient error.
+        """
+
+    def copy(
+        self, source: S3Uri, target: S3Uri, *, content_type: str, metadata: dict[str, str]
+    ) -> None:
+        """Write an object of the same bytes, replacing what was there; they do not come through here.
+
+        Raises ImageMissingError when the source is gone, and else as `put` does.
+        """
+
+    def delete(self, uri: S3Uri, *, etag: str) -> bool:
+        """Delete what stands there if that is its ETag. False: something else does, or nothing.
+
+        Versions of it stay, where the bucket keeps versions. Raises OutputForbiddenError or a
+        transient error.
         """
 
 
@@ -542,6 +565,24 @@ class Observer(Protocol):
 
     def poll_dropped(self, reason: DropReason) -> None:
         """A poll message that no job waits for was put away."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptRules:
+    """The text of a rules file that could be used, and where it came from."""
+
+    source: str
+    text: str
+
+
+class RulesShelf(Protocol):
+    """The last rules that were good, shared by all workers."""
+
+    def keep(self, rules: KeptRules) -> None:
+        """Replace what is kept."""
+
+    def read(self) -> KeptRules | None:
+        """What is kept, or None."""
 
 
 class NoticeBoard(Protocol):

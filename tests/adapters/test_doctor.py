@@ -16,8 +16,9 @@ from tests.builders import NOON
 from tests.support.aws import DeployedAws
 from tests.support.standin import credentials
 from worker.adapters.aws.notices import DynamoNoticeBoard
+from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.system_clock import SystemClock
-from worker.ports import CircuitNotice, HoldReason
+from worker.ports import CircuitNotice, HoldReason, KeptRules
 from worker.runtime.cli import app
 
 Doctor = Callable[..., dict[tuple[str, str], dict[str, str]]]
@@ -397,3 +398,27 @@ def test_nobody_is_warned_for_days_after_a_worker_that_was_replaced(
     findings = json.loads(call("--json").stdout)["findings"]
     (found,) = (one for one in findings if one["name"] == "intake")
     assert found["said"].startswith("unknown: requests were held 3 h ago (token_refused)")
+
+
+def test_a_rules_file_that_cannot_be_used_is_told_with_its_lines_and_what_counts_meanwhile(
+    doctor: Doctor, moto_aws: DeployedAws
+) -> None:
+    s3, bucket = moto_aws.client("s3"), moto_aws.outputs.input_bucket_name
+    place = f"s3://{bucket}/rules.yaml"
+    missing = doctor(WORKER_DROP_RULES=place)
+    assert missing["Drop folders", "rules"]["level"] == "failed"
+    assert "no version could be used yet" in missing["Drop folders", "in force"]["said"]
+
+    s3.put_object(Bucket=bucket, Key="rules.yaml", Body=b"version: 1\nrulez: []\n")
+    broken = doctor(WORKER_DROP_RULES=place)["Drop folders", "rules"]
+    assert "line 2" in broken["said"]
+    assert "did you mean" in broken["fix"]
+
+    table = moto_aws.outputs.job_table_name
+    shelf = DynamoRulesShelf(moto_aws.client("dynamodb"), table)
+    shelf.keep(KeptRules(source=place, text="version: 1\nrules: []\n"))
+    kept = doctor(WORKER_DROP_RULES=place)["Drop folders", "in force"]
+    assert kept["level"] == "warning"
+
+    s3.put_object(Bucket=bucket, Key="rules.yaml", Body=b"version: 1\nrules: []\n")
+    assert not [area for area, _ in doctor(WORKER_DROP_RULES=place) if area == "Drop folders"]

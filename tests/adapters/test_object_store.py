@@ -319,3 +319,81 @@ def test_an_upload_that_was_ended_is_not_there_any_more(verifying_bucket: Bucket
 def test_an_object_in_parts_needs_a_bucket(bucket: Bucket) -> None:
     with pytest.raises(OutputForbiddenError):
         bucket.store.begin_upload(S3Uri("no-such-bucket-here", "x"), content_type="text/plain")
+
+
+def test_head_names_the_version_that_stands_there(bucket: Bucket) -> None:
+    version = bucket.add(bucket.uri(), DATA)
+    info = bucket.store.head(bucket.uri())
+    assert info is not None
+    assert info.version_id == version
+    assert version is not None
+
+
+def test_keys_that_begin_alike_are_listed_in_order_and_no_more_than_asked_for(
+    bucket: Bucket,
+) -> None:
+    for key in ("in/sku 1_b+.jpg", "in/sku 1_a&.jpg", "in/sku 1_é%20.jpg", "in/sku 2.jpg", "out/x"):
+        bucket.add(bucket.uri(key), b"x")
+    bucket.remove(bucket.uri("in/sku 2.jpg"))
+    found = ["in/sku 1_a&.jpg", "in/sku 1_b+.jpg", "in/sku 1_é%20.jpg"]
+    assert bucket.store.list_keys(bucket.name, "in/sku 1_", limit=1000) == found
+    assert bucket.store.list_keys(bucket.name, "in/", limit=2) == found[:2]
+    assert bucket.store.list_keys(bucket.name, "nothing/", limit=10) == []
+
+
+def test_a_copy_has_the_bytes_and_what_it_was_told(bucket: Bucket) -> None:
+    bucket.add(bucket.uri("in/a+b c.jpg"), DATA)
+    target = bucket.uri("processed/a+b c.jpg")
+    bucket.store.copy(
+        bucket.uri("in/a+b c.jpg"), target, content_type="image/jpeg", metadata={"mark": "drop"}
+    )
+    info = bucket.store.head(target)
+    assert info is not None
+    assert (info.size_bytes, info.content_type) == (len(DATA), "image/jpeg")
+    assert info.metadata == {"mark": "drop"}
+    assert bucket.store.open(target).body.read() == DATA
+
+
+def test_the_version_that_was_named_is_copied(bucket: Bucket) -> None:
+    first = bucket.add(bucket.uri(), b"first")
+    bucket.add(bucket.uri(), b"second")
+    bucket.store.copy(
+        bucket.uri(version_id=first), bucket.uri("copy"), content_type="image/png", metadata={}
+    )
+    assert bucket.store.open(bucket.uri("copy")).body.read() == b"first"
+
+
+def test_a_source_that_is_gone_cannot_be_copied(bucket: Bucket) -> None:
+    with pytest.raises(ImageMissingError, match=r"nothing\.png"):
+        bucket.store.copy(
+            bucket.uri("nothing.png"), bucket.uri("copy"), content_type="image/png", metadata={}
+        )
+
+
+def test_a_copy_to_a_bucket_that_does_not_exist_names_the_place(bucket: Bucket) -> None:
+    bucket.put()
+    with pytest.raises(OutputForbiddenError, match="s3://no-such-bucket-here/copy"):
+        bucket.store.copy(
+            bucket.uri(), S3Uri("no-such-bucket-here", "copy"), content_type="x/y", metadata={}
+        )
+
+
+def test_only_what_was_seen_is_deleted(bucket: Bucket) -> None:
+    bucket.add(bucket.uri(), b"first")
+    info = bucket.store.head(bucket.uri())
+    assert info is not None
+    bucket.add(bucket.uri(), b"second")
+    assert not bucket.store.delete(bucket.uri(), etag=info.etag)
+    newest = bucket.store.head(bucket.uri())
+    assert newest is not None
+    assert bucket.store.delete(bucket.uri(), etag=newest.etag)
+    assert bucket.store.head(bucket.uri()) is None
+    assert not bucket.store.delete(bucket.uri(), etag=newest.etag)
+
+
+def test_what_was_deleted_can_still_be_read_by_its_version(bucket: Bucket) -> None:
+    version = bucket.add(bucket.uri(), b"first")
+    info = bucket.store.head(bucket.uri())
+    assert info is not None
+    bucket.store.delete(bucket.uri(), etag=info.etag)
+    assert bucket.store.open(bucket.uri(version_id=version)).body.read() == b"first"

@@ -281,6 +281,7 @@ class Service:
             new_token=self._new_token,
             board=Watched(world.board, "board", watch),
             duration_board=Watched(world.durations, "durations", watch),
+            shelf=Watched(world.shelf, "shelf", watch),
             observer=Observers(self.tally, self.period),
         )
 

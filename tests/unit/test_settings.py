@@ -318,3 +318,17 @@ def test_equal_secrets_are_equal() -> None:
     assert hash(Secret("a")) == hash(Secret("a"))
     assert Secret("a") != Secret("b")
     assert Secret("a") != "a"
+
+
+def test_the_rules_file_is_a_place_in_s3() -> None:
+    assert load(WORKER_DROP_RULES="").drop_rules is None
+    place = load(WORKER_DROP_RULES="s3://catalog/drop/rules.yaml").drop_rules
+    assert str(place) == "s3://catalog/drop/rules.yaml"
+
+
+@pytest.mark.parametrize(
+    "text", ["rules.yaml", "s3://catalog", "s3://catalog/", "s3://catalog/r.yaml?versionId=1"]
+)
+def test_a_rules_file_that_is_no_object_is_refused_by_name(text: str) -> None:
+    with pytest.raises(SettingsError, match="WORKER_DROP_RULES"):
+        load(WORKER_DROP_RULES=text)

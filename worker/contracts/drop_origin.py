@@ -6,9 +6,10 @@ knows which photo to move and where to say what went wrong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, Field, model_validator
+from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
 from worker.contracts.fields import (
     REQUEST_CONFIG,
@@ -104,8 +105,27 @@ class DropOrigin(BaseModel):
             examples=["s3://shop/spring/sku-1042/sku-1042.error.json"],
         ),
     ] = None
+    etags: Annotated[
+        Mapping[str, str],
+        Field(
+            description="The ETags of photos from a bucket without versions, to know them again.",
+            examples=[
+                {"s3://catalog/inbox/spring/sku-1042.jpg": "9b2cf535f27731c974343645a3985328"}
+            ],
+        ),
+    ] = {}
     on_success: Annotated[Marking | None, Field(description="Where the photo goes then.")] = None
     on_failure: Annotated[Marking | None, Field(description="Where the photo goes then.")] = None
+
+
+def drop_of(request: Mapping[str, Any]) -> DropOrigin | None:
+    """The photo that a request document was made of, if it says so."""
+    origin = request.get("origin")
+    drop = origin.get("drop") if isinstance(origin, Mapping) else None
+    try:
+        return DropOrigin.model_validate(drop) if isinstance(drop, Mapping) else None
+    except ValidationError:
+        return None
 
 
 def drop_problems(

@@ -12,9 +12,9 @@ from typing import Any
 
 from pydantic_core import PydanticCustomError
 
-from worker.contracts.envelopes import MAX_ENVELOPES
+from worker.contracts.envelopes import MAX_ENVELOPES, unwrap
 from worker.contracts.json_text import read_json
-from worker.contracts.messages import MessageKind, kind_of
+from worker.contracts.messages import TEST_EVENT, MessageKind, kind_of
 from worker.contracts.metadata import metadata_problems
 from worker.contracts.origin import BatchRow, batch_of
 from worker.contracts.request import REQUEST_ID_PATTERN, check_request_id, check_workflow
@@ -65,6 +65,24 @@ def readable_batch_id(body: str) -> str | None:
     if document is None or kind_of(document) is not MessageKind.BATCH:
         return None
     return str(document["batchId"])
+
+
+def readable_document(body: str | bytes) -> dict[str, Any] | None:
+    """The innermost JSON object of a message that is otherwise unusable, or None."""
+    document, _ = _innermost(body)
+    return document
+
+
+def readable_s3_event(body: str) -> dict[str, Any] | None:
+    """The notification of S3 that a message is, taken out of its envelopes; None if it is none."""
+    # As above: these words are in all of them, and in few others.
+    if not any(word in body for word in (":s3", "aws.s3", TEST_EVENT)):
+        return None
+    try:
+        document = unwrap(body)
+    except MalformedRequestError:
+        return None
+    return document if kind_of(document) is MessageKind.S3_EVENT else None
 
 
 def readable_batch_row(body: str | bytes) -> BatchRow | None:

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from worker.contracts.drop_origin import drop_problems
+from worker.contracts.drop_origin import DropOrigin, drop_problems
 from worker.contracts.envelopes import unwrap
 from worker.contracts.fields import REQUEST_CONFIG, UtcTime, broken_rule, rfc3339
 from worker.contracts.inputs import (
@@ -166,6 +166,11 @@ class Request(BaseModel):
             examples=[4],
         ),
     ] = None
+
+    @property
+    def drop(self) -> DropOrigin | None:
+        """The photo that it was made of, if it was dropped."""
+        return self.origin.drop if self.origin else None
 
     @property
     def output_uri(self) -> S3Uri:

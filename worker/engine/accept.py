@@ -8,8 +8,11 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
+from worker.contracts.envelopes import unwrap
 from worker.contracts.origin import batch_of
-from worker.contracts.request import Request, content_digest, parse_request
+from worker.contracts.presets import PRESET, with_preset
+from worker.contracts.readable import readable_request_id
+from worker.contracts.request import Request, content_digest, parse_document, parse_request
 from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
 from worker.errors import (
@@ -28,15 +31,27 @@ _OF_VARIANTS: Final = ["steps.variant", "steps.seed", "steps.failure"]
 
 
 def read_request(world: World, body: str) -> Request:
-    """The valid request in a message.
+    """The valid request in a message, its preset below it.
 
-    Raises MalformedRequestError or InvalidRequestError, the latter with all problems at once.
+    A message that brought a job before means what it meant then, whatever its preset is by now.
+
+    Raises MalformedRequestError or InvalidRequestError, the latter with all problems at once; and,
+    for a request with a preset, NoRulesError or a passing error.
     """
-    return parse_request(
-        body,
+    document = unwrap(body)
+    if document.get(PRESET) is not None:
+        document = _accepted_before(world, body) or with_preset(document, world.drops.presets())
+    return parse_document(
+        document,
         input_buckets=world.rules.input_buckets,
         output_buckets=world.rules.output_buckets,
     )
+
+
+def _accepted_before(world: World, body: str) -> JsonObject | None:
+    request_id = readable_request_id(body)
+    job = world.store.load(request_id) if request_id else None
+    return job.request if job and job.message_digest == message_digest(body) else None
 
 
 def is_message_of(job: Job, body: str, rules: EngineRules) -> bool:

@@ -1,6 +1,7 @@
 """announce: the verdict becomes a document in S3, an event on SNS and, if need be, a dead letter.
 
-outputs verified ─► verdict saved ─► document ─► event ─► (dead letter) ─► record says over
+outputs verified ─► verdict saved ─► document ─► event ─► (dead letter) ─► (marks of a dropped
+photo) ─► record says over
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import structlog
 
 from worker.batches.batch import RowMark
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.drop_origin import drop_of
 from worker.contracts.readable import (
     is_own_event,
     readable_batch_row,
@@ -31,6 +33,7 @@ from worker.contracts.result import (
     result_event,
 )
 from worker.contracts.text import one_line
+from worker.engine import drop_marks
 from worker.engine.collect import Collected, result_ids
 from worker.engine.result_document import write_document
 from worker.engine.variants import error_info, failure_of, variant_results
@@ -54,6 +57,9 @@ _ECHO = (
     "the message is a result event of this worker, not a request: the result topic delivers to the "
     "requests queue (end that subscription)"
 )
+
+_MARKS_S = 10.0
+"""Time that must be left to announce a dropped photo: a few objects are copied within S3, too."""
 
 _EVENT_MAX_BYTES = 256 * 1024
 """Source: SNS quotas, message size; the attributes count."""
@@ -112,6 +118,8 @@ def announce(world: World, held: HeldJob) -> None:
     the dead letter names the same event.
     """
     job = held.job
+    if drop_of(job.request) is not None:
+        held.need(_MARKS_S, "the announcement, and putting a dropped photo aside")
     event = ResultEvent.model_validate(job.event)
     held.renew_if_short()
     write_document(world, job, event)
@@ -123,6 +131,7 @@ def announce(world: World, held: HeldJob) -> None:
         held.renew_if_short()
         # In ASCII: SQS refuses some characters that JSON may hold, and escapes them all the same.
         world.queue.send_dead_letter(json.dumps(job.request), reason)
+    drop_marks.mark_end(world, held)
     held.job = finish(held.job, at=world.now())
     held.release()
     took_s = (world.now() - job.open_since).total_seconds()
@@ -179,6 +188,7 @@ def reject(
         publish(world.topic, event, trace=trace)
     reason = _reason(event, failure)
     world.queue.send_dead_letter(body, replace(reason, event_id=None) if is_echo else reason)
+    drop_marks.mark_refusal(world, body, error)
     if row := readable_batch_row(body):
         mark = RowMark(
             row=row.row, line=None, code=error.code, message=one_line(error.message, 600)

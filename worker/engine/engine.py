@@ -17,6 +17,7 @@ import structlog
 from worker.contracts.trace import clean_trace
 from worker.engine import trouble
 from worker.engine.circuit import Circuit
+from worker.engine.drop_rules import DropRules
 from worker.engine.guarded_hautech import GuardedHautech
 from worker.engine.hearsay import Hearsay
 from worker.engine.in_flight import InFlight
@@ -48,6 +49,7 @@ from worker.ports import (
     PhotoLab,
     ReceivedMessage,
     ResultTopic,
+    RulesShelf,
     WorkBudget,
     WorkQueue,
 )
@@ -77,6 +79,7 @@ class Engine:
         new_token: Callable[[], str],
         board: NoticeBoard | None = None,
         duration_board: DurationBoard | None = None,
+        shelf: RulesShelf | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._observer = observer or NoObserver()
@@ -114,6 +117,7 @@ class Engine:
                     rules.source_max_bytes + rules.image_max_bytes,
                 )
             ),
+            drops=DropRules(rules, objects=objects, shelf=shelf, clock=clock),
         )
         self._durations = SharedDurations(self._world.durations, duration_board)
         self._gate = IntakeGate(

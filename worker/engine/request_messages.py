@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import structlog
 
-from worker.contracts.readable import readable_batch_id, readable_request_id
+from worker.contracts.drop_origin import drop_of
+from worker.contracts.readable import (
+    readable_batch_id,
+    readable_request_id,
+    readable_s3_event,
+)
 from worker.contracts.request import Request, content_digest
 from worker.contracts.trace import trace_id_of
 from worker.engine import announce
 from worker.engine.accept import message_digest, read_request, record
 from worker.engine.batch_messages import BatchMessages
+from worker.engine.drop_messages import DropMessages
 from worker.engine.intake import IntakeGate
 from worker.engine.story import Story
 from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
-from worker.errors import RecordTooLargeError, RequestError
+from worker.errors import RecordTooLargeError, RequestConflictError, RequestError
 from worker.jobs.job import Job, JobState
 from worker.jobs.keys import refusal_event_id
 from worker.jobs.outcomes import Done, Outcome, RetryLater
@@ -31,6 +37,7 @@ class RequestMessages:
         self._gate = gate
         self._story = story
         self._batches = BatchMessages(world)
+        self._drops = DropMessages(world)
 
     def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
@@ -38,6 +45,8 @@ class RequestMessages:
             structlog.contextvars.bind_contextvars(trace_id=trace_id_of(delivery.trace))
         if readable_batch_id(body) is not None:
             return self._batches.handle(body)
+        if (notification := readable_s3_event(body)) is not None:
+            return self._drops.handle(notification, body, delivery, budget)
         try:
             request = read_request(self._world, body)
         except RequestError as error:
@@ -58,6 +67,8 @@ class RequestMessages:
         try:
             known = record(self._world, request, body, budget, trace=delivery.trace)
         except (RequestError, RecordTooLargeError) as error:
+            if isinstance(error, RequestConflictError) and self._is_known_drop(request):
+                return Done()
             event_id = refusal_event_id(request.request_id, content_digest(request))
             announce.reject(self._world, body, error, event_id=event_id, trace=delivery.trace)
             return Done()
@@ -65,6 +76,21 @@ class RequestMessages:
             log.info("request accepted", action="job_accepted", job_state=known.job.state)
             return self._story.advance(known, delivery)
         return self._go_on(known, delivery, budget)
+
+    def _is_known_drop(self, request: Request) -> bool:
+        """Whether the job of that id was made of the same photo, under other rules or without what was
+        put beside it later. The first one counts, and nobody is told of a conflict that nobody made.
+        """
+        known = self._world.store.load(request.request_id)
+        before, now = drop_of(known.request) if known else None, request.drop
+        if known is None or before is None or now is None or before.source != now.source:
+            return False
+        log.info(
+            f"{now.source} is a job already, asked for with other settings, which stands",
+            action="drop_repeated",
+            job_state=known.state,
+        )
+        return True
 
     def _go_on(self, job: Job, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """A request of a job that is known already."""

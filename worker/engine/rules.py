@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from worker.contracts.s3_uri import S3Uri
 from worker.jobs.pacing import PollBounds
 
 
@@ -16,6 +17,8 @@ class EngineRules:
     output_buckets: frozenset[str]
     """Buckets that outputs may be written to."""
     poll_bounds: PollBounds = field(default_factory=PollBounds)
+    drop_rules: S3Uri | None = None
+    """The rules file of drop folders and presets; None: there are none."""
     pipeline_timeout_s: float = 1800.0
     """A pipeline pending longer fails the job."""
     hautech_requests_per_s: float | None = None

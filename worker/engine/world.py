@@ -6,6 +6,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from worker.engine.durations import Durations
 from worker.engine.observing import NoObserver
@@ -25,6 +26,9 @@ from worker.ports import (
     WorkBudget,
     WorkQueue,
 )
+
+if TYPE_CHECKING:  # who puts records right needs no rules of drop folders
+    from worker.engine.drop_rules import DropRules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,7 @@ class World(RecordWorld):
     observer: Observer = field(default_factory=NoObserver)
     durations: Durations = field(default_factory=Durations)
     spools: SpoolRoom
+    drops: DropRules
 
 
 class HeldJob:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from worker.contracts.s3_uri import S3Uri
 from worker.errors import Problem, SettingsError
 from worker.hautech.config import RunRoute
 from worker.settings.credentials import TOKEN, Credentials, read_credentials
@@ -36,6 +37,7 @@ class Settings:
     result_topic_arn: str
     input_buckets: tuple[str, ...]
     output_buckets: tuple[str, ...]
+    drop_rules: S3Uri | None
     hautech_api_url: str
     hautech_credentials: Credentials | None
     hautech_upload_ttl_s: int
@@ -105,6 +107,7 @@ def _read(reader: EnvironmentReader) -> Settings:
         result_topic_arn=reader.topic("WORKER_RESULT_TOPIC_ARN"),
         input_buckets=reader.buckets("WORKER_INPUT_BUCKETS"),
         output_buckets=reader.buckets("WORKER_OUTPUT_BUCKETS"),
+        drop_rules=reader.object_uri("WORKER_DROP_RULES"),
         hautech_api_url=api_url,
         hautech_credentials=read_credentials(
             reader.text, reader.report, required=reader.is_needed(TOKEN)

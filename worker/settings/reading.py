@@ -109,6 +109,21 @@ class EnvironmentReader:
                 self.refuse(name, rule)
         return buckets
 
+    def object_uri(self, name: str) -> S3Uri | None:
+        """The place of an object in S3; None when it is not set."""
+        text = self.text(name)
+        if not text:
+            return None
+        try:
+            uri = S3Uri.parse(text)
+        except ValueError as error:
+            self.refuse(name, str(error), "s3://catalog/rules.yaml")
+            return None
+        if not uri.key or uri.key.endswith("/") or uri.version_id:
+            self.refuse(name, "must name an object, without a version", "s3://catalog/rules.yaml")
+            return None
+        return uri
+
     def hosts(self, name: str) -> tuple[str, ...]:
         """Host names, in order, each once."""
         hosts = _members(self.text(name))

@@ -78,6 +78,13 @@ SETTINGS: Final = (
         source=_output("OutputBucketName"),
     ),
     SettingSpec(
+        name="WORKER_DROP_RULES",
+        meaning=(
+            "Rules file of drop folders and presets: an s3:// URI in one of these buckets, read again "
+            "within 30 s when it changes. Not set: there are none."
+        ),
+    ),
+    SettingSpec(
         name="HAUTECH_API_URL",
         meaning="Base URL of the Hautech API: https, or http on this machine.",
         default="https://api.hautech.ai",

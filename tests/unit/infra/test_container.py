@@ -174,7 +174,9 @@ def test_the_worker_may_do_exactly_what_the_page_on_permissions_lists(
     listed = set(re.findall(r"`((?:sqs|dynamodb|s3|sns|secretsmanager):\w+)`", rows))
     allowed = {
         action
-        for statement in statements(stacks(), "TaskRole").values()
+        for statement in statements(
+            stacks(DropRules="s3://catalog/rules.yaml"), "TaskRole"
+        ).values()
         for action in actions_of(statement)
         if not action.startswith("kms:")
     }
@@ -185,7 +187,7 @@ def test_the_worker_may_touch_what_is_imported_and_its_secret_only(
     stacks: Callable[..., Stack],
 ) -> None:
     keys = {"SecretKeyArn", "InputBucketKeyArn", "OutputBucketKeyArn"}
-    given = dict.fromkeys(keys, KEY_ARN)
+    given = dict.fromkeys(keys, KEY_ARN) | {"DropRules": "s3://catalog/rules.yaml"}
     for sid, statement in statements(stacks(**given), "TaskRole").items():
         assert statement["Effect"] == "Allow", sid
         resources = statement["Resource"]
@@ -196,6 +198,12 @@ def test_the_worker_may_touch_what_is_imported_and_its_secret_only(
             else:
                 assert "Fn::ImportValue" in text, sid
                 assert "'*'" not in text, sid
+
+
+def test_without_rules_of_drop_folders_no_photo_may_be_moved(stacks: Callable[..., Stack]) -> None:
+    marks = {"PutPhotosAside", "TakeErrorsAway"}
+    assert not marks & statements(stacks(), "TaskRole").keys()
+    assert marks <= statements(stacks(DropRules="s3://catalog/rules.yaml"), "TaskRole").keys()
 
 
 def test_without_a_key_of_its_own_the_secret_needs_no_permission_on_one(

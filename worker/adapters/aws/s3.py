@@ -35,6 +35,9 @@ _GET = AwsCall("S3", "GetObject", "s3:GetObject")
 _PUT = AwsCall("S3", "PutObject", "s3:PutObject")
 _PUT_TAGGED = AwsCall("S3", "PutObject", "s3:PutObject and s3:PutObjectTagging")
 _HEAD = AwsCall("S3", "HeadObject", "s3:GetObject")
+_LIST = AwsCall("S3", "ListObjectsV2", "s3:ListBucket")
+_COPY = AwsCall("S3", "CopyObject", "s3:PutObject")
+_DELETE = AwsCall("S3", "DeleteObject", "s3:DeleteObject")
 
 _BEGIN = AwsCall("S3", "CreateMultipartUpload", "s3:PutObject")
 _PART = AwsCall("S3", "UploadPart", "s3:PutObject")
@@ -77,12 +80,11 @@ class S3ObjectStore:
         if etag is None:  # its header was cut off behind the length
             answer["Body"].close()
             raise UnavailableError(f"{_GET} on {uri}: the answer has no ETag")
-        version_id = answer.get("VersionId")
         return StoredObject(
             body=_Body(answer["Body"], uri, size_bytes),
             size_bytes=size_bytes,
             etag=etag.strip('"'),
-            version_id=None if version_id == "null" else version_id,
+            version_id=_version(answer),
         )
 
     def put(
@@ -152,6 +154,7 @@ class S3ObjectStore:
             cache_control=answer.get("CacheControl"),
             kms_key_id=answer.get("SSEKMSKeyId"),
             storage_class=answer.get("StorageClass"),
+            version_id=_version(answer),
         )
 
     def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
@@ -185,10 +188,54 @@ class S3ObjectStore:
                 },
             )
 
+    def list_keys(self, bucket: str, prefix: str, *, limit: int) -> list[str]:
+        """See `ObjectStore.list_keys`."""
+        with _writing(_LIST, S3Uri(bucket, prefix)):
+            pages = self._client.get_paginator("list_objects_v2").paginate(
+                Bucket=bucket, Prefix=prefix, PaginationConfig={"MaxItems": limit}
+            )
+            return [entry["Key"] for page in pages for entry in page.get("Contents", ())]
+
+    def copy(
+        self, source: S3Uri, target: S3Uri, *, content_type: str, metadata: dict[str, str]
+    ) -> None:
+        """See `ObjectStore.copy`. Up to 5 GB (Source: S3 API, CopyObject); tags are left behind,
+        for which a role would need two more permissions.
+        """
+        with _writing(_COPY, target):
+            try:
+                self._client.copy_object(
+                    CopySource=_place(source),  # type: ignore[arg-type]  # two or three texts
+                    Bucket=target.bucket,
+                    Key=target.key,
+                    ContentType=content_type,
+                    Metadata=metadata,
+                    MetadataDirective="REPLACE",
+                    TaggingDirective="REPLACE",
+                )
+            except ClientError as error:
+                if error_code(error) in _MISSING_CODES or _is_no_version(error, source):
+                    raise ImageMissingError(f"{source}: is not there any more") from error
+                raise
+
+    def delete(self, uri: S3Uri, *, etag: str) -> bool:
+        """See `ObjectStore.delete`. S3 compares the ETag, too; looking first is for other stores."""
+        found = self.head(uri)
+        if found is None or found.etag != etag:
+            return False
+        with _writing(_DELETE, uri):
+            try:
+                self._client.delete_object(Bucket=uri.bucket, Key=uri.key, IfMatch=f'"{etag}"')
+            except ClientError as error:
+                if error_code(error) in _CHANGED_CODES:
+                    return False
+                raise
+        return True
+
 
 @contextmanager
 def _writing(call: AwsCall, uri: S3Uri) -> Iterator[None]:
-    """Says in our words what S3 refuses about a place that is written to in parts."""
+    """Says in our words what S3 refuses about a place that is written to, or looked into."""
     with aws_errors(call, str(uri)):
         try:
             yield
@@ -252,6 +299,11 @@ class _Body(Reader):
 def _place(uri: S3Uri) -> dict[str, Any]:
     place = {"Bucket": uri.bucket, "Key": uri.key}
     return place if uri.version_id is None else {**place, "VersionId": uri.version_id}
+
+
+def _version(answer: Any) -> str | None:
+    version_id: str | None = answer.get("VersionId")
+    return None if version_id == "null" else version_id
 
 
 def _condition(only_if: Precondition | None) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from worker.adapters.memory.hautech import MemoryHautech, MemoryRun
 from worker.adapters.memory.notices import MemoryNoticeBoard
 from worker.adapters.memory.objects import MemoryObjectStore
 from worker.adapters.memory.queues import MemoryQueue, MemoryWorkQueue
+from worker.adapters.memory.rules import MemoryRulesShelf
 from worker.adapters.memory.secrets import MemorySecrets
 from worker.adapters.memory.store import MemoryJobStore
 from worker.adapters.memory.topic import MemoryResultTopic, PublishedEvent
@@ -28,6 +29,7 @@ __all__ = [
     "MemoryObjectStore",
     "MemoryQueue",
     "MemoryResultTopic",
+    "MemoryRulesShelf",
     "MemoryRun",
     "MemorySecrets",
     "MemoryWorkQueue",

@@ -50,6 +50,8 @@ class MemoryObjectStore:
     def __init__(self, buckets: Iterable[str], *, forbidden: Iterable[str] = ()) -> None:
         self.buckets = set(buckets)
         self.forbidden = set(forbidden)
+        self.unversioned: set[str] = set()
+        """Buckets that keep one version of an object only."""
         self.puts: list[S3Uri] = []
         """Every object that was written by `put`, in order, repetitions included."""
         self.cut_after_bytes: int | None = None
@@ -58,6 +60,8 @@ class MemoryObjectStore:
         self._objects: dict[tuple[str, str], list[StoredBytes]] = {}
         self._uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
         self._begun = 0
+        self._deleted: set[tuple[str, str]] = set()
+        """Places whose newest version is covered by a delete marker."""
 
     def add(self, uri: S3Uri, data: bytes, *, content_type: str = "image/png") -> str:
         """Puts an object of somebody else there; returns its version id."""
@@ -67,19 +71,22 @@ class MemoryObjectStore:
         """Deletes an object with all its versions."""
         with self._lock:
             self._objects.pop((uri.bucket, uri.key), None)
+            self._deleted.discard((uri.bucket, uri.key))
 
     def stored(self, uri: S3Uri) -> StoredBytes | None:
         """What is there, or None."""
         with self._lock:
             versions = self._objects.get((uri.bucket, uri.key), [])
+            is_deleted = (uri.bucket, uri.key) in self._deleted
         if uri.version_id is None:
-            return versions[-1] if versions else None
+            return versions[-1] if versions and not is_deleted else None
         return next((one for one in versions if one.version_id == uri.version_id), None)
 
     def keys(self, bucket: str) -> list[str]:
         """The keys in a bucket, sorted."""
         with self._lock:
-            return sorted(key for owner, key in self._objects if owner == bucket)
+            there = self._objects.keys() - self._deleted
+        return sorted(key for owner, key in there if owner == bucket)
 
     def open(self, uri: S3Uri) -> StoredObject:
         """See `ObjectStore.open`."""
@@ -94,7 +101,7 @@ class MemoryObjectStore:
             body=_Body(uri, stored.data, self.cut_after_bytes),
             size_bytes=len(stored.data),
             etag=stored.etag,
-            version_id=stored.version_id,
+            version_id=None if uri.bucket in self.unversioned else stored.version_id,
         )
 
     def put(
@@ -166,7 +173,39 @@ class MemoryObjectStore:
             cache_control=stored.options.cache_control,
             kms_key_id=stored.options.kms_key_id,
             storage_class=stored.options.storage_class,
+            version_id=None if uri.bucket in self.unversioned else stored.version_id,
         )
+
+    def list_keys(self, bucket: str, prefix: str, *, limit: int) -> list[str]:
+        """See `ObjectStore.list_keys`."""
+        if bucket in self.forbidden or bucket not in self.buckets:
+            raise OutputForbiddenError(f"s3://{bucket}: may not be listed, or does not exist")
+        found = [key for key in self.keys(bucket) if key.startswith(prefix)]
+        return sorted(found, key=lambda key: key.encode())[:limit]
+
+    def copy(
+        self, source: S3Uri, target: S3Uri, *, content_type: str, metadata: dict[str, str]
+    ) -> None:
+        """See `ObjectStore.copy`."""
+        found = self.stored(source)
+        if found is None:
+            raise ImageMissingError(f"{source}: there is no such object or version")
+        self._check_writable(target)
+        self._store(target, found.data, content_type, dict(metadata), None)
+        self.puts.append(target)
+
+    def delete(self, uri: S3Uri, *, etag: str) -> bool:
+        """See `ObjectStore.delete`."""
+        self._check_writable(uri)
+        found = self.stored(uri)
+        if found is None or found.etag != etag:
+            return False
+        if uri.bucket in self.unversioned:
+            self.remove(uri)
+            return True
+        with self._lock:
+            self._deleted.add((uri.bucket, uri.key))
+        return True
 
     def _check_writable(self, uri: S3Uri) -> None:
         if uri.bucket not in self.buckets:
@@ -186,7 +225,8 @@ class MemoryObjectStore:
     ) -> str:
         with self._lock:
             versions = self._objects.setdefault((uri.bucket, uri.key), [])
-            etag = versions[-1].etag if versions else None
+            is_there = versions and (uri.bucket, uri.key) not in self._deleted
+            etag = versions[-1].etag if is_there else None
             if only_if is not None and only_if.etag != etag:
                 raise ObjectChangedError(f"{uri}: {etag or 'nothing'} stands there")
             stored = StoredBytes(
@@ -197,7 +237,10 @@ class MemoryObjectStore:
                 version_id=f"version-{len(versions) + 1}",
                 options=options,
             )
+            if uri.bucket in self.unversioned:
+                versions.clear()
             versions.append(stored)
+            self._deleted.discard((uri.bucket, uri.key))
         return stored.version_id
 
 

@@ -10,6 +10,7 @@ from worker.adapters.memory.hautech import MemoryHautech
 from worker.adapters.memory.notices import MemoryNoticeBoard
 from worker.adapters.memory.objects import MemoryObjectStore
 from worker.adapters.memory.queues import MemoryQueue, MemoryWorkQueue
+from worker.adapters.memory.rules import MemoryRulesShelf
 from worker.adapters.memory.store import MemoryJobStore
 from worker.adapters.memory.topic import MemoryResultTopic
 
@@ -36,4 +37,5 @@ class MemoryWorld:
         self.board = MemoryNoticeBoard()
         self.durations = MemoryDurationBoard()
         self.assets = MemoryAssetCache()
+        self.shelf = MemoryRulesShelf()
         self.hautech = MemoryHautech(self.clock)

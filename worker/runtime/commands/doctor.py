@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from worker.bootstrap import Application, build_application
+from worker.runtime.commands.check_drops import check_drops
 from worker.runtime.commands.check_hautech import check_hautech
 from worker.runtime.commands.check_identity import AREA as IDENTITY
 from worker.runtime.commands.check_identity import check_identity, check_region
@@ -142,6 +143,7 @@ def _aws(application: Application) -> Iterator[Finding]:
     yield from check_topic(application)
     yield from told_once(check_table(application))
     yield from check_buckets(application)
+    yield from check_drops(application)
     yield from check_intake(application)
 
 

@@ -1,0 +1,100 @@
+"""What lies in the bucket now of a drop: the photo, the others of its group, its sidecar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import structlog
+
+from worker.contracts.s3_uri import S3Uri
+from worker.drops.planning import Photo
+from worker.drops.rule_set import Match
+from worker.drops.sidecars import MAX_SIDECAR_BYTES, Sidecar, SidecarError, read_sidecar
+from worker.engine.drop_marks import is_ours
+from worker.engine.world import World
+from worker.errors import (
+    CredentialsRefusedError,
+    ImageForbiddenError,
+    ImageMissingError,
+    OutputForbiddenError,
+)
+from worker.ports import ObjectInfo
+
+log = structlog.get_logger(__name__)
+
+_KEYS_MOST = 10_000
+"""Keys that are looked through for the photos of one group."""
+
+
+def photos_of(world: World, match: Match) -> list[Photo] | None:
+    """What lies in the bucket now of a drop; None (and a line in the log) if it is none."""
+    bucket = match.bucket
+    dropped = _photo(world, bucket, match.key, is_told=True)
+    if dropped is None:
+        return None
+    if match.part is None:
+        return [dropped]
+    keys = world.objects.list_keys(bucket, match.siblings_prefix, limit=_KEYS_MOST)
+    if len(keys) == _KEYS_MOST:
+        log.warning(
+            f"only the first {_KEYS_MOST:,} keys that begin like {match.siblings_prefix} are "
+            "looked through for photos that belong together",
+            action="drop_folder_large",
+        )
+    others = [key for key in keys if key != match.key and match.belongs(key)]
+    found = [_photo(world, bucket, key) for key in others]
+    return [dropped, *(photo for photo in found if photo is not None)]
+
+
+def _photo(world: World, bucket: str, key: str, *, is_told: bool = False) -> Photo | None:
+    found = world.objects.head(S3Uri(bucket, key))
+    reason = _why_ignored(found)
+    if found is None or reason:
+        if is_told:
+            log.info(f"ignored: {reason}", action="drop_ignored")
+        return None
+    return Photo(bucket=bucket, key=key, version_id=found.version_id, etag=found.etag)
+
+
+def sidecar_of(world: World, match: Match) -> Sidecar | SidecarError | None:
+    """What was read beside a photo, or the error of reading it; None if nothing lies there."""
+    for key in match.sidecar_keys:
+        try:
+            stored = world.objects.open(S3Uri(match.bucket, key))
+        except ImageMissingError:
+            continue
+        try:
+            text = stored.body.read(MAX_SIDECAR_BYTES + 1)
+        finally:
+            stored.body.close()
+        try:
+            return read_sidecar(key, text)
+        except SidecarError as error:
+            return error
+    return None
+
+
+def place_of(photo: Photo) -> S3Uri:
+    """The object, and the version of it."""
+    return S3Uri(photo.bucket, photo.key, photo.version_id)
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """What may not be looked at is nobody's photo's fault: it waits for who grants permissions."""
+    try:
+        yield
+    except (OutputForbiddenError, ImageForbiddenError) as error:
+        raise CredentialsRefusedError(error.message) from error
+
+
+def _why_ignored(found: ObjectInfo | None) -> str:
+    """Why an object is no drop; "" if it is one."""
+    if found is None:
+        return "it is not there any more"
+    if found.size_bytes == 0:
+        return "a file without a single byte"
+    if is_ours(found):
+        return "the worker wrote it itself"
+    return ""
