@@ -285,11 +285,11 @@ def test_a_new_job_must_leave_room_in_its_record_for_how_it_goes_on(store: JobSt
         source = SourceImage(uri="s3://catalog/a.png")
         return replace(job, images=(source,) * images)
 
-    for too_large in (sized(280_000), sized(200_000, images=200)):
+    for too_large in (sized(265_000), sized(185_000, images=200)):
         with pytest.raises(RecordTooLargeError, match=r"sku-1.*room for how the job goes on"):
             store.create(too_large)
     assert store.load("sku-1") is None
-    assert store.create(sized(270_000)) is None
+    assert store.create(sized(255_000)) is None
 
 
 def test_a_job_that_was_taken_in_with_less_room_is_the_same_job(store: JobStore) -> None:
