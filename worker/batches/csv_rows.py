@@ -19,6 +19,7 @@ from typing import Final
 
 from worker.batches.lines import Line
 from worker.batches.source_row import MAX_ROW_BYTES, SourceRow, bad_row
+from worker.contracts.filling import composed
 from worker.contracts.text import shown, shown_key
 from worker.errors import ManifestError
 
@@ -142,7 +143,7 @@ def _header_line(lines: Iterator[Line]) -> str:
 
 
 def _checked(cells: list[str]) -> tuple[str, ...]:
-    names = tuple(cell.strip() for cell in cells)
+    names = tuple(composed(cell.strip()) for cell in cells)
     while names and not names[-1]:
         names = names[:-1]
     if len(names) > _MAX_COLUMNS:

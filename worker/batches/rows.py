@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from worker.batches.source_row import MAX_REASON_CHARACTERS, MAX_ROW_BYTES, SourceRow
 from worker.batches.template import OWN_NAMES, RowError, fill, names_in
-from worker.contracts.filling import merged
+from worker.contracts.filling import composed, merged
 from worker.contracts.plain_words import did_you_mean
 from worker.contracts.request import Request
 from worker.contracts.text import shorten, shown, shown_key
@@ -87,6 +87,8 @@ class RowMaker:
     expires_at: str | None = None
     """For requests that say nothing of their own (RFC 3339)."""
     is_matrix: bool = False
+    asked: frozenset[str] = field(init=False)
+    """Keys of a JSON row that fill the template instead of being laid over it."""
     names: frozenset[str] = field(init=False)
     """Those that the template asks its rows for."""
     _uses: Mapping[str, int] = field(init=False, repr=False, compare=False)
@@ -96,6 +98,8 @@ class RowMaker:
         text = json.dumps(self.template, ensure_ascii=False)
         object.__setattr__(self, "_uses", Counter(_NAME.findall(text)))
         object.__setattr__(self, "names", names_in(self.template))
+        asked = (self.names | names_in(self.template, for_later=True)) - FIELDS
+        object.__setattr__(self, "asked", asked)
 
     def check_columns(self, columns: Iterable[str]) -> None:
         """Raise ManifestError when the columns cannot make a request of any row."""
@@ -129,8 +133,8 @@ class RowMaker:
     def document_of(self, source: SourceRow) -> JsonObject:
         """The request document of a row. Raises RowError."""
         patch = dict(source.patch)
-        asked = [name for name in self.names if name in patch and name not in FIELDS]
-        values = {name: patch.pop(name) for name in asked}
+        asked = [name for name in patch if composed(name) in self.asked]
+        values = {composed(name): patch.pop(name) for name in asked}
         values.update(source.values)
         given = {**values, "row": source.row, "batchId": self.batch_id}
         self._check_size(given)
@@ -194,12 +198,13 @@ class RowMaker:
             return "is what a batch gives its rows: name it otherwise"
         if name in _GROUPS:
             return f"would be a whole object: name one field of it, such as {name}.label"
-        if dot and head not in _GROUPS:
+        if name in self.names or not dot:
+            return None
+        if head not in _GROUPS:
+            # "Art. No." is what people call a column; "inputs.prompt" is a slip.
             close = did_you_mean(head, _GROUPS)
-            return f"is no field of a request ({close or 'input., metadata. or outputOptions.'})"
-        if dot and not rest:
-            return "names no field behind its dot"
-        return None
+            return f"is no field of a request ({close})" if close else None
+        return None if rest else "names no field behind its dot"
 
 
 def _read_texts(document: JsonObject) -> None:

@@ -10,6 +10,7 @@ import hashlib
 import json
 import math
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Annotated, Any, Final
 
@@ -25,6 +26,7 @@ from worker.contracts.fields import (
     parse_object_uri,
     rfc3339,
 )
+from worker.contracts.filling import BadTemplateError, names_in, texts_in
 from worker.contracts.json_text import canonical_json
 from worker.contracts.output_place import check_output, parse_output
 from worker.contracts.plain_words import problems_of
@@ -165,7 +167,7 @@ def parse_batch(
 ) -> BatchMessage:
     """The batch message in the body of an SQS message, raw or in SNS or EventBridge envelopes.
 
-    The template is not checked here: what it makes of each row is.
+    Of the template only the braces are checked here: what it makes of each row is.
 
     Raises:
         MalformedRequestError: there is no JSON object in the body.
@@ -175,6 +177,7 @@ def parse_batch(
     problems = [
         *_source_problems(document),
         *_place_problems(document, input_buckets, output_buckets),
+        *_brace_problems(document.get("request")),
     ]
     try:
         batch = BatchMessage.model_validate(document, by_alias=True, by_name=False)
@@ -264,6 +267,15 @@ def _output_problem(request: Any, output_buckets: frozenset[str]) -> Problem | N
     except ValueError as error:
         return Problem("request.output", shown(output), str(error))
     return bucket_problem("request.output", uri, output_buckets, "WORKER_OUTPUT_BUCKETS")
+
+
+def _brace_problems(request: Any) -> Iterator[Problem]:
+    """Braces of the template that are no names."""
+    for place, text in texts_in(request if isinstance(request, dict) else {}):
+        try:
+            names_in(text)
+        except BadTemplateError as error:
+            yield Problem(f"request.{place}", shown(text), str(error))
 
 
 def _read(parse: Any, text: str) -> S3Uri | None:

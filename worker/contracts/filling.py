@@ -1,30 +1,76 @@
-"""Names in braces: finds and fills `{sku}` in texts, at any depth of a document; merges documents.
+"""Names in braces: the one language of all templates, in rules, presets, batches and keys of pictures.
 
-`{{` and `}}` stand for braces themselves. What is filled in is never looked through for names
-again: a file called `{tenant}.jpg` is no way to read another name.
+    {sku}    what the name stands for; a name is any text without braces and space around it
+    {{  }}   the brace itself
+
+    fill("s3://shop/{sku}/", {"sku": "1042"})                         s3://shop/1042/
+    filled({"input": {"prompt": "a {colour} coat"}}, names)           a whole document, of texts
+    filled_with_values({"input": {"seed": "{seed}"}}, {"seed": 7})    or of values of any kind
+
+What is filled in is never looked through for names again: a file called `{tenant}.jpg` is no way to
+read another name. Names are compared in Unicode's composed form (NFC): `{größe}` is one name however
+a keyboard writes it.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import unicodedata
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
-from worker.contracts.plain_words import path_of
+from worker.contracts.plain_words import did_you_mean, path_of
+from worker.contracts.text import shown_key
 
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]{0,31}"
+"""Names that a path can give; those of a batch are whatever its columns are called."""
+
 LEFT_FOR_LATER = "outputOptions.key"
 """Where a request has names of its own, which are filled when its pictures are there."""
 
 NAMES_OF_PICTURES = frozenset({"n", "ext", "requestId"})
 """Names that mean something of the picture there."""
 
-_NAME = re.compile(NAME_PATTERN)
+Path = tuple[str | int, ...]
+"""A place in a JSON value: keys, and indexes of lists."""
+
+_LATER_PATH: Final = tuple(LEFT_FOR_LATER.split("."))
 _PIECE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 class BadTemplateError(ValueError):
-    """A text with a brace that opens or closes no name; the message says which rule is broken."""
+    """A text that cannot be filled; the message says which rule it breaks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name in a template."""
+
+    name: str
+
+
+def pieces_of(text: str) -> Iterator[str | Name]:
+    """A template taken apart: literal texts and names, in order.
+
+    Raises BadTemplateError.
+    """
+    literal, end = "", 0
+    for piece in _PIECE.finditer(text):
+        literal += text[end : piece.start()]
+        end = piece.end()
+        name = _name(piece)
+        if name is None:
+            literal += piece[0][0]
+            continue
+        if literal:
+            yield literal
+        literal = ""
+        yield Name(name)
+    literal += text[end:]
+    if literal:
+        yield literal
 
 
 def names_in(text: str) -> tuple[str, ...]:
@@ -32,7 +78,7 @@ def names_in(text: str) -> tuple[str, ...]:
 
     Raises BadTemplateError.
     """
-    return tuple(name for name in (_name(piece) for piece in _PIECE.finditer(text)) if name)
+    return tuple(name for name in map(_name, _PIECE.finditer(text)) if name is not None)
 
 
 def fill(text: str, names: Mapping[str, str]) -> str:
@@ -43,11 +89,7 @@ def fill(text: str, names: Mapping[str, str]) -> str:
 
     def value(piece: re.Match[str]) -> str:
         name = _name(piece)
-        if name is None:
-            return piece[0][0]
-        if name not in names:
-            raise BadTemplateError(f"needs the name {{{name}}}, which nothing gives")
-        return names[name]
+        return piece[0][0] if name is None else _known(name, names)
 
     return _PIECE.sub(value, text)
 
@@ -60,7 +102,7 @@ def fill_known(text: str, names: Mapping[str, str]) -> str:
 
     def value(piece: re.Match[str]) -> str:
         name = _name(piece)
-        known = names.get(name) if name else None
+        known = None if name is None else names.get(name)
         return piece[0] if known is None else escaped(known)
 
     return _PIECE.sub(value, text)
@@ -76,26 +118,63 @@ def escaped_deep(value: Any) -> Any:
     return _each_text(value, lambda text, _: escaped(text), ())
 
 
+def composed(name: str) -> str:
+    """A name as templates have it: letters with marks in one form (NFC)."""
+    return unicodedata.normalize("NFC", name)
+
+
 def filled(value: Any, names: Mapping[str, str]) -> Any:
     """A JSON value whose texts are filled, at any depth; keys stay as they are.
 
     In `outputOptions.key` of a request, what is not known or means the picture stays for later.
     Raises BadTemplateError, with the place in it.
     """
-    of_others = {name: text for name, text in names.items() if name not in NAMES_OF_PICTURES}
+    of_others = _without_names_of_pictures(names)
 
-    def change(text: str, place: str) -> str:
-        return fill_known(text, of_others) if place == LEFT_FOR_LATER else fill(text, names)
+    def change(text: str, path: Path) -> str:
+        return fill_known(text, of_others) if path == _LATER_PATH else fill(text, names)
 
     return _each_text(value, change, ())
 
 
 def filled_known(value: Any, names: Mapping[str, str]) -> Any:
     """A JSON value like `filled` that is still a template for the names that are not known."""
-    return _each_text(value, lambda text, _: fill_known(text, names), ())
+    of_others = _without_names_of_pictures(names)
+
+    def change(text: str, path: Path) -> str:
+        return fill_known(text, of_others if path == _LATER_PATH else names)
+
+    return _each_text(value, change, ())
 
 
-def texts_in(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str, str]]:
+def filled_with_values(value: Any, values: Mapping[str, Any]) -> Any:
+    """A JSON value like `filled`, with JSON values for names.
+
+    A text that is one name becomes the value itself, with its type; an empty one (null, "") leaves
+    the field or the element out. Inside a longer text a value has to be there: a picture of
+    "a  jacket" helps nobody. Raises BadTemplateError, with the place in it.
+    """
+    texts = {name: _text_of(one) for name, one in values.items()}
+    of_others = {
+        name: text for name, text in _without_names_of_pictures(texts).items() if text != ""
+    }
+
+    def change(text: str, path: Path) -> Any:
+        if path == _LATER_PATH:
+            return fill_known(text, of_others)
+        alone = _PIECE.fullmatch(text)
+        if alone is not None and (name := _name(alone)) is not None:
+            _known(name, texts)
+            return _LEFT_OUT if texts[name] == "" else values[name]
+        for name in names_in(text):
+            if texts.get(name) == "":
+                raise BadTemplateError(f"needs {{{shown_key(name)}}}, which is empty")
+        return fill(text, texts)
+
+    return _each_text(value, change, ())
+
+
+def texts_in(value: Any, path: Path = ()) -> Iterator[tuple[str, str]]:
     """Every text of a JSON value with its place, as `input.prompt`; keys are no texts."""
     if isinstance(value, str):
         yield path_of(path), value
@@ -128,22 +207,54 @@ def _name(piece: re.Match[str]) -> str | None:
     name = piece[1]
     if name is None:
         raise BadTemplateError(f'has a single "{piece[0]}"; for the brace itself write it twice')
-    if not _NAME.fullmatch(name):
+    if not name or name != name.strip():
         raise BadTemplateError(
-            f"has {piece[0]}: a name in braces is letters, digits and _, up to 32; for the braces "
+            f"has {shown_key(piece[0])}: a name in braces has no space around it; for the braces "
             "themselves write them twice"
         )
-    return name
+    return composed(name)
 
 
-def _each_text(value: Any, change: Callable[[str, str], str], path: tuple[str | int, ...]) -> Any:
+def _known(name: str, names: Mapping[str, str]) -> str:
+    if name in names:
+        return names[name]
+    hint = did_you_mean(name, names)
+    if not hint and names:
+        hint = f"there are {', '.join(map(shown_key, list(names)[:20]))}"
+    raise BadTemplateError(
+        f"needs the name {{{shown_key(name)}}}, which nothing gives{f' ({hint})' if hint else ''}"
+    )
+
+
+def _without_names_of_pictures(names: Mapping[str, str]) -> dict[str, str]:
+    return {name: text for name, text in names.items() if name not in NAMES_OF_PICTURES}
+
+
+def _text_of(value: Any) -> str:
+    """A value inside a longer text; "" if there is none."""
+    if value is None or isinstance(value, str):
+        return value or ""
+    return json.dumps(value, ensure_ascii=False)
+
+
+class _LeftOut:
+    """Stands for a field that is left out."""
+
+
+_LEFT_OUT: Final = _LeftOut()
+
+
+def _each_text(value: Any, change: Callable[[str, Path], Any], path: Path) -> Any:
     if isinstance(value, str):
         try:
-            return change(value, path_of(path))
+            return change(value, path)
         except BadTemplateError as error:
-            raise BadTemplateError(f"{path_of(path)} {error}") from None
+            place = path_of(path)
+            raise BadTemplateError(f"{place} {error}" if place else str(error)) from None
     if isinstance(value, Mapping):
-        return {key: _each_text(item, change, (*path, key)) for key, item in value.items()}
+        items = ((key, _each_text(item, change, (*path, key))) for key, item in value.items())
+        return {key: item for key, item in items if item is not _LEFT_OUT}
     if isinstance(value, (list, tuple)):
-        return [_each_text(item, change, (*path, index)) for index, item in enumerate(value)]
+        changed = (_each_text(item, change, (*path, index)) for index, item in enumerate(value))
+        return [item for item in changed if item is not _LEFT_OUT]
     return value

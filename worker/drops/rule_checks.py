@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from worker.contracts.batch import parse_batch
-from worker.contracts.filling import BadTemplateError, merged, names_in, texts_in
+from worker.contracts.filling import BadTemplateError, Name, merged, names_in, pieces_of, texts_in
 from worker.contracts.text import shown
 from worker.drops.loops import KeyForm, Token, Wild, letters
 from worker.drops.manifests import plan_batch
 from worker.drops.planning import Photo, plan_drop
 from worker.drops.rule_set import Match, Rule, RuleSet
-from worker.drops.templates import PART, Capture, pieces_of
+from worker.drops.templates import PART, Capture
 from worker.errors import InvalidRequestError, Problem
 
 Found = tuple[str, Problem]
 
 _SAMPLE = "sample"
+_NUMBER = "n"
 
 
 def problems_of_rule(rules: RuleSet, rule: Rule) -> Iterable[Found]:
@@ -83,11 +84,11 @@ def _problems_of_trial(rules: RuleSet, rule: Rule, document: Mapping[str, Any]) 
 
 def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     """Places that the rule writes to and some rule watches."""
-    paths = {
+    within_segments = {_NUMBER} | {
         piece.name
         for segment in rule.template.segments
         for piece in segment
-        if isinstance(piece, Capture) and piece.is_path
+        if isinstance(piece, Capture) and not piece.is_path
     }
     document = merged(rules.presets.get(rule.preset or "", {}), rule.request)
     written: list[tuple[str, Any, bool]] = [
@@ -106,7 +107,7 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
             continue
         bucket, _, key = text.removeprefix("s3://").partition("/")
         folder = key[: key.rfind("/") + 1]
-        form = KeyForm.below(_tokens(folder, paths), deep=is_deep)
+        form = KeyForm.below(_tokens(folder, within_segments), deep=is_deep)
         if watcher := rules.watcher(bucket, form):
             whose = (
                 "this rule" if watcher is rule else f'rule "{watcher.name}" (line {watcher.line})'
@@ -122,19 +123,18 @@ def _shared(rule: Rule, output: Any) -> str | None:
         return None
     shared = ""
     for piece in pieces_of(output):
-        if isinstance(piece, Capture) and piece.name not in rule.template.names:
+        if isinstance(piece, Name) and piece.name not in rule.template.names:
             break
         shared += piece if isinstance(piece, str) else f"{{{piece.name}}}"
     return shared[: shared.rfind("/") + 1]
 
 
-def _tokens(template: str, paths: set[str]) -> tuple[Token, ...]:
+def _tokens(template: str, within_segments: set[str]) -> tuple[Token, ...]:
     """A folder with names as the form of its keys; a manifest's columns may be any text."""
-    pieces = pieces_of(template)
     tokens: list[Token] = []
-    for piece in pieces:
-        if isinstance(piece, Capture):
-            tokens.append(Wild.ACROSS if piece.name in paths else Wild.IN_SEGMENT)
+    for piece in pieces_of(template):
+        if isinstance(piece, Name):
+            tokens.append(Wild.IN_SEGMENT if piece.name in within_segments else Wild.ACROSS)
         else:
             tokens += letters(piece)
     return tuple(tokens)

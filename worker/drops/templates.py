@@ -21,14 +21,16 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from worker.contracts.filling import NAME_PATTERN
+from worker.contracts import filling
+from worker.contracts.filling import NAME_PATTERN, BadTemplateError
+from worker.contracts.text import shown_key
 
 EXT: Final = "ext"
 PART: Final = "part"
 RESERVED: Final = frozenset({"n"})
 """Names with a meaning of their own when a template is filled: no path can capture them."""
 
-_TOKEN = re.compile(rf"\{{\{{|\}}\}}|\{{({NAME_PATTERN})(\.\.\.)?\}}|[{{}}]")
+_CAPTURE = re.compile(rf"({NAME_PATTERN})(\.\.\.)?")
 
 
 class PathTemplateError(ValueError):
@@ -109,27 +111,21 @@ class PathTemplate:
 
 
 def pieces_of(text: str) -> Iterator[Piece]:
-    """The literals and names of a template, in order. Raises PathTemplateError."""
-    literal, end = "", 0
-    for token in _TOKEN.finditer(text):
-        literal += text[end : token.start()]
-        end = token.end()
-        if token[1]:
-            if literal:
-                yield literal
-            literal = ""
-            yield Capture(token[1], token[2] is not None)
-        elif token[0] in ("{{", "}}"):
-            literal += token[0][0]
-        else:
-            around = text[token.start() : token.start() + 20]
+    """The literals and names of a `match`, in order. Raises PathTemplateError."""
+    try:
+        pieces = tuple(filling.pieces_of(text))
+    except BadTemplateError as error:
+        raise PathTemplateError(str(error)) from None
+    for piece in pieces:
+        if isinstance(piece, str):
+            yield piece
+            continue
+        found = _CAPTURE.fullmatch(piece.name)
+        if found is None:
             raise PathTemplateError(
-                f'has "{around}", which is no {{name}} (letters, digits, _); a brace itself is '
-                "written twice"
+                f"has {{{shown_key(piece.name)}}}: a name in a path is letters, digits and _, up to 32"
             )
-    literal += text[end:]
-    if literal:
-        yield literal
+        yield Capture(found[1], found[2] is not None)
 
 
 def _check_names(pieces: list[Piece]) -> None:

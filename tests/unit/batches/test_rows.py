@@ -117,21 +117,53 @@ def test_a_row_cannot_say_who_it_is(name: str) -> None:
 
 def test_an_empty_value_inside_a_text_is_no_request() -> None:
     problem = made(row({**VALUES, "colour": ""})).problem
-    assert problem == '"colour" is empty, and input.prompt needs it: {colour}'
+    assert problem == "input.prompt needs {colour}, which is empty"
 
 
 def test_braces_and_own_names_and_names_left_for_later() -> None:
     template = {
         "output": "s3://shop/{batchId}/{row}/",
-        "input": {"prompt": "{{sku}} {not a name!} {"},
+        "input": {"prompt": "{{sku}} {{"},
         "outputOptions": {"key": "{sku}/{requestId}-{n}.{ext}"},
     }
     document = maker(template).document_of(row({"sku": "1042", "n": "7"}))
     braces = maker(template).document_of(row({"sku": "{n}"}))
     assert braces["outputOptions"]["key"] == "{{n}}/{requestId}-{n}.{ext}"
     assert document["output"] == "s3://shop/spring-24/17/"
-    assert document["input"]["prompt"] == "{sku} {not a name!} {"
+    assert document["input"]["prompt"] == "{sku} {"
     assert document["outputOptions"]["key"] == "1042/{requestId}-{n}.{ext}"
+
+
+def test_a_column_may_be_called_as_people_call_columns() -> None:
+    template = {
+        "input": {"label": "{Größe (EU)}", "seed": "{1}"},
+        "output": "s3://shop/{Farb-Nr.}/",
+    }
+    columns: dict[str, Any] = {"Größe (EU)": "L", "1": "7", "Farb-Nr.": "4.2"}
+    one = maker(template)
+    one.check_columns(columns)
+    document = one.document_of(row(columns))
+    assert document["input"] == {"label": "L", "seed": "7"}
+    assert document["output"] == "s3://shop/4.2/"
+    columns["Gro\u0308ße (EU)"] = columns.pop("Größe (EU)")
+    assert one.document_of(row(**columns))["input"]["label"] == "L"
+
+
+def test_a_json_row_may_name_what_only_the_keys_of_pictures_use() -> None:
+    template = {"outputOptions": {"key": "{colour}/{requestId}-{n}.{ext}"}}
+    document = maker(template).document_of(row(colour="blue", n=7))
+    assert document["outputOptions"]["key"] == "blue/{requestId}-{n}.{ext}"
+    assert "colour" not in document
+    assert document["n"] == 7, "no name of a row: the checks of a request tell it"
+
+
+def test_a_name_without_a_value_says_which_there_are() -> None:
+    problem = made(row(**{**VALUES, "colour": None, "color": "white"})).problem
+    assert problem == "input.prompt needs {colour}, which is empty"
+    values = {name: value for name, value in VALUES.items() if name != "colour"}
+    problem = made(row({**values, "color": "white"})).problem
+    said = 'input.prompt needs the name {colour}, which nothing gives (did you mean "color"?)'
+    assert problem == said
 
 
 @pytest.mark.parametrize(
@@ -152,7 +184,7 @@ def test_columns_that_fit_no_row_are_refused_before_any_is_sent(
 
 
 def test_columns_that_nobody_asks_for_are_no_trouble() -> None:
-    maker().check_columns([*VALUES, "price", "input.label"])
+    maker().check_columns([*VALUES, "price", "Art. No.", "input.label"])
 
 
 def test_a_bad_row_says_why_in_the_words_of_a_request() -> None:

@@ -82,6 +82,10 @@ def test_all_problems_are_told_at_once() -> None:
         ({"request": {"output": "shop/x"}}, "request.output: "),
         ({"resultsTo": "s3://other/"}, 'bucket "other" is not in WORKER_OUTPUT_BUCKETS'),
         ({"creditCap": "0"}, "more than 0"),
+        (
+            {"request": {**MESSAGE["request"], "input": {"prompt": "a {colour jacket"}}},
+            'request.input.prompt: "a {colour jacket": has a single "{"; for the brace itself',
+        ),
         ({"batchId": "x" * 101}, "must be 1 to 100 of"),
     ],
 )

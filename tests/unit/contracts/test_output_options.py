@@ -54,7 +54,8 @@ def test_a_request_with_another_option_is_another_request(field: str) -> None:
     [
         ("{skuu}.{ext}", "needs the name {skuu}, which nothing gives (names: requestId, n, ext,"),
         ("{sku", 'has a single "{"'),
-        ("{s-k}.{ext}", "has {s-k}"),
+        ("{s-k}.{ext}", "needs the name {s-k}, which nothing gives"),
+        ("{ sku}.{ext}", "has { sku}: a name in braces has no space around it"),
         ("../{n}.{ext}", '".." segment'),
         ("{up}/{n}.{ext}", '".." segment'),
         ("./{n}.{ext}", '"." segment'),

@@ -339,6 +339,21 @@ def test_rule_that_would_feed_itself_is_refused(fields):
     assert "would be dropped itself: this rule watches" in "\n".join(refused(rule(**fields)))
 
 
+def test_column_with_slashes_may_lead_to_what_another_rule_watches():
+    text = rule(match='"batches/{name}.csv"', manifest="true", output='"s3://catalog/in/{col}/x/"')
+    watching = "  - {name: second, match: 'in/{a}/raw/x/{b}.{ext}', preset: studio, output: s3://shop/x/}\n"
+    assert 'rule "second" (line 15) watches in/{a}/raw/x/' in "\n".join(refused(text + watching))
+
+
+def test_names_of_a_manifest_are_called_as_its_columns_are():
+    fields = {"match": '"batches/{name}.csv"', "manifest": "true"}
+    output = '"s3://shop/{name}/{Größe (EU)}/"'
+    assert rules(rule(**fields, output=output)).rules
+    assert 'a single "{"' in "\n".join(refused(rule(**fields, output='"s3://shop/{Größe/"')))
+    unknown = rule(output='"s3://shop/{s ku}/"')
+    assert "{s ku} is no name of inbox/{season}/{sku}.{ext}" in "\n".join(refused(unknown))
+
+
 def test_rules_that_would_feed_each_other_are_refused():
     text = rule(output='"s3://catalog/stage/{sku}/"') + (
         '  - {name: second, match: "stage/{a}/{b}.{ext}", preset: studio, output: s3://shop/x/}\n'
