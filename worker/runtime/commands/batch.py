@@ -36,6 +36,7 @@ from worker.runtime.commands.output import (
     stderr,
     stdout,
 )
+from worker.runtime.commands.preset_files import RulesFile, template_with_preset
 from worker.runtime.commands.services import Services, clock_for, services_for
 from worker.runtime.commands.wording import count
 
@@ -180,6 +181,7 @@ def submit(
             metavar="TIME", parser=parse_life, help="Not submitted by then, rows are not paid for."
         ),
     ] = None,
+    rules: RulesFile = None,
     skip_bad: Annotated[
         bool, typer.Option("--skip-bad", help="Send the good rows although some are bad.")
     ] = False,
@@ -210,7 +212,7 @@ def submit(
     needs += [] if dry_run else ["WORKER_REQUEST_QUEUE_URL"]
     services = services_for(ctx, *needs, *(["WORKER_JOB_TABLE"] if wait else []))
     try:
-        shared = read_template(template)
+        shared = template_with_preset(read_template(template), rules, services)
         lists = read_matrix(matrix) if matrix else None
     except BatchDraftError as error:
         raise fail(str(error), code=USAGE) from error

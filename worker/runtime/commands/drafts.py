@@ -22,6 +22,7 @@ POSE_FIELDS: Final[Mapping[str, str]] = {"naomi": "poseId"}
 """The input that takes the pose, where it is not `poseImageId`."""
 
 FLAGS: Final[Mapping[str, str]] = {
+    "preset": "--preset",
     "workflow": "--workflow",
     "requestId": "--request-id",
     "output": "--output",
@@ -65,6 +66,7 @@ class DraftError(ValueError):
 class Options:
     """What was given on the command line for one request; None is not given."""
 
+    preset: str | None = None
     workflow: str | None = None
     image: str | None = None
     pose: str | None = None
@@ -85,8 +87,9 @@ class Options:
 
 def from_options(options: Options, *, now: datetime) -> Draft:
     """The request that the options describe."""
-    workflow = options.workflow or "full-naomi"
-    pose_field = POSE_FIELDS.get(workflow, "poseImageId")
+    # A preset says it, unless the options do.
+    workflow = options.workflow or ("full-naomi" if options.preset is None else None)
+    pose_field = POSE_FIELDS.get(workflow or "", "poseImageId")
     inputs = {
         pose_field: options.pose,
         "imageId": options.image,
@@ -99,6 +102,7 @@ def from_options(options: Options, *, now: datetime) -> Draft:
     }
     document = {
         "requestId": options.request_id,
+        "preset": options.preset,
         "workflow": workflow,
         "input": _present(inputs),
         "metadata": dict(options.metadata) if options.metadata else None,

@@ -12,7 +12,8 @@ from threading import Event
 from typing import Any
 
 from worker.contracts.json_text import canonical_json
-from worker.contracts.request import Request, content_digest, parse_request
+from worker.contracts.presets import PRESET, Presets, with_preset
+from worker.contracts.request import content_digest, parse_request
 from worker.errors import InvalidRequestError, MalformedRequestError, Problem, WorkerError
 from worker.runtime.commands.drafts import Draft
 from worker.runtime.commands.photos import Photo, PhotoShelf, missing_photos, stems
@@ -26,11 +27,16 @@ _READS_AT_ONCE = 8
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """One valid request: `body` is the message, `digest` what makes it the same or another one."""
+    """One valid request: `body` is the message, `digest` what makes it the same or another one.
 
-    request: Request
+    A request whose preset only the worker knows has no digest, and "" for what the preset says.
+    """
+
+    request_id: str
+    workflow: str
+    output: str
     body: str
-    digest: str
+    digest: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,8 @@ class Batch:
     photos: dict[str, Photo] = field(default_factory=dict)
     """Photos that the requests need, by their URI."""
     findings: list[Finding] = field(default_factory=list)
+    unresolved: int = 0
+    """Requests whose preset only the worker knows: they could be checked in part."""
     repeated: int = 0
     """Drafts that were the same request as an earlier one."""
 
@@ -57,7 +65,9 @@ def prepare(
     drafts: Sequence[Draft],
     shelf: PhotoShelf,
     *,
-    output: str,
+    output: str | None,
+    usual_output: str,
+    presets: Presets | None,
     input_buckets: frozenset[str],
     output_buckets: frozenset[str],
 ) -> Batch:
@@ -66,7 +76,9 @@ def prepare(
     Args:
         drafts: What was asked for.
         shelf: Reads the photos.
-        output: Where the pictures of a request go that does not say it itself.
+        output: Where the pictures of a request go that does not say it itself, nor its preset.
+        usual_output: The same, where nobody says it.
+        presets: What presets say; None if nobody here knows.
         input_buckets: Where images may come from.
         output_buckets: Where pictures may go.
     """
@@ -74,21 +86,25 @@ def prepare(
     by_id: dict[str, Ready] = {}
     for draft in drafts:
         document, photos, problems = shelf.settle(draft.document, draft.folder)
-        document = _completed(document, output)
-        ready, more = _checked(document, input_buckets, output_buckets)
+        document, more = _resolved(document, presets)
+        is_open = document.get(PRESET) is not None
+        document = _completed(document, output or (None if is_open else usual_output))
+        ready, found = _checked(document, input_buckets, output_buckets)
+        more += found
         problems += [one for one in more if one.field not in {known.field for known in problems}]
         batch.findings += [Finding(draft.label, problem) for problem in problems]
         if ready is None or problems:
             continue
-        known = by_id.setdefault(ready.request.request_id, ready)
+        known = by_id.setdefault(ready.request_id, ready)
         if known is ready:
             batch.ready.append(ready)
+            batch.unresolved += ready.digest is None
             batch.photos.update({str(photo.uri): photo for photo in photos})
-        elif known.digest == ready.digest:
+        elif (known.digest or known.body) == (ready.digest or ready.body):
             batch.repeated += 1
         else:
             rule = "stands for another request above; an id belongs to one content only"
-            problem = Problem("requestId", ready.request.request_id, rule, "give each its own")
+            problem = Problem("requestId", ready.request_id, rule, "give each its own")
             batch.findings.append(Finding(draft.label, problem))
     return batch
 
@@ -116,18 +132,18 @@ def conflicts_of(batch: Batch, services: Services) -> list[Finding]:
         if is_unreadable.is_set():
             return None
         try:
-            job = services.store.load(one.request.request_id)
+            job = services.store.load(one.request_id)
         except WorkerError:
             is_unreadable.set()  # a thousand requests must not wait for a thousand refusals
             return None
-        if job is None or job.content_digest == one.digest:
+        if job is None or one.digest in (None, job.content_digest):
             return None
         rule = (
             f"belongs to a job with other content already (accepted {moment(job.accepted_at)}, "
             f"{job.state.value}), so a worker would refuse it"
         )
         fix = "give another requestId, or leave it out to have one made from the content"
-        return Finding("", Problem("requestId", one.request.request_id, rule, fix))
+        return Finding("", Problem("requestId", one.request_id, rule, fix))
 
     with ThreadPoolExecutor(_READS_AT_ONCE) as pool:
         return [found for found in pool.map(check, batch.ready) if found]
@@ -145,9 +161,22 @@ def default_request_id(document: dict[str, Any]) -> str:
     return f"{readable[:_STEM_CHARACTERS]}-{digest[:8]}"
 
 
-def _completed(document: dict[str, Any], output: str) -> dict[str, Any]:
+def _resolved(
+    document: dict[str, Any], presets: Presets | None
+) -> tuple[dict[str, Any], list[Problem]]:
+    """The document with its preset below it, where that is known. What was checked is sent."""
+    if document.get(PRESET) is None or presets is None:
+        return document, []
+    try:
+        return with_preset(document, presets), []
+    except InvalidRequestError as error:
+        without = {name: value for name, value in document.items() if name != PRESET}
+        return without, list(error.problems)
+
+
+def _completed(document: dict[str, Any], output: str | None) -> dict[str, Any]:
     completed = dict(document)
-    if completed.get("output") is None:
+    if output is not None and completed.get("output") is None:
         completed["output"] = output
     if completed.get("requestId") is None:
         completed = {"requestId": default_request_id(completed), **_without_id(completed)}
@@ -162,10 +191,25 @@ def _checked(
     document: dict[str, Any], input_buckets: frozenset[str], output_buckets: frozenset[str]
 ) -> tuple[Ready | None, list[Problem]]:
     body = json.dumps(document, ensure_ascii=False)
+    without = {name: value for name, value in document.items() if name != PRESET}
+    is_open = document.get(PRESET) is not None
     try:
-        request = parse_request(body, input_buckets=input_buckets, output_buckets=output_buckets)
+        request = parse_request(
+            json.dumps(without, ensure_ascii=False) if is_open else body,
+            input_buckets=input_buckets,
+            output_buckets=output_buckets,
+        )
     except InvalidRequestError as error:
-        return None, list(error.problems)
+        # What is missing, the preset may say.
+        problems = [one for one in error.problems if not (is_open and "is required" in one.rule)]
+        if problems or not is_open:
+            return None, problems
     except MalformedRequestError as error:
         return None, [Problem("the message", "", error.message)]
-    return Ready(request, body, content_digest(request)), []
+    else:
+        if not is_open:
+            digest = content_digest(request)
+            ready = Ready(request.request_id, request.workflow, request.output, body, digest)
+            return ready, []
+    given = {name: str(document.get(name) or "") for name in ("requestId", "workflow", "output")}
+    return Ready(given["requestId"], given["workflow"], given["output"], body, None), []

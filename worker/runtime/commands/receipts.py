@@ -42,11 +42,16 @@ def print_findings(findings: list[Finding], *, from_flags: bool, as_json: bool) 
 
 def print_receipt(batch: Batch, errors: dict[str, str], *, expires: bool, follow: bool) -> None:
     """The ids on stdout, one a line; everything else about them on stderr."""
-    sent = [one.request.request_id for one in batch.ready if one.request.request_id not in errors]
+    sent = [one.request_id for one in batch.ready if one.request_id not in errors]
     for request_id in sent:
         typer.echo(request_id)
     if batch.repeated:
         remark(f"{count(batch.repeated, 'repetition')} of a request in the file left out.")
+    if batch.unresolved:
+        remark(
+            f"{count(batch.unresolved, 'request')} with a preset checked in part: there is no rules "
+            "file here (--rules, or WORKER_DROP_RULES); the worker does the rest."
+        )
     if sent:
         again = (
             "With --expires-in, the same command later is another job."
@@ -65,11 +70,11 @@ def print_receipt(batch: Batch, errors: dict[str, str], *, expires: bool, follow
 
 def receipt_json(one: Ready, errors: dict[str, str]) -> dict[str, Any]:
     """One request that was, or was not, sent."""
-    request_id = one.request.request_id
+    request_id = one.request_id
     return {
         "requestId": request_id,
-        "workflow": one.request.workflow,
-        "output": one.request.output,
+        "workflow": one.workflow or None,
+        "output": one.output or None,
         "sent": request_id not in errors,
         "error": errors.get(request_id),
     }

@@ -8,13 +8,12 @@ from typing import Annotated, cast
 
 import typer
 
-from worker.contracts.s3_uri import SCHEME, S3Uri
 from worker.drops.rules import RuleSet, load_rules
 from worker.drops.sidecars import Sidecar, SidecarError, read_sidecar
-from worker.drops.yaml_text import MAX_BYTES
-from worker.errors import RulesError, WorkerError
+from worker.errors import RulesError
 from worker.runtime.commands import rules_told
 from worker.runtime.commands.output import OK, fail, print_json, remark
+from worker.runtime.commands.preset_files import read_rules_file
 from worker.runtime.commands.rule_buckets import Buckets, buckets_for
 from worker.runtime.commands.rule_trials import Trial, try_keys
 from worker.runtime.commands.services import Services, services_for
@@ -69,7 +68,7 @@ def check(
     says, how long it waits, and prints the requests. Nothing is sent. It ends with 1 if something
     is wrong with the file, or with a request.
     """
-    text = _read(ctx, file)
+    text = read_rules_file(file, lambda: services_for(ctx))
     buckets = buckets_for(text, _settings(ctx), bucket)
     try:
         found = load_rules(
@@ -105,36 +104,6 @@ def _tell(file: str, found: RuleSet, trials: list[Trial], buckets: Buckets) -> N
         remark(
             "The letters at the end of the ids, and versionId, come from the upload: they will be others."
         )
-
-
-def _read(ctx: typer.Context, file: str) -> str:
-    if file.startswith(SCHEME):
-        data = _read_from_s3(ctx, file)
-    else:
-        try:
-            data = Path(file).expanduser().read_bytes()
-        except OSError as error:
-            raise fail(f"{file}: {error.strerror or error}") from error
-    try:
-        return data.decode()
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise fail(f"{file}, line {line}: is not UTF-8 text: save it as UTF-8") from error
-
-
-def _read_from_s3(ctx: typer.Context, file: str) -> bytes:
-    try:
-        uri = S3Uri.parse(file)
-    except ValueError as error:
-        raise fail(f"{file}: {error}") from error
-    try:
-        stored = services_for(ctx).objects.open(uri)
-    except WorkerError as error:
-        raise fail(f"{file}: {error.message}") from error
-    try:
-        return stored.body.read(MAX_BYTES + 1)
-    finally:
-        stored.body.close()
 
 
 def _sidecar(path: Path | None) -> Sidecar | SidecarError | None:

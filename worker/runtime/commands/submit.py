@@ -16,6 +16,7 @@ from typing import Annotated, Final
 import typer
 
 from worker.contracts.aspect_ratios import ASPECT_RATIO_SIZES
+from worker.contracts.presets import PRESET
 from worker.contracts.text import shown
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import SettingsError, WorkerError
@@ -48,6 +49,7 @@ from worker.runtime.commands.photos import (
     upload,
 )
 from worker.runtime.commands.preparation import Batch, Ready, conflicts_of, missing_of, prepare
+from worker.runtime.commands.preset_files import RulesFile, presets_in
 from worker.runtime.commands.receipts import print_findings, print_receipt, receipt_json
 from worker.runtime.commands.refusals import Refusals
 from worker.runtime.commands.services import Services, clock_for, services_for
@@ -98,6 +100,14 @@ def submit(
         ),
     ] = None,
     *,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="A preset of the rules file, below what the other options say.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     workflow: Annotated[
         str | None,
         typer.Option(
@@ -203,6 +213,7 @@ def submit(
             rich_help_panel=_HOW,
         ),
     ] = None,
+    rules: RulesFile = None,
     wait: Annotated[
         bool, typer.Option("--wait", help="Follow the jobs until they end.", rich_help_panel=_THEN)
     ] = False,
@@ -225,6 +236,7 @@ def submit(
     checked before anything is sent.
     """
     options = Options(
+        preset=preset,
         workflow=workflow,
         image=_photo_or_id(image, image_id, "--image"),
         pose=_photo_or_id(pose, pose_id, "--pose"),
@@ -248,13 +260,13 @@ def submit(
         if missing := missing_of(drafts):  # told with the settings, not after them
             print_findings(missing, from_flags=source is None, as_json=as_json)
         raise
-    batch = _prepared(drafts, services, output)
+    batch = _prepared(drafts, services, output, rules)
     findings = batch.findings or conflicts_of(batch, services)
     if findings:
         print_findings(findings, from_flags=source is None, as_json=as_json)
         raise typer.Exit(USAGE)
     _upload(batch, services)
-    bodies = {one.request.request_id: one.body for one in batch.ready}
+    bodies = {one.request_id: one.body for one in batch.ready}
     refusals = Refusals(services, bodies) if wait else None
     errors = _send(batch.ready, services)
     if not as_json:
@@ -313,13 +325,18 @@ def _source_name(source: str) -> str:
     return "stdin" if source == "-" else source
 
 
-def _prepared(drafts: list[Draft], services: Services, output: str | None) -> Batch:
+def _prepared(
+    drafts: list[Draft], services: Services, output: str | None, rules: str | None
+) -> Batch:
     settings = services.settings
+    uses_presets = any(draft.document.get(PRESET) is not None for draft in drafts)
     limits = PhotoLimits(settings.source_max_bytes, settings.source_max_pixels)
     return prepare(
         drafts,
         PhotoShelf(settings.input_buckets[0], limits),
-        output=output or f"s3://{settings.output_buckets[0]}/generated/",
+        output=output,
+        usual_output=f"s3://{settings.output_buckets[0]}/generated/",
+        presets=presets_in(rules, services) if rules and uses_presets else None,
         input_buckets=frozenset(settings.input_buckets),
         output_buckets=frozenset(settings.output_buckets),
     )
@@ -355,7 +372,7 @@ def _send(ready: list[Ready], services: Services) -> dict[str, str]:
     with ThreadPoolExecutor(_SENDS_AT_ONCE) as pool:
         outcomes = list(pool.map(send, ready))
     return {
-        one.request.request_id: error
+        one.request_id: error
         for one, error in zip(ready, outcomes, strict=True)
         if error is not None
     }
@@ -369,11 +386,11 @@ def _follow(
     timeout_s: float | None,
     as_json: bool,
 ) -> None:
-    request_ids = [one.request.request_id for one in ready]
+    request_ids = [one.request_id for one in ready]
     following = Following(
         services.store,
         request_ids,
-        {one.request.request_id: conflict_check(one) for one in ready},
+        {one.request_id: conflict_check(one) for one in ready},
         refusals,
     )
     # With --json, stdout is for the document alone.

@@ -19,7 +19,7 @@ CONFLICT = (
 
 def conflict_check(ready: Ready) -> Check:
     """Says whether a record belongs to another request with the same id."""
-    return lambda job: None if job.content_digest == ready.digest else CONFLICT
+    return lambda job: None if ready.digest in (None, job.content_digest) else CONFLICT
 
 
 def print_verdicts(lines: Sequence[Line]) -> None:
