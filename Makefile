@@ -17,7 +17,7 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-e
 .PHONY: help setup demo sandbox test test-deploy mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # One virtual environment each: the emulator pins botocore. uv installs in seconds what takes pip
 # minutes; pip brings uv itself, checked by hash like everything else.

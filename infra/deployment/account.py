@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 
 import boto3
+from botocore import exceptions as sdk
 from botocore.exceptions import BotoCoreError, ClientError
 
 from infra.deployment.errors import PreflightError
@@ -30,8 +31,9 @@ def sign_in() -> Account:
     """The account of the machine's credentials, which are tried.
 
     Raises:
-        PreflightError: there are none, they are refused, or no region is set.
+        PreflightError: there are none, they are refused, no region is set, or nothing answers.
     """
+    region = None
     try:
         # boto3 by itself reads AWS_DEFAULT_REGION only; the worker and osls read this one, too.
         session = boto3.Session(region_name=os.environ.get("AWS_REGION") or None)
@@ -42,6 +44,11 @@ def sign_in() -> Account:
         if not region or problems:
             raise PreflightError(*problems)
         who = session.client("sts").get_caller_identity()
+    except (sdk.ConnectionError, sdk.HTTPClientError) as error:
+        raise PreflightError(
+            f"AWS cannot be reached: {error}; is there a network, does it need HTTPS_PROXY, and is "
+            f"{region} (AWS_REGION) a region?"
+        ) from error
     except (BotoCoreError, ClientError) as error:
         raise PreflightError(f"AWS credentials: {error}; {_SIGN_IN}") from error
     return Account(session, who["Account"], who["Arn"], region)

@@ -13,12 +13,14 @@ from infra.deployment.errors import DeploymentError, PreflightError
 from infra.deployment.stage import Stage
 from worker.adapters.aws.errors import error_code
 from worker.adapters.aws.secrets_manager import SecretsManager
+from worker.contracts.text import redact, shorten
 from worker.errors import SettingsError, WorkerError
 from worker.settings import StoredCredentials, parse_stored_credentials
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
 
+_ARN = re.compile(r"arn:aws[a-z-]*:secretsmanager:[a-z0-9-]+:[0-9]{12}:secret:[A-Za-z0-9/_+=.@-]+")
 _KEY_ARN = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]+:key/")
 
 
@@ -50,6 +52,11 @@ def find_secret(account: Account, stage: Stage, arn: str) -> SecretPlace:
     """
     client = account.session.client("secretsmanager")
     name = arn or stage.secret_name
+    if arn and not _ARN.fullmatch(arn):
+        raise PreflightError(
+            f"HAUTECH_SECRET_ARN: {shorten(redact(arn), 120)}: must be the ARN of a Secrets Manager secret, "
+            "as `make secret` prints it: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-…"
+        )
     if arn and f":{account.region}:" not in arn:
         raise PreflightError(
             f"HAUTECH_SECRET_ARN: {arn} is not in region {account.region} (AWS_REGION)"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import re
 import sys
 from typing import Any
 
@@ -20,6 +21,9 @@ _KEY_PARTS = {
     "HAUTECH_APP_KEY_ID": "id of its key",
     "HAUTECH_APP_KEY_SECRET": "the key itself",
 }
+_LINE_OF_FILE = re.compile(r"(export\s+)?([A-Z][A-Z0-9]*(_[A-Z0-9]+)+|hautech_\w+)\s*=\s*\S")
+"""`HAUTECH_API_TOKEN=…`, which would be sent to Hautech as it stands."""
+
 _QUOTES = ('"', "'", "`", "“", "”", "‘", "’")
 
 
@@ -88,8 +92,16 @@ def _check(values: dict[str, Any]) -> None:
     if not all(isinstance(value, str) for value in values.values()):
         raise NoSecretError("the values in the object must be texts")
     for name in (_TOKEN, *_KEY_PARTS):
-        if values.get(name, "").strip().startswith(_QUOTES):
+        value = values.get(name, "").strip()
+        if value.startswith(_QUOTES):
             raise NoSecretError(f"{name} stands in quotes, which would become a part of it")
+        if _LINE_OF_FILE.match(value):
+            raise NoSecretError(f"{name} is a line of an environment file: give what follows its =")
+    if not values.get(_TOKEN, "").isascii():
+        raise NoSecretError(
+            "the token has characters that no token has, such as accents, a long dash or a space that "
+            "is none: copy it again"
+        )
     try:
         parse_stored_credentials(values, StoredCredentials("given"))
     except SettingsError as error:
@@ -99,5 +111,6 @@ def _check(values: dict[str, Any]) -> None:
         elif len(missing) == len(_KEY_PARTS):
             reason = f"there is neither {_TOKEN} nor an application key in it"
         else:
-            reason = f"of the application key, {', '.join(missing)} is missing"
+            verb = "is" if len(missing) == 1 else "are"
+            reason = f"of the application key, {', '.join(missing)} {verb} missing"
         raise NoSecretError(reason) from error

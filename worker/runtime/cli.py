@@ -172,4 +172,6 @@ def _settings_text(error: SettingsError) -> str:
         lines += ["", f"  {head}: {problem.rule}"]
         if problem.fix:
             lines.append(f"    -> {problem.fix}")
+    if any(one.rule == "not set" and one.field.startswith("WORKER_") for one in error.problems):
+        lines += ["", "A stage that `make deploy` made has them in a file: . .deployed/STAGE.env"]
     return "\n".join(lines)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
 from tests.support.templates import read_template
 from tests.unit.deployed.conftest import Look
 from tests.unit.deployed.world import CONTAINER, FUNCTIONS, MONITORING, RESOURCES, World
+from worker.runtime.commands.deployed.asking import Aws
 from worker.runtime.commands.deployed.check_stacks import OUTPUTS
-from worker.runtime.commands.deployed.stacks import TEMPLATES, Kind
+from worker.runtime.commands.deployed.stacks import TEMPLATES, Kind, Stack, physical_ids
 from worker.runtime.commands.deployed.variables import FROM_OUTPUTS
 from worker.runtime.commands.findings import Finding
 from worker.settings import SETTINGS
@@ -130,6 +133,37 @@ def test_a_deployment_without_alarms_is_told(wrong: Wrong, world: World) -> None
     del world.stacks[MONITORING]
 
     assert "no alarms" in wrong().said
+
+
+def test_the_way_to_alarms_is_that_of_what_runs_and_of_its_stage(look: Look, world: World) -> None:
+    del world.stacks[MONITORING]
+
+    def fix() -> str:
+        (found,) = (one.fix for one in look() if one.name == "monitoring")
+        return found
+
+    assert fix() == '`make deploy STAGE=dev MONITORING_PARAMS="AlarmEmail=…"`'
+    del world.stacks[FUNCTIONS]
+    assert fix() == ('`make deploy-container STAGE=dev IMAGE=… MONITORING_PARAMS="AlarmEmail=…"`')
+
+
+def test_both_ways_to_work_name_the_stage(look: Look, world: World) -> None:
+    for name in (FUNCTIONS, CONTAINER):
+        del world.stacks[name]
+
+    (fix,) = (one.fix for one in look() if one.name == "workers")
+    assert "`make deploy STAGE=dev` or `make deploy-container STAGE=dev`" in fix
+
+
+def test_a_resource_without_a_type_is_passed_over() -> None:
+    resources = [
+        {"PhysicalResourceId": "x"},
+        {"PhysicalResourceId": "rule", "ResourceType": "AWS::Events::Rule"},
+    ]
+    aws = cast("Aws", SimpleNamespace(ask=lambda *_, **__: {"StackResources": resources}))
+    stack = cast("Stack", SimpleNamespace(name="x"))
+
+    assert physical_ids(aws, stack, "AWS::Events::Rule") == ["rule"]
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -1,8 +1,10 @@
 """Whoever is not signed in is told all that is missing, before anybody is asked anything."""
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from infra.deployment.account import sign_in
 from infra.deployment.errors import PreflightError
@@ -36,3 +38,23 @@ def test_of_two_things_only_the_missing_one_is_told(monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "some")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "some")
     assert problems() == ["AWS_REGION"]
+
+
+def test_an_endpoint_that_does_not_answer_is_no_matter_of_credentials(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(f"AWS_{name}", "some")
+    monkeypatch.setenv("AWS_REGION", "eu-nowhere-1")
+    monkeypatch.setattr(
+        "botocore.httpsession.URLLib3Session.send",
+        Mock(side_effect=EndpointConnectionError(endpoint_url="https://sts")),
+    )
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+
+    with pytest.raises(PreflightError) as caught:
+        sign_in()
+
+    (problem,) = caught.value.problems
+    assert problem.startswith("AWS cannot be reached")
+    assert "eu-nowhere-1 (AWS_REGION)" in problem

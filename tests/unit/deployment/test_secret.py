@@ -208,3 +208,41 @@ def test_whoever_stores_a_token_is_told_both_ways_on(
     assert "make deploy STAGE=dev" in said
     assert "make deploy-container STAGE=dev" in said
     assert "the-token" not in said
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("HAUTECH_API_TOKEN=canary", "a line of an environment file"),
+        ("HAUTECH_API_TOKEN = canary", "a line of an environment file"),
+        ("export HAUTECH_API_TOKEN=canary", "a line of an environment file"),
+        ('{"HAUTECH_APP_ID": "HAUTECH_APP_ID=canary"}', "a line of an environment file"),
+        ("canary\u2013token", "characters that no token has"),
+        ("canary\u00a0", "characters that no token has"),
+        ('{"HAUTECH_APP_ID": "canary"}', "HAUTECH_APP_KEY_ID, HAUTECH_APP_KEY_SECRET are missing"),
+    ],
+)
+def test_what_hautech_would_refuse_is_not_stored(
+    monkeypatch: pytest.MonkeyPatch, text: str, reason: str
+) -> None:
+    given(monkeypatch, f"{text}x" if text.endswith("\u00a0") else text)
+
+    with pytest.raises(DeploymentError) as caught:
+        secret_input.ask()
+
+    assert reason in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+def test_a_token_may_end_in_the_signs_of_its_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    given(monkeypatch, "ABC_DEF=")
+
+    assert json.loads(secret_input.ask()) == {"HAUTECH_API_TOKEN": "ABC_DEF="}
+
+
+@pytest.mark.parametrize("arn", ["hautech-worker-dev", "arn:aws:s3:::photos"])
+def test_what_is_no_arn_of_a_secret_is_told_before_anybody_is_asked(arn: str) -> None:
+    account = Account(cast("Any", Session({"secretsmanager": None})), "1", "me", "eu-west-1")
+
+    with pytest.raises(PreflightError, match=r"HAUTECH_SECRET_ARN: .* must be the ARN of"):
+        secret.find_secret(account, Stage("dev"), arn)

@@ -99,9 +99,9 @@ def check_stacks(deployment: Deployment) -> Iterator[Finding]:
         yield Finding(AREA, "workers", "warning", said, fix)
     if not deployment.of(Kind.MONITORING):
         said = "no alarms: there is no stack of infra/monitoring.yml on it"
-        fix = (
-            'for functions `make deploy MONITORING_PARAMS="AlarmEmail=…"`; else deploy the template'
-        )
+        is_container = not deployment.of(Kind.FUNCTIONS) and deployment.of(Kind.CONTAINER)
+        command = "deploy-container IMAGE=…" if is_container else "deploy"
+        fix = f'`make {command} MONITORING_PARAMS="AlarmEmail=…"`'
         yield Finding(AREA, "monitoring", "warning", said, fix)
 
 

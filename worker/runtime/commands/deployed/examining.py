@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from worker.runtime.commands.deployed.asking import Aws
@@ -29,6 +30,8 @@ from worker.runtime.commands.findings import Finding, Level, findings_of
 _ROLE = " to the worker's role"
 """How our errors say whom to allow something; here it is somebody else."""
 
+_MAKE = re.compile(r"\bmake (?:deploy-container|deploy|secret)(?![\w-])(?! STAGE=)")
+
 _NEEDED = "cloudformation:DescribeStacks"
 
 
@@ -48,6 +51,24 @@ def examine_deployment(aws: Aws, name: str) -> Generator[Finding, None, dict[str
     if not found:
         return None
     (deployment,) = found
+    return (yield from _naming_stage(_examine(aws, deployment), deployment.stage))
+
+
+def _naming_stage(
+    findings: Generator[Finding, None, dict[str, str]], stage: str
+) -> Generator[Finding, None, dict[str, str]]:
+    """The same findings; their commands of make are for this stage, which is not always `dev`."""
+    while True:
+        try:
+            finding = next(findings)
+        except StopIteration as end:
+            settings: dict[str, str] = end.value
+            return settings
+        named = _MAKE.sub(rf"\g<0> STAGE={stage}", finding.fix) if stage else finding.fix
+        yield replace(finding, fix=named)
+
+
+def _examine(aws: Aws, deployment: Deployment) -> Generator[Finding, None, dict[str, str]]:
     yield from check_stacks(deployment)
     running: list[dict[str, str]] = []
     for stack in deployment.of(Kind.FUNCTIONS):

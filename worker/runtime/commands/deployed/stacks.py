@@ -72,6 +72,12 @@ class Deployment:
     resources: Stack
     on_top: tuple[Stack, ...]
 
+    @property
+    def stage(self) -> str:
+        """Its name in `make deploy STAGE=…`; "" when the stack was made by other means."""
+        name = self.resources.name
+        return name.removeprefix(_RESOURCES_PREFIX) if name.startswith(_RESOURCES_PREFIX) else ""
+
     def of(self, kind: Kind) -> list[Stack]:
         """Its stacks of one kind."""
         return [stack for stack in (self.resources, *self.on_top) if stack.kind is kind]
@@ -131,7 +137,7 @@ def physical_ids(aws: Aws, stack: Stack, resource_type: str) -> list[str]:
     return [
         one["PhysicalResourceId"]
         for one in answer["StackResources"]
-        if one["ResourceType"] == resource_type and one.get("PhysicalResourceId")
+        if one.get("ResourceType") == resource_type and one.get("PhysicalResourceId")
     ]
 
 
