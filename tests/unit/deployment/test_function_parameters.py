@@ -10,6 +10,7 @@ from infra.deployment import __main__ as command_line
 from infra.deployment import function_parameters, preflight
 from infra.deployment.account import Account
 from infra.deployment.concurrency import concurrency_warning
+from infra.deployment.errors import PreflightError
 from infra.deployment.function_parameters import (
     KEPT,
     NOT_KEPT,
@@ -173,6 +174,24 @@ def test_the_preflight_warns_and_goes_on(
 
     assert signed_in.asked == ["cloudformation", "lambda"]
     assert "warning: the functions may run 31 at once" in capsys.readouterr().out
+
+
+def test_a_kept_value_that_an_older_release_let_pass_is_told(
+    signed_in: Quota, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del signed_in
+
+    def check(*_: Any, found: list[str], resource_parameters: dict[str, str], **__: Any) -> None:
+        assert resource_parameters == {"ExistingInputBucket": "photos"}
+        raise PreflightError(*found)
+
+    monkeypatch.setattr(preflight, "check", check)
+    monkeypatch.setattr(command_line, "Stacks", lambda _: Deployed("memoryMb=64"))
+    given = ("--resource-params", "ExistingInputBucket=photos")
+
+    assert command_line.main(["preflight", *given]) == 1
+
+    assert "PARAMS: memoryMb=64: must be" in capsys.readouterr().err
 
 
 def test_what_is_kept_is_said_with_the_way_back(

@@ -68,6 +68,9 @@ class HalfMade:
         """Stands for the session: this is the client of the table and the secret as well."""
         return self
 
+    def get_queue_attributes(self, **_: Any) -> dict[str, Any]:
+        return {"Attributes": {"ApproximateNumberOfMessages": "3"}}
+
     def describe_table(self, *, TableName: str) -> dict[str, Any]:  # noqa: N803 - of the SDK
         return {"Table": {"DeletionProtectionEnabled": self._protection(TableName)}}
 
@@ -213,6 +216,15 @@ def test_nothing_is_removed_while_a_stack_of_somebody_else_imports(stacks: HalfM
     stacks.others = {"theirs"}
 
     with pytest.raises(DeploymentError, match=r"nothing was removed: theirs imports"):
+        remove(stacks)
+
+    assert stacks.events == []
+
+
+def test_nothing_is_removed_while_requests_wait(stacks: HalfMade) -> None:
+    stacks.told = {"RequestQueueUrl": "https://queue"}
+
+    with pytest.raises(DeploymentError, match="requests queue: 3 waiting"):
         remove(stacks)
 
     assert stacks.events == []
