@@ -14,7 +14,7 @@ RUNS ?= 1000000
 BIN := $(VENV)/bin
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links -q --custom-compile-command "make lock"
 
-.PHONY: help setup demo sandbox test test-deploy mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
+.PHONY: help setup demo demo-drop sandbox test test-deploy mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ given = $(if $(or $($(1)),$($(2))),--$(3) '$(subst ','\'',$(or $($(1)),$($(2))))
 
 demo: setup ## photos through the whole service, on this machine: make demo [GARMENT=a.png POSE=b.png]
 	@$(BIN)/python -m sandbox.demo $(call given,GARMENT,garment,garment) $(call given,POSE,pose,pose) $(call given,OUT,out,out)
+
+demo-drop: setup ## a folder of this machine as a drop folder, until Ctrl-C: make demo-drop [FOLDER=folder] [ONCE=1]
+	@$(BIN)/python -m sandbox.drop $(call given,FOLDER,folder,folder) $(if $(filter 1,$(ONCE)),--once)
 
 # ENV from the command line only: in the environment it is the start-up file of the user's shell.
 sandbox: setup ## the service on this machine until Ctrl-C, to play with: make sandbox [ENV=file]
@@ -177,5 +180,6 @@ lock: ## resolve the dependencies again (needs uv)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(INFRA) build dist node_modules .serverless demo-output .demo-output.unfinished-* .sandbox \
+		demo-drop/results demo-drop/contact-sheet demo-drop/.contact-sheet.unfinished-* demo-drop/rules.yaml \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
