@@ -36,8 +36,8 @@ FUNCTION_TIMEOUT_S: Final = 40
 """Short, so that a function that hangs is soon seen to; the worker itself demands 28 s, and
 a cold start on a busy machine has taken 6 s of it."""
 
-VISIBILITY_S: Final = 30
-"""Short, so that the messages of a killed function are soon back. On AWS it is six timeouts, so that
+VISIBILITY_S: Final = FUNCTION_TIMEOUT_S
+"""The least that Lambda takes, so that the messages of a killed function are soon back. On AWS it is six timeouts, so that
 nobody else gets them meanwhile; here others do get them, and have to leave the job alone."""
 
 AGAIN_S: Final = FUNCTION_TIMEOUT_S + VISIBILITY_S + DEADLINE_S
