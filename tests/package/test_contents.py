@@ -26,12 +26,14 @@ clients = AwsClients(4)
 for name in ("dynamodb", "s3", "secretsmanager", "sns", "sqs"):
     getattr(clients, name)
 
-# What is imported only when it is needed: by a signature, and by the size of an AVIF.
+# What is imported only when it is needed: by a signature, by the size of an AVIF, by rules of folders.
 import PIL.AvifImagePlugin
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
+from worker.drops.yaml_text import read_yaml
 from worker.hautech.auth import SelfSignedToken
 
+assert read_yaml("rules: []").value == {"rules": []}
 pem = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_bytes(
     serialization.Encoding.PEM,
     serialization.PrivateFormat.PKCS8,
