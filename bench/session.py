@@ -44,7 +44,9 @@ def bench_session(*, duration_s: float) -> Iterator[BenchSession]:
     }
     with (
         LocalStack(
-            workers=0, standin_options=options, worker_env={"WORKER_LOG_FORMAT": "json"}
+            workers=0,
+            standin_options=options,
+            worker_env={"WORKER_LOG_FORMAT": "json", "WORKER_REUSE": "off"},
         ) as stack,
         Arrivals(stack.aws.client("sqs"), stack.events_queue_url) as arrivals,
         tempfile.TemporaryDirectory(prefix="hautech-bench-") as folder,

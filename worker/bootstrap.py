@@ -10,6 +10,7 @@ import os
 import random
 from functools import cached_property
 
+from worker.adapters.aws.assets import DynamoAssetCache
 from worker.adapters.aws.durations import DynamoDurationBoard
 from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.aws.s3 import S3ObjectStore
@@ -29,6 +30,12 @@ from worker.settings import Settings
 
 class Application(Groundwork):
     """All parts of a worker. Any of them raises SettingsError as those of the groundwork do."""
+
+    @cached_property
+    def assets(self) -> DynamoAssetCache:
+        """What is at Hautech already for any job to use."""
+        table = needed("WORKER_JOB_TABLE", self.settings.job_table)
+        return DynamoAssetCache(self.clients.dynamodb, table)
 
     @cached_property
     def duration_board(self) -> DynamoDurationBoard:
@@ -97,6 +104,7 @@ class Application(Groundwork):
             queue=self.work_queue,
             objects=self.objects,
             lab=self.photo_lab,
+            assets=self.assets,
             topic=self.topic,
             hautech=self.gateway,
             clock=self.clock,
@@ -115,6 +123,7 @@ class Application(Groundwork):
             self.store,
             self.batches,
             self.board,
+            self.assets,
             self.work_queue,
             self.objects,
             self.topic,

@@ -158,6 +158,8 @@ class Groundwork:
             drop_rules=settings.drop_rules,
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,
+            reuses=settings.reuses,
+            shares_poses=settings.reuses and settings.shares_poses,
             source_max_bytes=settings.source_max_bytes,
             source_max_pixels=settings.source_max_pixels,
             lease_s=settings.visibility_s,

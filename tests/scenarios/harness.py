@@ -273,6 +273,7 @@ class Service:
             queue=Watched(world.queue, "queue", watch),
             objects=Watched(world.objects, "objects", watch),
             lab=PillowPhotoLab(memory_bytes=None),
+            assets=Watched(world.assets, "assets", watch),
             topic=Watched(_WitnessedTopic(world), "topic", watch),
             hautech=Watched(world.hautech, "hautech", watch),
             clock=world.clock,

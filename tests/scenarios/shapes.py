@@ -140,6 +140,24 @@ def _naomi_raw_garment(service: Service) -> str:
     return body("naomi", input={**given, "poseId": ready})
 
 
+def _naomi_reused(service: Service) -> str:
+    """Everything was brought and prepared for another job, which has left no other trace."""
+    world = service.world
+    donor = Service(world=world)
+    donor.send(body("naomi", requestId="donor", output="s3://shop/donor/"))
+    donor.run()
+    world.store.forget("donor")
+    world.topic.events.clear()
+    world.hautech.runs.clear()
+    return body("naomi")
+
+
+def _pose_vanished(service: Service) -> str:
+    asked = _naomi_reused(service)
+    service.world.hautech.forget_poses()
+    return asked
+
+
 def _custom(_service: Service) -> str:
     uri = "s3://catalog/raw/jacket.png"
     return body(CUSTOM, input={"garment": {"imageId": uri}, "refIds": [uri], "strength": 1})
@@ -205,6 +223,8 @@ SHAPES = (
           outputs=("sku-1042-front-2.png",)),
     Shape(name="variants-fail", ask=_variants(7, 8), steps=("full-naomi-1", "full-naomi-2"),
           error="pipeline.failed"),
+    Shape(name="naomi-reused", ask=_naomi_reused, steps=("naomi",)),
+    Shape(name="pose-vanished", ask=_pose_vanished, steps=("prepare-pose", "naomi", "naomi")),
     Shape(name="image-missing", ask=_plain(input=_MISSING), error="image.missing"),
     Shape(name="refused", ask=_plain(colour="red"), error="request.invalid", is_job=False),
 )  # fmt: skip

@@ -163,7 +163,7 @@ def test_paid_jobs_are_polled_and_collected_while_intake_is_held() -> None:
 
 
 def test_a_step_of_a_paid_job_is_submitted_even_while_intake_is_held() -> None:
-    service = Service()
+    service = Service(reuses=False)
     service.send(body("naomi", requestId="paid"))
     service.step()
     failing(service.world.hautech, "upload", iter([REFUSED]))
@@ -177,7 +177,7 @@ def test_a_step_of_a_paid_job_is_submitted_even_while_intake_is_held() -> None:
 
 
 def test_a_request_whose_run_may_have_been_paid_is_looked_for_while_intake_is_held() -> None:
-    service = Service()
+    service = Service(reuses=False)
     losing_answers(service, 1)
     service.send(body(requestId="lost"))
     service.step()
@@ -190,7 +190,7 @@ def test_a_request_whose_run_may_have_been_paid_is_looked_for_while_intake_is_he
 
 
 def test_bad_expired_repeated_and_conflicting_requests_are_answered_at_once() -> None:
-    service = Service()
+    service = Service(reuses=False)
     service.send(body(requestId="over"))
     service.run()
     failing(service.world.hautech, "upload", iter([REFUSED]))
@@ -205,7 +205,7 @@ def test_bad_expired_repeated_and_conflicting_requests_are_answered_at_once() ->
 
 
 def test_an_unpaid_job_stops_between_two_calls_when_others_meet_the_trouble() -> None:
-    service = Service()
+    service = Service(reuses=False)
     service.send(body())
     works = service.world.hautech.upload
     meanwhile = iter([body(requestId="other")])
@@ -268,7 +268,7 @@ def test_trouble_of_s3_while_uploading_is_not_hautechs() -> None:
             return self._body.read(size)
 
     uploading: list[bool] = []
-    service = Service()
+    service = Service(reuses=False)
     opened, upload = service.world.objects.open, service.world.hautech.upload
 
     def open_cut(uri: S3Uri) -> StoredObject:

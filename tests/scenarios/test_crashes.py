@@ -102,7 +102,7 @@ def test_two_kills_right_before_the_paid_call_are_the_only_ones_that_fail_a_good
         for again, second in Service.thaw(left_behind).crash_states().items()
         if end_after_two_kills(FULL_NAOMI, Service.thaw(again)).error
     ]
-    assert exceptions == [("after 10 store.save", "after 22 store.save")]
+    assert exceptions == [("after 28 store.save", "after 22 store.save")]
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -56,7 +56,7 @@ def test_the_intake_takes_no_more_requests_than_there_is_room_for() -> None:
 
 
 def test_a_job_that_uploads_while_others_fill_the_room_waits_without_an_attempt() -> None:
-    service = Service(in_flight_most=1)
+    service = Service(in_flight_most=1, reuses=False)
     service.send(body(requestId="slow"))
     works = service.world.hautech.upload
     first = iter([True])

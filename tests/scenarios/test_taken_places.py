@@ -78,7 +78,7 @@ def test_the_same_request_long_after_its_record_is_gone_replaces_its_own_picture
 
 
 def test_an_object_that_cannot_be_looked_at_before_stops_nothing() -> None:
-    service = Service()
+    service = Service(reuses=False)
     failing(service.world.objects, "head", iter([OutputForbiddenError("403")]))
     service.send(body(output=str(FRONT)))
     service.run()
@@ -86,7 +86,7 @@ def test_an_object_that_cannot_be_looked_at_before_stops_nothing() -> None:
 
 
 def test_no_look_is_spent_where_the_name_of_the_picture_is_not_known() -> None:
-    service = Service()
+    service = Service(reuses=False)
     service.send(body())
     service.run()
     assert service.killer.calls.count("objects.head") == 1

@@ -99,6 +99,7 @@ class Fleet:
                 queue=world.queue,
                 objects=world.objects,
                 lab=PillowPhotoLab(memory_bytes=None),
+                assets=world.assets,
                 topic=world.topic,
                 hautech=world.hautech,
                 clock=world.clock,

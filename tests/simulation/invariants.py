@@ -10,11 +10,13 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
 from tests.simulation.canaries import MARK
 from tests.simulation.service import SimService
 from tests.simulation.witness import untrue_outputs
+from worker.adapters.memory.hautech import MemoryRun
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.readable import readable_request_id
 from worker.contracts.request import content_digest, parse_request
@@ -22,9 +24,13 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.accept import message_digest
 from worker.errors import PipelineLostError, RequestError
 from worker.jobs.document import to_document
-from worker.jobs.job import Job, JobState
+from worker.jobs.job import Job, JobState, Step
 from worker.jobs.keys import event_id, refusal_event_id, rejection_event_id
 from worker.jobs.output_keys import document_key
+from worker.jobs.plan import own_ids, resolved_input
+
+_SHORT_TTL_S = 7200.0
+"""After an hour, Hautech is about to forget such an upload: it is made again, and all that is made of it."""
 
 _NEW_S = 58.0
 """A pipeline is new for a minute; workers agree about the time to a second or two."""
@@ -143,7 +149,8 @@ def records_tell_what_was_paid(service: SimService) -> Iterator[str]:
                 continue
             run = runs.get(step.pipeline.pipeline_id)
             ours = run.metadata["hautechWorker"] if run else {}
-            if (ours.get("jobId"), ours.get("step")) != (job.request_id, step.name):
+            is_own = (ours.get("jobId"), ours.get("step")) == (job.request_id, step.name)
+            if not is_own and not (run and _was_adopted_for(run, job, step)):
                 yield f"job {job.request_id}, step {step.name}: not its pipeline"
 
 
@@ -162,8 +169,58 @@ def no_pipeline_is_forgotten(service: SimService) -> Iterator[str]:
         job = service.store.load(ours["jobId"])
         code = job.failure.code if job and job.failure else ""
         is_told = code == "submission.unknown" or (ours["jobId"], ours["step"]) in excused
+        # The job has another pipeline without a key, which was asked for just the same.
+        is_told = is_told or (
+            job is not None and any(_was_adopted_for(run, job, step) for step in job.steps)
+        )
         if run.pipeline_id not in known and not is_told:
             yield f"pipeline of {ours['jobId']}, step {ours['step']}, is in no record"
+
+
+def what_is_shared_is_prepared_once(service: SimService) -> Iterator[str]:
+    """Of equal poses and garments one is prepared, and only trouble with it makes another one."""
+    if not service.rules.reuses or _may_have_lost_a_claim(service):
+        return
+    owners: dict[str, list[str]] = defaultdict(list)
+    for run in service.hautech.runs:
+        ours = run.metadata["hautechWorker"]
+        job = service.store.load(ours["jobId"])
+        asset = job.step(ours["step"]).asset if job else None
+        if job is None or asset is None or run.failure is not None:
+            continue
+        if job.failure is None and not job.redrives:
+            owners[asset].append(job.request_id)
+    for asset, jobs in owners.items():
+        if len(jobs) > 1:
+            yield f"{asset} was prepared by {jobs}"
+
+
+def _may_have_lost_a_claim(service: SimService) -> bool:
+    """Whether a claim or an asset may have ended before its time, for all that a worker could know."""
+    met = service.storm.met
+    patience = timedelta(seconds=service.rules.pipeline_timeout_s)
+    return bool(
+        service.witness.kills
+        or service.witness.clocks_set
+        or service.aws_time.odd_rate
+        or service.hautech.image_ttl_s == _SHORT_TTL_S
+        or any(one.startswith(("assets.", "hautech.run:", "outage:")) for one in met)
+        or any("frozen" in one or "backlog" in one for one in met)
+        or any(run.ends_at - run.created_at > patience for run in service.hautech.runs)
+    )
+
+
+def _was_adopted_for(run: MemoryRun, job: Job, step: Step) -> bool:
+    """Whether the step has adopted a pipeline that nobody can tell from this one, for they lost their keys.
+
+    All that they were given is the same and shared, so what they give is, too.
+    """
+    return (
+        step.pipeline is not None
+        and step.pipeline.adopted
+        and not own_ids(job, step)
+        and resolved_input(job, step) == run.input
+    )
 
 
 def lost_pipelines_were_old(service: SimService) -> Iterator[str]:
@@ -204,6 +261,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     failed_jobs_have_their_dead_letter,
     records_tell_what_was_paid,
     no_pipeline_is_forgotten,
+    what_is_shared_is_prepared_once,
     lost_pipelines_were_old,
     secrets_stay_secret,
 )

@@ -30,6 +30,7 @@ from tests.simulation.worker import SimWorker
 from tests.simulation.workload import BROKEN, GARMENTS, POSES, Sent, draw_workload
 from worker import telemetry
 from worker.adapters.memory import (
+    MemoryAssetCache,
     MemoryObjectStore,
     MemoryQueue,
     MemoryResultTopic,
@@ -79,6 +80,7 @@ class SimService:
         )
         self.objects = MemoryObjectStore([*INPUT_BUCKETS, *OUTPUT_BUCKETS])
         self.topic = MemoryResultTopic()
+        self.assets = MemoryAssetCache()
         self.hautech = SimHautech(
             scheduler, rng, Manners.good() if self._is_calm else Manners.draw(rng)
         )
@@ -88,6 +90,8 @@ class SimService:
             output_buckets=OUTPUT_BUCKETS,
             hautech_requests_per_s=rng.choice((None, None, 0.5, 5.0)),
             in_flight_most=rng.choice((None, None, 1, 2)),
+            reuses=rng.random() < 0.8,
+            shares_poses=rng.random() < 0.2,
             max_attempts=rng.choice((3, 10)),
             paid_patience_s=rng.choice((1_800.0, 7_200.0, 86_400.0)),
         )
@@ -116,6 +120,7 @@ class SimService:
             queue=wire("queue", self.work_queue),
             objects=wire("objects", self.objects),
             lab=PillowPhotoLab(memory_bytes=None),
+            assets=wire("assets", self.assets),
             topic=wire("topic", self.topic),
             hautech=wire("hautech", self.hautech),
             clock=worker.clock,

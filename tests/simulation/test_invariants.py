@@ -153,6 +153,28 @@ def test_a_pipeline_that_nobody_knows_is_seen(service):
     assert broken(service) == {"no_pipeline_is_forgotten"}
 
 
+def test_a_pose_that_was_prepared_twice_is_seen():
+    service = SimService(5, bodies=[body("naomi"), body("naomi", requestId="second")])
+    service.rules = replace(service.rules, reuses=True, shares_poses=False)
+    with watched_logs(service.leaks):
+        assert service.run()
+    assert invariants.violations_of(service, is_drained=True) == []
+    first, second = (service.store.load(one) for one in (JOB, "second"))
+    assert first is not None
+    assert second is not None
+    owner, other = (first, second) if first.step("prepare-pose").pipeline else (second, first)
+    run = next(
+        one
+        for one in service.hautech.runs
+        if one.metadata["hautechWorker"]["step"] == "prepare-pose"
+    )
+    metadata = {"hautechWorker": {**run.metadata["hautechWorker"], "jobId": other.request_id}}
+    service.hautech.runs.append(replace(run, pipeline_id="again", metadata=metadata))
+
+    assert owner.step("prepare-pose").asset == other.step("prepare-pose").asset
+    assert "what_is_shared_is_prepared_once" in broken(service)
+
+
 @pytest.mark.parametrize("place", ["log", "record", "event", "dead letter"])
 def test_a_secret_that_came_out_is_seen(service, place):
     if place == "log":

@@ -24,8 +24,14 @@ if TYPE_CHECKING:
     from tests.simulation.worker import SimWorker
 
 _CUT_BYTES = 40
-_TELL_TIME = {"store", "queue", "requests", "dead_letters"}
-"""DynamoDB and SQS: their answers set the clock."""
+_TELL_TIME = {
+    "store": "store",
+    "assets": "store",
+    "queue": "queue",
+    "requests": "requests",
+    "dead_letters": "dead_letters",
+}
+"""DynamoDB and SQS, and which host answers: their answers set the clock."""
 _LAZY = {"hautech.runs_since", "store.unchanged_since"}
 
 
@@ -55,7 +61,7 @@ class Wire:
             witness.pays(task, args[2])
 
         fault = storm.fault_of(call, scheduler.now_s)
-        if self._name == "hautech" and call != "hautech.sign_in":
+        if self._name == "hautech" and call not in {"hautech.sign_in", "hautech.account"}:
             outage = storm.outage_of(call, scheduler.now_s)
             if outage is not None:
                 fault = Fault(outage.name, effects=0, error=outage.error)
@@ -76,7 +82,7 @@ class Wire:
             raise
         witness.tell(worker.name, call, f"{_job(task)} {_named(fault)}".rstrip())
         if self._name in _TELL_TIME:
-            worker.heard_from_aws(self._name, asked_at, task.answered_at)
+            worker.heard_from_aws(_TELL_TIME[self._name], asked_at, task.answered_at)
         self._note(task, call, args, answer)
         return answer
 

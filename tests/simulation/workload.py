@@ -15,7 +15,7 @@ from worker.contracts.fields import rfc3339
 CUSTOM_WORKFLOW = "5b0e1b5e-6f0f-4c3e-9b0a-0d6a4b7c9d10"
 
 GARMENTS = ("raw/jacket.png", "raw/coat.png")
-POSES = ("poses/standing.png",)
+POSES = ("poses/standing.png", "poses/walking.png")
 BROKEN = "raw/broken.png"
 """An object that is no image."""
 
@@ -62,6 +62,9 @@ def _document(
     garment = f"s3://catalog/{rng.choice(GARMENTS)}"
     if "imageId" in given:
         given["imageId"] = garment
+    for name in ("poseId", "poseImageId"):
+        if name in given:
+            given[name] = f"s3://catalog/{rng.choice(POSES)}"
     if workflow == "naomi" and rng.random() < 0.4:
         given["poseId"] = pose_id
         given.pop("aspectRatio", None)

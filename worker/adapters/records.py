@@ -21,8 +21,9 @@ _ROOM_BYTES = 144 * 1024
 event), its metadata in the event (16 KiB), what was changed in its photos (7 KiB, and 8 KiB
 in the event), and some small things."""
 
-_ROOM_PER_IMAGE_BYTES = 400
-"""For what an upload adds: an id of up to 200 characters, two times, three numbers."""
+_ROOM_PER_IMAGE_BYTES = 445
+"""For what an upload adds: an id of up to 140 characters (Hautech's have 36), two times, three
+numbers, its digest."""
 
 
 def check_room(job: Job) -> None:

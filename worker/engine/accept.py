@@ -113,7 +113,7 @@ def record(
 
 
 def _new_job(world: World, request: Request, body: str) -> Job:
-    steps = plan_steps(request)
+    steps = plan_steps(request, shares_poses=world.rules.shares_poses)
     job = accept(
         request_id=request.request_id,
         request=_as_json(request),

@@ -38,6 +38,7 @@ from worker.engine.world import World
 from worker.jobs.document import JobDocumentError
 from worker.jobs.outcomes import Outcome, RetryLater
 from worker.ports import (
+    AssetCache,
     BatchStore,
     Clock,
     DurationBoard,
@@ -73,6 +74,7 @@ class Engine:
         lab: PhotoLab,
         topic: ResultTopic,
         hautech: ImageGeneration,
+        assets: AssetCache,
         clock: Clock,
         rules: EngineRules,
         random: random.Random,
@@ -102,6 +104,7 @@ class Engine:
             queue=queue,
             objects=objects,
             lab=lab,
+            assets=assets,
             topic=topic,
             hautech=guarded,
             observer=self._observer,

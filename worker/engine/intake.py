@@ -80,7 +80,7 @@ class IntakeGate:
         be refused, and a message that SQS would soon move away: that one gets a reason.
         """
         is_held = self._circuit.state is not CLOSED or self._is_at_a_limit()
-        if not is_held or self._is_last_chance(delivery):
+        if not is_held or delivery.is_last(self._world.rules):
             return delivery
         if not self._would_begin(request, self._world.store.load(request.request_id)):
             return delivery
@@ -101,7 +101,7 @@ class IntakeGate:
         it. There may be no request for hours that could find out instead. `leave` must follow.
         """
         is_new = self._may_begin(job) and not is_past(job.expires_at, self._world)
-        if not is_new or self._is_last_chance(delivery):
+        if not is_new or delivery.is_last(self._world.rules):
             return delivery
         return replace(delivery, probe=self._circuit.take_probe())
 
@@ -116,7 +116,7 @@ class IntakeGate:
         What is in flight already is not held back: it would wait for itself. So would a job that
         was redriven or woken, by the limit of jobs in flight: its poll message is counted.
         """
-        if delivery.probe is not None or job.may_have_cost or self._is_last_chance(delivery):
+        if delivery.probe is not None or job.may_have_cost or delivery.is_last(self._world.rules):
             return
         error = self._held_back(delivery)
         if error is not None:
@@ -134,9 +134,6 @@ class IntakeGate:
         """Whether the job is going to make calls that nobody has paid for yet."""
         is_settled = job.state.is_final or job.state is JobState.ANNOUNCING
         return not is_settled and not job.may_have_cost
-
-    def _is_last_chance(self, delivery: Delivery) -> bool:
-        return delivery.count >= delivery.most(self._world.rules)
 
     def _left_s(self, state: CircuitState) -> float:
         if state.next_try_at is None:

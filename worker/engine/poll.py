@@ -9,6 +9,7 @@ from typing import Any
 
 import structlog
 
+from worker.engine import prepared
 from worker.engine.variants import failure_of, others_may_succeed
 from worker.engine.world import HeldJob, World
 from worker.errors import (
@@ -27,6 +28,7 @@ from worker.jobs.job import Job, PipelineRun, Step
 from worker.jobs.outputs import whole_text, without_secrets
 from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
 from worker.jobs.plan import sent_ids
+from worker.jobs.sharing import renew
 from worker.jobs.transitions import complete, give_up
 from worker.ports import PipelineReport, PipelineStatus
 
@@ -90,8 +92,13 @@ def record_ends(world: World, held: HeldJob, reports: Mapping[str, Report]) -> N
             elif _is_late(world, held.job, step):
                 raise _late(world, held.job, step)
         except PipelineError as error:
+            is_renewed = _is_renewed(world, held, step, report)
             _give_up(world, held, step, report, error)
-            failed.append((step, error))
+            if is_renewed:
+                because = "it failed for what had vanished: a new run will be paid for"
+                held.job = renew(held.job, step.name, because=because, at=world.now())
+            else:
+                failed.append((step, error))
     for step, trouble in failed:
         if not others_may_succeed(held.job, step):
             raise trouble
@@ -111,6 +118,25 @@ def _give_up(world: World, held: HeldJob, step: Step, report: Report, error: Pip
         failure=failure_of(error, "poll") if step.variant is not None else None,
     )
     world.observer.pipeline_over(_exact_s(report), report.credits)
+
+
+def _is_renewed(world: World, held: HeldJob, step: Step, report: Report) -> bool:
+    """Whether the run failed for something reused, which has been forgotten for that."""
+    if isinstance(report, PipelineLostError) or report.status != "failed":
+        return False
+    said = f"{report.error_code} {report.error_message}"
+    return prepared.renew_vanished(world, held, step.name, said)
+
+
+def record_what_ended(world: World, held: HeldJob) -> bool:
+    """Look at the running pipelines in between; whether one of them has ended. Raises as `record_ends`."""
+    ended = {
+        name: report
+        for name, report in look(world, held.job).items()
+        if isinstance(report, PipelineLostError) or report.status != "pending"
+    }
+    record_ends(world, held, ended)
+    return bool(ended)
 
 
 def look_at_siblings(world: World, held: HeldJob) -> None:
@@ -191,6 +217,7 @@ def _complete(world: World, held: HeldJob, step: Step, report: PipelineReport) -
     if exact_s is not None:
         # When we looked says nothing about when it ended: who looked late would learn to look late.
         world.durations.observe(step.workflow_id, exact_s, at=at)
+    prepared.share_result(world, held.job, held.job.step(step.name))
     world.observer.pipeline_over(took_s, report.credits)
     log.info(
         f"pipeline completed after {took_s:.1f} s",

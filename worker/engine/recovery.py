@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from worker.engine import announce, poll, trouble
+from worker.engine import announce, poll, prepared, trouble
 from worker.engine.classify import Decision, classify
 from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
@@ -86,6 +86,7 @@ def _fail(world: World, held: HeldJob, error: PermanentError, stage: Stage) -> N
         stage=stage,
     )
     poll.look_at_siblings(world, held)
+    prepared.release_claims(world, held.job)
     if isinstance(error, RecordTooLargeError):
         held.job = without_outputs(held.job)
     announce.settle_failure(world, held, error, stage)

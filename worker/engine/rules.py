@@ -65,5 +65,9 @@ class EngineRules:
     """How long nothing new is tried at first once Hautech refuses or fails all of us; it doubles up
     to the next, give or take a fifth."""
     circuit_open_max_s: float = 300.0
+    reuses: bool = True
+    """Whether what is at Hautech already is used again, and told to other jobs."""
+    shares_poses: bool = False
+    """Whether `full-naomi` requests are planned as the steps of `naomi`, to share their poses."""
     reconcile_jobs: int = 1_000
     """At most so many silent jobs are woken in one run."""

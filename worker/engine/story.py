@@ -13,15 +13,16 @@ from dataclasses import replace
 import structlog
 
 from worker.contracts.trace import trace_id_of
-from worker.engine import announce, collect, poll, submit, trouble, upload
+from worker.engine import announce, assets, collect, poll, prepared, submit, trouble
 from worker.engine.accept import refuse_if_cancelled, refuse_if_expired
+from worker.engine.assets import ClaimedError
 from worker.engine.guarded_hautech import GuardedHautech
 from worker.engine.intake import IntakeGate
 from worker.engine.recovery import recover
 from worker.engine.trouble import Carrier, Delivery
 from worker.engine.wake import send_poll
 from worker.engine.world import HeldJob, World
-from worker.errors import HeldBackError, Stage
+from worker.errors import HeldBackError, NotThereError, Stage
 from worker.jobs import plan
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
@@ -104,12 +105,12 @@ class Story:
                 refuse_if_expired(held.job, world)
                 refuse_if_cancelled(held.job, world)
                 held.renew_if_short()
-                held.job = upload.upload_image(world, held, uri)
-                log.info(f"{uri} is at Hautech", action="image_uploaded")
+                waits = not delivery.is_last(world.rules)
+                assets.bring_image(world, held, uri, waits=waits)
             case plan.Submit(step):
                 self._gate.check(held.job, delivery)
-                submit.submit_or_do_without(world, held, step)
-                self._keep_what_was_paid(held)
+                if not self._gets_on_without_paying(world, held, step, delivery):
+                    self._pay(world, held, step)
             case plan.FindOut(step):
                 wait_s = submit.find_out(world, held, step)
                 if wait_s is not None:
@@ -127,10 +128,39 @@ class Story:
                 return Done()
         return None
 
+    def _gets_on_without_paying(
+        self, world: World, held: HeldJob, step: str, delivery: Delivery
+    ) -> bool:
+        """Whether the step is over with what another job paid for, or something else got on.
+
+        Raises ClaimedError while another job pays for the same, and nothing else can be done.
+        """
+        if delivery.is_last(self._world.rules):
+            return False  # the message would be gone before the other job is done
+        try:
+            return prepared.reuse_or_claim(world, held, step)
+        except ClaimedError:
+            if poll.record_what_ended(world, held):
+                return True
+            raise
+
+    def _pay(self, world: World, held: HeldJob, step: str) -> None:
+        try:
+            submit.submit_or_do_without(world, held, step)
+        except NotThereError as error:
+            if prepared.renew_vanished(world, held, step, error.message):
+                return
+            raise
+        self._keep_what_was_paid(held)
+
     def _keep_what_was_paid(self, held: HeldJob) -> None:
         """Save a new pipeline id before anything slow; another save follows at once otherwise."""
         following = plan.next_move(held.job, at=self._world.now())
-        if not isinstance(following, plan.Wait | plan.Submit):
+        is_saved_at_once = isinstance(following, plan.Wait) or (
+            # Before it pays, a step may have to be looked for among what other jobs made.
+            isinstance(following, plan.Submit) and not self._world.rules.reuses
+        )
+        if not is_saved_at_once:
             held.save()
 
     def _wait(self, held: HeldJob, delivery: Delivery) -> Outcome:

@@ -16,6 +16,7 @@ from datetime import timedelta
 
 import structlog
 
+from worker.engine import prepared
 from worker.engine.accept import is_expired, refuse_if_cancelled, refuse_if_expired
 from worker.engine.storing import refuse_if_taken
 from worker.engine.trouble import text_of
@@ -85,6 +86,8 @@ def submit_or_do_without(world: World, held: HeldJob, name: str) -> None:
     try:
         submit(world, held, name)
     except HautechRefusedError as error:
+        if prepared.renew_vanished(world, held, name, error.message):
+            return
         if not others_may_succeed(held.job, held.job.step(name)):
             raise
         log.warning(
@@ -231,21 +234,23 @@ def _find(world: World, job: Job, step: Step) -> _Found | None:
 
 
 def _find_by_input(world: World, job: Job, step: Step, runs: list[RunSummary]) -> _Found | None:
-    """A pipeline without any key of ours whose input holds the ids that only this job sent.
+    """A pipeline without any key of ours whose input can only be this job's.
 
-    Those are the images that this job uploaded and the results of its earlier steps (hautech-api
-    notes, section 9, point 4). Those created nearest to the intent are read first. Raises
-    UnavailableError when there are more than can be read: "not found" would be a guess then.
+    That is one that holds the ids that only this job sent: images that it uploaded and results of
+    its earlier steps (hautech-api notes, section 9, point 4). Where all of them are shared with other
+    jobs, it is one whose whole input is ours. Those created nearest to the intent are read first.
+    Raises UnavailableError when there are more than can be read: "not found" would be a guess then.
     """
-    ours = own_ids(job, step)
-    if not ours:
+    if not step.bindings:
         return None
+    ours, sent = own_ids(job, step), resolved_input(job, step)
     intended_at = _submission(job, step.name).intended_at
     keyless = [run for run in runs if METADATA_KEY not in run.metadata]
     keyless.sort(key=lambda run: abs(run.created_at - intended_at))
     for run in keyless[:_INPUTS_READ_MAX]:
         given = world.hautech.read_pipeline(run.pipeline_id).input
-        if ours <= set(strings_in(given)) and _has_seed(given, step):
+        is_ours = ours <= set(strings_in(given)) if ours else _is_all(given, sent)
+        if is_ours and _has_seed(given, step):
             because = f"found pipeline {run.pipeline_id} by its input; it lost our key"
             return _Found(run.pipeline_id, because)
     if len(keyless) > _INPUTS_READ_MAX:
@@ -259,6 +264,18 @@ def _find_by_input(world: World, job: Job, step: Step, runs: list[RunSummary]) -
 def _has_seed(given: JsonObject | None, step: Step) -> bool:
     """Variants have the same ids in their inputs: it is the seed that tells them apart."""
     return step.seed is None or (given or {}).get("seed") == step.seed
+
+
+def _is_all(given: JsonObject | None, sent: JsonObject) -> bool:
+    """Whether the input that Hautech shows is what was sent and no more: a label makes another one.
+
+    What is null may be left out, or stand for what was.
+    """
+    return given is not None and _without_nulls(given) == _without_nulls(sent)
+
+
+def _without_nulls(given: JsonObject) -> JsonObject:
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _key_of(run: RunSummary) -> str | None:

@@ -81,6 +81,10 @@ class Delivery:
         is_request = self.carrier is Carrier.REQUEST
         return rules.request_deliveries if is_request else rules.poll_deliveries
 
+    def is_last(self, rules: EngineRules) -> bool:
+        """Whether the queue may move the message away instead of delivering it once more."""
+        return self.count >= self.most(rules)
+
 
 def is_exhausted(
     world: World, job: Job, stage: Stage, delivery: Delivery, decision: Decision

@@ -26,15 +26,18 @@ from worker.jobs.images import ImageHeader, NotAnImageError
 from worker.jobs.job import Job
 from worker.jobs.photo_look import TAKEN, PhotoLook, look_at
 from worker.jobs.transitions import record_upload
-from worker.ports import ImageUpload, ObjectStore, Reader, StoredObject
+from worker.ports import ImageUpload, ObjectStore, Reader, StoredObject, UploadedImage
 
 _DRAIN_BYTES = 256 * 1024
 _EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Sent:
-    """What goes to Hautech."""
+class ReadyPhoto:
+    """What goes to Hautech of an object in S3."""
+
+    etag: str
+    """Of the object that it was made of."""
 
     open: Callable[[], Reader]
     filename: str
@@ -43,6 +46,14 @@ class _Sent:
     width_px: int
     height_px: int
     changes: tuple[str, ...] = ()
+    sha256: str = ""
+    """Of the bytes; "" while they have not been read."""
+
+    @property
+    def description(self) -> str:
+        """What kind of picture it is, for people."""
+        size = f"{self.width_px} × {self.height_px} px"
+        return f"{self.content_type}, {size}, {self.size_bytes:,} bytes"
 
 
 def upload_image(world: World, held: HeldJob, uri: str) -> Job:
@@ -50,36 +61,49 @@ def upload_image(world: World, held: HeldJob, uri: str) -> Job:
 
     Raises an ImageError that says what is wrong with the image, or a passing error.
     """
-    place = S3Uri.parse(uri)
-    stored = world.objects.open(place)
-    try:
-        with _made_ready(world, held, place, stored) as sent:
-            uploaded = world.hautech.upload(
-                ImageUpload(
-                    open=sent.open,
-                    filename=sent.filename,
-                    content_type=sent.content_type,
-                    size_bytes=sent.size_bytes,
-                )
-            )
-    finally:
-        stored.body.close()
+    with ready_photo(world, held, uri) as photo:
+        uploaded = send(world, photo)
     known = replace(
         held.job.image(uri),
         image_id=uploaded.image_id,
         uploaded_at=world.now(),
         expires_at=uploaded.expires_at,
-        size_bytes=sent.size_bytes,
-        width_px=sent.width_px,
-        height_px=sent.height_px,
+        size_bytes=photo.size_bytes,
+        width_px=photo.width_px,
+        height_px=photo.height_px,
     )
-    what = f"{sent.content_type}, {sent.width_px} × {sent.height_px} px"
-    because = f"{what}, {sent.size_bytes:,} bytes; Hautech image {uploaded.image_id}"
-    return record_upload(held.job, known, because=because, changes=sent.changes, at=world.now())
+    because = f"{photo.description}; Hautech image {uploaded.image_id}"
+    return record_upload(held.job, known, because=because, changes=photo.changes, at=world.now())
 
 
 @contextmanager
-def _made_ready(world: World, held: HeldJob, place: S3Uri, stored: StoredObject) -> Iterator[_Sent]:
+def ready_photo(world: World, held: HeldJob, uri: str) -> Iterator[ReadyPhoto]:
+    """A photo in S3, ready to be sent. Raises an ImageError that names it, or a passing error."""
+    place = S3Uri.parse(uri)
+    stored = world.objects.open(place)
+    try:
+        with _made_ready(world, held, place, stored) as photo:
+            yield photo
+    finally:
+        stored.body.close()
+
+
+def send(world: World, photo: ReadyPhoto) -> UploadedImage:
+    """Bring a photo to Hautech."""
+    return world.hautech.upload(
+        ImageUpload(
+            open=photo.open,
+            filename=photo.filename,
+            content_type=photo.content_type,
+            size_bytes=photo.size_bytes,
+        )
+    )
+
+
+@contextmanager
+def _made_ready(
+    world: World, held: HeldJob, place: S3Uri, stored: StoredObject
+) -> Iterator[ReadyPhoto]:
     """What is sent of a photo. Raises ImageUnreadableError, ImageTooLargeError."""
     uri, rules = str(place), world.rules
     if stored.size_bytes > rules.source_max_bytes:
@@ -93,7 +117,8 @@ def _made_ready(world: World, held: HeldJob, place: S3Uri, stored: StoredObject)
     again = _reopen(world.objects, place, stored.etag, uri)
     source = _source(stored.body, look.head, reopen=again)
     if header is not None and _is_clean(look, header, stored.size_bytes, rules):
-        yield _Sent(
+        yield ReadyPhoto(
+            etag=stored.etag,
             open=source.open,
             filename=filename,
             content_type=header.content_type,
@@ -105,14 +130,16 @@ def _made_ready(world: World, held: HeldJob, place: S3Uri, stored: StoredObject)
     with developed(world, held, uri, look, source.open, stored.size_bytes) as photo:
         if photo.changes:
             filename = posixpath.splitext(filename)[0] + _EXTENSIONS[photo.content_type]
-        yield _Sent(
-            open=lambda: _FromStart(photo.body),
+        yield ReadyPhoto(
+            etag=stored.etag,
+            open=lambda: FromStart(photo.body),
             filename=filename,
             content_type=photo.content_type,
             size_bytes=photo.size_bytes,
             width_px=photo.width_px,
             height_px=photo.height_px,
             changes=photo.changes,
+            sha256=photo.sha256,
         )
 
 
@@ -185,7 +212,7 @@ class _Prefixed:
         self._rest.close()
 
 
-class _FromStart:
+class FromStart:
     """A file read from its start, which others close."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -193,7 +220,8 @@ class _FromStart:
         self._file = file
 
     def read(self, size: int = -1, /) -> bytes:
+        """See `Reader.read`."""
         return self._file.read(size)
 
     def close(self) -> None:
-        pass
+        """See `Reader.close`. Whoever made the file closes it."""

@@ -15,6 +15,7 @@ from worker.engine.spool import SpoolRoom
 from worker.errors import InterruptedWorkError, StaleJobError
 from worker.jobs.job import Job, Lease
 from worker.ports import (
+    AssetCache,
     BatchStore,
     Clock,
     ImageGeneration,
@@ -55,6 +56,7 @@ class World(RecordWorld):
 
     objects: ObjectStore
     lab: PhotoLab
+    assets: AssetCache
     topic: ResultTopic
     hautech: ImageGeneration
     observer: Observer = field(default_factory=NoObserver)

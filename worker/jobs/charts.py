@@ -23,7 +23,9 @@ The charts; a test checks that they and the tables below list the same edges.
     h  reopen            a person redrives it: it goes on where it stood, its steps by i to l
 
     step
-                 a               c              d
+         ┌───────────────── n ─────────────────────────────┐
+         │ ┌─────────────── o ───────────────────────────┐ │
+         │ ▼     a               c              d        │ ▼
         planned ───► submitting ───► running ───────► completed
        │ ▲ ▲           │  │ ▲         │ ▲ ▲       j       │
        │ │ └───────────┘  └─┘         │ │ └───────────────┘
@@ -32,7 +34,7 @@ The charts; a test checks that they and the tables below list the same edges.
        │ │                            └───────► failed
        │ │                                e      │ ▲
        │ └───────────────────────────────────────┘ │
-       │                     l                     │
+       │                   l, p                    │
        └───────────────────────────────────────────┘
                              m
 
@@ -50,6 +52,9 @@ The charts; a test checks that they and the tables below list the same edges.
     l  run_anew          reopened: Hautech itself says that the run failed; the next one is paid. Or
                          it was refused, and none was paid
     m  refuse            Hautech refuses this one of several variants; the others go on
+    n  reuse             another job had paid for the same: nothing is submitted
+    o  forget            what was reused has vanished at Hautech
+    p  renew             the run failed for something reused that had vanished; the next one is paid
 """
 
 from __future__ import annotations
@@ -92,4 +97,7 @@ STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
     "read_again": (StepState.COMPLETED, StepState.RUNNING),
     "ask_again": (StepState.SUBMITTING, StepState.SUBMITTING),
     "run_anew": (StepState.FAILED, StepState.PLANNED),
+    "renew": (StepState.FAILED, StepState.PLANNED),
+    "reuse": (StepState.PLANNED, StepState.COMPLETED),
+    "forget": (StepState.COMPLETED, StepState.PLANNED),
 }

@@ -1,4 +1,4 @@
-"""A job and its parts, as frozen values; `transitions` and `reopening` have the only moves.
+"""A job and its parts, as frozen values; `transitions`, `reopening` and `sharing` have the only moves.
 
 A **job** is one request. It has one or more **steps**, each of which is one paid Hautech
 pipeline. The states are explained here and drawn in `charts`.
@@ -47,7 +47,7 @@ class StepState(StrEnum):
     RUNNING = "running"
     """The pipeline id is known and the pipeline has not been seen to end."""
     COMPLETED = "completed"
-    """The pipeline completed; its output is in the record."""
+    """The pipeline completed, or another job's result was reused; the output is in the record."""
     FAILED = "failed"
     """The pipeline ended without an output that we can use."""
 
@@ -132,6 +132,8 @@ class Step:
     """Of that variant: it stands in the input in the place of the request's own."""
     failure: Failure | None = None
     """Why this variant gave no picture, once it has failed and the job goes on without it."""
+    asset: str | None = None
+    """The key under which other jobs find its result, or this one found another job's."""
     kept: JsonObject | None = None
     """Fields that a newer release wrote, by name; see `document`."""
 
@@ -157,6 +159,18 @@ class DevelopedImage:
     image: int
     """Its place among the job's images: a key may be long, and stands there."""
     changes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SharedImage:
+    """One of the job's images that other jobs may use at Hautech, or had brought there."""
+
+    image: int
+    """Its place among the job's images."""
+    sha256: str
+    """Of what was sent to Hautech."""
+    reused: bool = False
+    """Whether another job had brought it there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -206,6 +220,10 @@ class Job:
     images: tuple[SourceImage, ...] = ()
     developed: tuple[DevelopedImage, ...] = ()
     """Those of the images that were changed on their way."""
+    shared: tuple[SharedImage, ...] = ()
+    """Those of the images that are no job's own."""
+    renewals: int = 0
+    """How many times something reused had vanished at Hautech and was made anew."""
     poll_ticket: int = 0
     """Only the poll message with this number belongs to the job; 0 before there is one."""
     failures: int = 0

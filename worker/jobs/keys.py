@@ -21,10 +21,10 @@ def submission_key(job: Job, step: str) -> str:
     """The key that a step's run carries in its metadata (40 hex digits).
 
     It names the job, not only the request id: a request id may be used again after the record
-    of the first job has expired. A run that is paid for after a redrive has another key: the one
-    before must not be taken for it.
+    of the first job has expired. A run that is paid for after a redrive, or because something reused
+    had vanished, has another key: the one before must not be taken for it.
     """
-    return digest_of("submission", *_identity(job), step, *_redrive(job))
+    return digest_of("submission", *_identity(job), step, *_redrive(job), *_renewal(job))
 
 
 def event_id(job: Job, status: str, code: str | None = None) -> str:
@@ -86,6 +86,11 @@ def _identity(job: Job) -> tuple[str, str, str]:
 def _redrive(job: Job) -> tuple[str, ...]:
     """Nothing for a job that was never redriven, whose names are as they always were."""
     return (f"redrive {job.redrives}",) if job.redrives else ()
+
+
+def _renewal(job: Job) -> tuple[str, ...]:
+    """Nothing for a job that found all there that it reused."""
+    return (f"renewal {job.renewals}",) if job.renewals else ()
 
 
 def _instant(at: datetime) -> str:

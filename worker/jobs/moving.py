@@ -1,6 +1,6 @@
 """How every move is made: from a state that the charts allow, told in the job's history.
 
-For `transitions` and `reopening` alone: they give the moves their names.
+For `transitions`, `reopening` and `sharing` alone: they give the moves their names.
 """
 
 from __future__ import annotations

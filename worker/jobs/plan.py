@@ -1,6 +1,6 @@
 """What a request needs: its steps, the images they use, and the next thing to do.
 
-full-naomi     full-naomi
+full-naomi     full-naomi                   (or as naomi, to share the pose)
 naomi          prepare-pose ─┐
                prepare-image ┴─► naomi       (each only when given as an S3 image)
 prepare-…      one step of that name
@@ -75,9 +75,13 @@ _WHAT_SEEDS_NEED: Final = {"request_id", "workflow", "input", "variants"}
 Move = Upload | Submit | FindOut | Wait | Collect | Announce | Nothing
 
 
-def plan_steps(request: Request) -> tuple[Step, ...]:
-    """The steps of a valid request, in the order in which they may be submitted."""
-    steps = _plain_steps(request)
+def plan_steps(request: Request, *, shares_poses: bool = False) -> tuple[Step, ...]:
+    """The steps of a valid request, in the order in which they may be submitted.
+
+    With `shares_poses`, `full-naomi` from two S3 images is planned as the three steps of `naomi`: a
+    pose that is prepared by itself can be used by other jobs.
+    """
+    steps = _plain_steps(request, shares_poses=shares_poses)
     seeds = variant_seeds(request.model_dump(by_alias=True, include=_WHAT_SEEDS_NEED))
     if not seeds:
         return steps
@@ -89,9 +93,13 @@ def plan_steps(request: Request) -> tuple[Step, ...]:
     return (*before, *each)
 
 
-def _plain_steps(request: Request) -> tuple[Step, ...]:
+def _plain_steps(request: Request, *, shares_poses: bool) -> tuple[Step, ...]:
     if request.workflow == "naomi":
-        return _naomi_steps(request)
+        return _naomi_steps(request, pose_field="poseId")
+    if shares_poses and request.workflow == "full-naomi":
+        paths = {reference.path for reference in s3_references(request)}
+        if paths >= {("poseImageId",), ("imageId",)}:
+            return _naomi_steps(request, pose_field="poseImageId")
     spec = WORKFLOWS.get(request.workflow)
     bindings = tuple(
         Binding(path=reference.path, image_uri=str(reference.uri))
@@ -161,14 +169,21 @@ def sent_ids(job: Job) -> frozenset[str]:
 
 
 def own_ids(job: Job, step: Step) -> frozenset[str]:
-    """The ids in the step's input that no other job can have sent: our uploads and results."""
-    return frozenset(_bound_id(job, binding) for binding in step.bindings)
+    """The ids in the step's input that no other job can have sent: uploads and results not shared."""
+    shared = {job.images[one.image].uri for one in job.shared}
+    shared.update(one.name for one in job.steps if one.asset is not None)
+    return frozenset(
+        _bound_id(job, binding)
+        for binding in step.bindings
+        if (binding.image_uri or binding.step) not in shared
+    )
 
 
-def _naomi_steps(request: Request) -> tuple[Step, ...]:
+def _naomi_steps(request: Request, *, pose_field: str) -> tuple[Step, ...]:
+    """The steps of `naomi`; the request gives its pose, or the image of it, under `pose_field`."""
     given = request.input
     references = {reference.path: str(reference.uri) for reference in s3_references(request)}
-    pose_uri, garment_uri = references.get(("poseId",)), references.get(("imageId",))
+    pose_uri, garment_uri = references.get((pose_field,)), references.get(("imageId",))
     steps: list[Step] = []
     bindings: list[Binding] = []
     if pose_uri:

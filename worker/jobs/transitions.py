@@ -241,7 +241,9 @@ def finish(job: Job, *, at: datetime) -> Job:
 
 def without_outputs(job: Job) -> Job:
     """The job without what its pipelines gave, when its record would not fit otherwise."""
-    return replace(job, steps=tuple(replace(step, output=None) for step in job.steps))
+    # What was reused is an id, and there is no pipeline to read it from again.
+    steps = (replace(step, output=None) if step.pipeline else step for step in job.steps)
+    return replace(job, steps=tuple(steps))
 
 
 def note_rest(job: Job, *, because: str, at: datetime) -> Job:

@@ -17,6 +17,8 @@ from worker.settings.secret import Secret
 LogFormat = Literal["json", "console"]
 LogLevel = Literal["debug", "info", "warning", "error"]
 
+_SWITCH = ("on", "off")
+
 _POLLS_MOST = 400
 """Polls that one pipeline may take. The polls queue gives a message up after 1,000 receives
 (infra/resources.yml), the same message follows two pipelines of a `naomi` job in turn, and some
@@ -53,6 +55,10 @@ class Settings:
     """Per process; None: no limit but Hautech's own."""
     in_flight_most: int | None
     """Jobs, of all workers; None: no limit but Hautech's own."""
+    reuses: bool
+    """Whether what is at Hautech already is used again."""
+    shares_poses: bool
+    """Whether `full-naomi` is planned as `naomi`, to share prepared poses."""
     image_max_bytes: int
     image_max_px: int
     source_max_bytes: int
@@ -134,6 +140,8 @@ def _read(reader: EnvironmentReader) -> Settings:
             if reader.text("WORKER_MAX_PIPELINES_IN_FLIGHT")
             else None
         ),
+        reuses=reader.choice("WORKER_REUSE", _SWITCH) != "off",
+        shares_poses=reader.choice("WORKER_SHARE_POSES", _SWITCH) == "on",
         image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),
         image_max_px=reader.whole("WORKER_IMAGE_MAX_PIXELS", 1, 65_535),
         source_max_bytes=reader.whole("WORKER_SOURCE_MAX_BYTES", 1, 1024**3),

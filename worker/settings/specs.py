@@ -197,6 +197,23 @@ SETTINGS: Final = (
         ),
     ),
     SettingSpec(
+        name="WORKER_REUSE",
+        meaning=(
+            "`on`: an image, a prepared pose or a prepared garment that is at Hautech already is used "
+            "again, whichever request it was for. `off`: each request brings and pays for its own."
+        ),
+        default="on",
+    ),
+    SettingSpec(
+        name="WORKER_SHARE_POSES",
+        meaning=(
+            "`on`: `full-naomi` from two S3 images runs as the three pipelines of `naomi`, so that its "
+            "prepared pose can be used again. The price is another one and pictures may differ a "
+            "little. Needs WORKER_REUSE."
+        ),
+        default="off",
+    ),
+    SettingSpec(
         name="WORKER_IMAGE_MAX_BYTES",
         meaning=(
             "Most bytes of a photo as it is sent to Hautech; one with more is saved as a smaller JPEG."

@@ -124,6 +124,17 @@ class MemoryHautech:
             self._poses.add(pose_id)
         return pose_id
 
+    def forget(self, one_id: str) -> None:
+        """An image or a pose vanishes, before its time."""
+        with self._lock:
+            self._images.pop(one_id, None)
+            self._poses.discard(one_id)
+
+    def forget_poses(self) -> None:
+        """All poses vanish."""
+        with self._lock:
+            self._poses.clear()
+
     def upload(self, image: ImageUpload) -> UploadedImage:
         """See `ImageGeneration.upload`."""
         reader = image.open()
