@@ -6,7 +6,7 @@ import itertools
 import json
 
 from tests.deploy.orders import Desk
-from tests.deploy.silent import silent_job, woken_job
+from tests.deploy.silent import carried_batch, silent_job, woken_job
 from worker.jobs.job import JobState, StepState
 
 DOOMED = "doomed"
@@ -91,6 +91,24 @@ def silent(desk: Desk) -> str:
     request_id = silent_job(desk, desk.full_naomi())
     desk.stage.invoke("reconcile")
     return request_id
+
+
+def refused_row(desk: Desk) -> str:
+    """A row of a batch that becomes no job, and is marked."""
+    row = {"batch": {"id": "no-batch", "row": next(_numbers)}}
+    desk.stage.submit(json.dumps({**desk.full_naomi(), "colour": "red", "origin": row}))
+    return ""
+
+
+def batch(desk: Desk) -> str:
+    """A batch of one row that is made and one that is bad."""
+    return desk.send_batch(["7:10", "round"])
+
+
+def old_batch(desk: Desk) -> str:
+    """A batch that has been carried by one message for half a day."""
+    desk.stage.standin.set_options(durationSeconds=20)
+    return carried_batch(desk)
 
 
 def survey(desk: Desk) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ class Desk:
         self.output = f"s3://{stage.outputs.output_bucket_name}/generated/"
         self.sent: list[str] = []
         self._events: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        self._batches: dict[str, dict[str, Any]] = {}
         self._numbers = itertools.count(1)
 
     def request(self, workflow: str, document: dict[str, Any], **changes: Any) -> dict[str, Any]:
@@ -62,6 +64,33 @@ class Desk:
         ids = [str(one["requestId"]) for one in requests if isinstance(one, dict)]
         self.sent += ids
         return ids
+
+    def batch(self, ratios: Sequence[str]) -> dict[str, Any]:
+        """A batch message of one row for each aspect ratio, with an id of its own."""
+        shared = self.full_naomi()
+        name = f"batch-{next(self._numbers)}"
+        self._batches[name] = {
+            "batchId": name,
+            "matrix": {"aspectRatio": list(ratios)},
+            "request": {one: shared[one] for one in ("workflow", "input", "output")},
+        }
+        return self._batches[name]
+
+    def send_batch(self, ratios: Sequence[str]) -> str:
+        """Sends such a batch; its id."""
+        message = self.batch(ratios)
+        self.stage.submit(json.dumps(message))
+        return str(message["batchId"])
+
+    def wait_for_batch(self, batch_id: str) -> None:
+        """Returns once the batch is over: a repetition of its message carries it on at once."""
+        self.stage.submit(json.dumps(self._batches[batch_id]))
+        event = self.wait_for_event(batch_id)
+        counts = event["data"]["counts"]
+        ratios = self._batches[batch_id]["matrix"]["aspectRatio"]
+        assert counts["rows"] == len(ratios), event
+        assert counts["succeeded"] == ratios.count("7:10"), event
+        assert counts["refused"] == len(ratios) - ratios.count("7:10"), event
 
     def events(self, request_id: str) -> list[dict[str, Any]]:
         """The events of a request that came so far, copies of one counted once."""

@@ -1,4 +1,4 @@
-"""A job whose message was lost long ago, as reconcile finds it; and one that was just woken."""
+"""Jobs and batches with a past: lost and silent for long, just woken, carried for half a day."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.deploy.orders import Desk
+from worker.adapters.aws.batch_store import DynamoBatchStore
 from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.batches import moves
+from worker.contracts.batch import batch_digest, parse_batch
+from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.contracts.request import content_digest, parse_request
+from worker.engine.batch_following import RENEW_AFTER
 from worker.jobs import transitions
 from worker.jobs.job import Job
 from worker.jobs.plan import plan_images, plan_steps
@@ -32,6 +37,32 @@ def woken_job(desk: Desk, document: dict[str, Any]) -> str:
         MessageBody=PollMessage(request_id=job.request_id, ticket=job.poll_ticket).dumps(),
     )
     return job.request_id
+
+
+def carried_batch(desk: Desk) -> str:
+    """Records a batch whose follow message was sent half a day ago, and sends that; its id."""
+    document = desk.batch(["7:10"])
+    outputs = desk.stage.outputs
+    message = parse_batch(
+        json.dumps(document),
+        input_buckets=frozenset({outputs.input_bucket_name}),
+        output_buckets=frozenset({outputs.output_bucket_name}),
+    )
+    begun_at = datetime.now(UTC) - RENEW_AFTER
+    batch = moves.accept(
+        batch_id=message.batch_id,
+        message=document,
+        content_digest=batch_digest(message),
+        at=begun_at,
+    )
+    client = desk.stage.aws.client("dynamodb")
+    store = DynamoBatchStore(client, outputs.job_table_name, now=lambda: begun_at)
+    assert store.create(batch) is None
+    desk.stage.aws.client("sqs").send_message(
+        QueueUrl=outputs.poll_queue_url,
+        MessageBody=FollowMessage(batch_id=batch.batch_id, ticket=batch.ticket).dumps(),
+    )
+    return batch.batch_id
 
 
 def _accepted(desk: Desk, document: dict[str, Any]) -> Job:

@@ -26,10 +26,6 @@ UNSEEN: Final = {
     "TakeRequests: sqs:GetQueueAttributes": "the same: only the poller looks at that queue",
     "s3:ListBucket": "the emulator says NoSuchKey with and without it; S3 says AccessDenied",
     "s3:PutObjectTagging": "only requests with tags need it, and none is sent here",
-    "MarkRows: dynamodb:BatchWriteItem": "only batches need it, and none is sent here",
-    "ReadRows: dynamodb:BatchGetItem": "the same",
-    "SendRows: sqs:SendMessage": "the same",
-    "FollowOn: sqs:SendMessage": "the same, and only after half a day",
     "SendRequests: sqs:SendMessage": "only drop folders need it, and there are no rules here",
     "PutPhotosAside: s3:PutObject": "the same",
     "PutPhotosAside: s3:DeleteObject": "the same",
@@ -48,6 +44,9 @@ _LIMIT = {"WORKER_MAX_PIPELINES_IN_FLIGHT": "1000"}
 
 _LOOK_EVERY_S = 0.2
 
+_OVER: Final = "over"
+"""How a batch ends."""
+
 
 @dataclass(frozen=True, slots=True)
 class Probe:
@@ -57,7 +56,7 @@ class Probe:
         function: whose role.
         taken: `Sid: action`; the first one is the one in question.
         begin: does what needs it.
-        ending: `succeeded`, or the code with which the request fails.
+        ending: `succeeded`, or the code with which the request fails, or `over` for a batch.
         is_fresh: whether it takes a process that has just started, with a limit of jobs in flight.
         is_healed: whether what met it is carried on at once: new requests are held until it is.
     """
@@ -115,6 +114,11 @@ PROBES: Final = [
     _probe("polls", "KeepJobs: dynamodb:UpdateItem", needs.picture),
     _probe("polls", "WritePictures: s3:GetObject", needs.picture),
     _probe("polls", "TakePolls: sqs:GetQueueAttributes", needs.picture, is_fresh=True),
+    _probe("requests", "MarkRows: dynamodb:BatchWriteItem", needs.refused_row),
+    _probe("polls", "MarkRows: dynamodb:BatchWriteItem", needs.batch, ending=_OVER),
+    _probe("polls", "SendRows: sqs:SendMessage", needs.batch, ending=_OVER),
+    _probe("polls", "ReadRows: dynamodb:BatchGetItem", needs.batch, ending=_OVER),
+    _probe("polls", "FollowOn: sqs:SendMessage", needs.old_batch, ending=_OVER),
     # From here on functions hold requests for a while, since Hautech seems to refuse them.
     _probe(
         "polls",
@@ -191,6 +195,8 @@ def test_what_met_a_missing_permission_goes_on_when_it_is_back(
     for request_id, ending in endings.items():
         if ending == "succeeded":
             desk.wait_for_pictures(request_id)
+        elif ending == _OVER:
+            desk.wait_for_batch(request_id)
         else:
             desk.wait_for_failure(request_id, ending)
 

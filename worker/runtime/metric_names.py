@@ -51,6 +51,14 @@ OLDEST_PIPELINE_AGE_SECONDS: Final = MetricName(
 JOBS_WOKEN: Final = MetricName(
     "JobsWoken", "Count", "Jobs that reconcile woke, because nothing else would have."
 )
+BATCHES_OPEN: Final = MetricName(
+    "BatchesOpen", "Count", "Batches that are not over; at most 1,000 are counted."
+)
+OLDEST_BATCH_SILENCE_SECONDS: Final = MetricName(
+    "OldestBatchSilenceSeconds",
+    "Seconds",
+    "Since something last happened to the open batch that is silent longest; 0 when none is open.",
+)
 HAUTECH_BALANCE: Final = MetricName(
     "HautechBalance", "Count", "Credits left at Hautech, if the account may read them."
 )
@@ -68,6 +76,8 @@ METRIC_NAMES: Final = (
     JOBS_IN_FLIGHT,
     OLDEST_PIPELINE_AGE_SECONDS,
     JOBS_WOKEN,
+    BATCHES_OPEN,
+    OLDEST_BATCH_SILENCE_SECONDS,
     HAUTECH_BALANCE,
 )
 """Every figure, in the order of the reference page."""

@@ -1,6 +1,6 @@
 """How the whole service stands: the figures that no worker counts, asked for when reconcile runs.
 
-    the oldest pipeline ──► reconcile ──► jobs woken, jobs in flight, the circuit, the balance
+    the oldest pipeline ──► reconcile ──► jobs woken, jobs in flight, batches, the circuit, the balance
 
 Each is asked for by itself, for its share of the time that is left, and written when it is known; one
 that nobody can tell in that time is left out. An alarm on the age of the oldest pipeline must not go
@@ -16,11 +16,12 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import islice
+from itertools import chain, islice
 from typing import Final
 
 import structlog
 
+from worker.batches.batch import BatchState
 from worker.engine.notices import holds_requests
 from worker.engine.reconcile import ReconcileReport
 from worker.engine.trouble import text_of
@@ -38,6 +39,9 @@ _log = structlog.get_logger(__name__)
 _OLDEST: Final = 20
 """Running jobs whose records are read for the oldest pipeline: those that changed longest ago. A
 pipeline that is stuck writes nothing, so it gets among them soon after it was woken."""
+
+_BATCHES_MOST: Final = 1_000
+"""Open batches that are counted: those that are silent longest."""
 
 _BALANCE_S: Final = 20.0
 """Time that must be left to ask Hautech for the balance."""
@@ -117,6 +121,7 @@ class Survey:
 
     def _questions(self) -> Iterator[_Question]:
         yield _Question("jobs in flight", self._in_flight)
+        yield _Question("open batches", self._open_batches)
         yield _Question("the circuit", self._circuit)
         balance = self._balance
         if balance is not None:
@@ -130,6 +135,19 @@ class Survey:
 
     def _in_flight(self) -> Sequence[Figure]:
         return [(names.JOBS_IN_FLIGHT, float(self._world.queue.jobs_in_flight()))]
+
+    def _open_batches(self) -> Sequence[Figure]:
+        now = self._world.now()
+        found = chain.from_iterable(
+            self._world.batches.unchanged_since(now, state)
+            for state in BatchState
+            if not state.is_final
+        )
+        silent_s = [(now - one.updated_at).total_seconds() for one in islice(found, _BATCHES_MOST)]
+        return [
+            (names.BATCHES_OPEN, float(len(silent_s))),
+            (names.OLDEST_BATCH_SILENCE_SECONDS, max(silent_s, default=0.0)),
+        ]
 
     def _oldest(self) -> Sequence[Figure]:
         now = self._world.now()

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.builders import body
+from tests.scenarios.batches import matrix_body
 from tests.scenarios.harness import Service
 from tests.support.logs import all_logs
 from worker.engine.notices import BELIEVED_FOR
@@ -20,6 +21,7 @@ from worker.runtime.commands.redriving import Unlimited
 from worker.runtime.emf import Figure
 from worker.runtime.survey import Survey
 
+BATCHES = {"BatchesOpen", "OldestBatchSilenceSeconds"}
 NOTHING = ReconcileReport(woken=(), left_alone=0, unreadable=0, unwritable=0, is_complete=True)
 
 
@@ -80,8 +82,26 @@ def test_an_idle_service_has_zeros_and_no_balance(service: Service) -> None:
         "JobsWoken": 0.0,
         "JobsInFlight": 0.0,
         "OldestPipelineAgeSeconds": 0.0,
+        "BatchesOpen": 0.0,
+        "OldestBatchSilenceSeconds": 0.0,
         "CircuitOpen": 0.0,
     }
+
+
+def test_a_batch_that_is_stuck_is_seen_until_it_is_over(service: Service) -> None:
+    service.send(matrix_body(2))
+    service.send(matrix_body(2, batchId="autumn-24"))
+    service.step(service.world.requests)
+    service.step(service.world.requests)
+    service.world.polls.purge()
+    service.world.clock.advance(7_200)
+    found = figures(service)
+    assert found["BatchesOpen"] == 2
+    assert found["OldestBatchSilenceSeconds"] == pytest.approx(7_200, abs=20)
+    service.reconcile()
+    service.run()
+    found = figures(service)
+    assert (found["BatchesOpen"], found["OldestBatchSilenceSeconds"]) == (0, 0)
 
 
 def test_the_oldest_pipeline_counts_from_its_submission(service: Service) -> None:
@@ -140,6 +160,7 @@ def test_nobody_is_asked_for_the_balance_without_time(service: Service) -> None:
     ("port", "call", "figure"),
     [
         ("store", "unchanged_since", "OldestPipelineAgeSeconds"),
+        ("batches", "unchanged_since", "BatchesOpen"),
         ("queue", "jobs_in_flight", "JobsInFlight"),
         ("board", "read", "CircuitOpen"),
     ],
@@ -155,8 +176,8 @@ def test_a_question_that_hangs_takes_its_share_of_the_time_and_costs_one_figure(
     monkeypatch.setattr(getattr(service.world, port), call, hanging)
     with all_logs() as logs:
         found = figures(service, budget=Hurried(0.4))
-    everything = {"JobsWoken", "JobsInFlight", "OldestPipelineAgeSeconds", "CircuitOpen"}
-    assert set(found) == everything - {figure}
+    everything = {"JobsWoken", "JobsInFlight", "OldestPipelineAgeSeconds", "CircuitOpen", *BATCHES}
+    assert set(found) == everything - ({figure} if figure not in BATCHES else BATCHES)
     assert [entry["action"] for entry in logs] == ["figure_unknown"]
     assert "no answer within" in logs[0]["event"]
 
@@ -181,7 +202,7 @@ def test_the_oldest_pipeline_is_told_before_reconcile_begins_and_the_rest_though
     survey = Survey(service.record_world, service.world.board, None)
     with pytest.raises(UnavailableError, match="SQS is away"):
         survey.around(fails, Unlimited(), writer.write)
-    assert writer.lines[1:] == [{"JobsInFlight"}, {"CircuitOpen"}]
+    assert writer.lines[1:] == [{"JobsInFlight"}, BATCHES, {"CircuitOpen"}]
 
 
 def test_nobody_is_asked_when_no_time_is_left(service: Service) -> None:
@@ -190,6 +211,7 @@ def test_nobody_is_asked_when_no_time_is_left(service: Service) -> None:
     assert [entry["figure"] for entry in logs] == [
         "the oldest pipeline",
         "jobs in flight",
+        "open batches",
         "the circuit",
     ]
 
