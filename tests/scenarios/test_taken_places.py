@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 
@@ -186,3 +187,24 @@ def test_wherever_a_worker_dies_a_taken_place_stays_as_it_is_and_one_picture_sta
         assert len(service.world.hautech.runs) == 1, point
         pictures = [key for key in service.world.objects.keys("shop") if key.endswith(".png")]
         assert pictures == sorted([PICTURE.key, ASIDE.key]), point
+
+
+def test_a_worker_that_was_frozen_does_not_replace_what_the_next_one_has_stored() -> None:
+    service = Service()
+    service.send(body())
+    service.step()
+    put, awake = service.world.objects.put, [True]
+
+    def freezing(uri: S3Uri, *given: Any, **how: Any) -> None:
+        if awake:
+            awake.clear()
+            service.world.clock.advance(300)
+            service.hold(service.job)
+            put_of(service, "sku-1042-front", PICTURE, b"of the next worker")
+        put(uri, *given, **how)
+
+    service.world.objects.put = freezing  # type: ignore[method-assign]  # -- the fault to test
+    while awake:
+        service.step()
+    assert stored(service, PICTURE) == b"of the next worker"
+    assert service.events == []

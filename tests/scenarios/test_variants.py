@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.builders import FULL_NAOMI_INPUT, NAOMI_INPUT, body
+from tests.scenarios.crash import When
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing
 from worker.contracts.result import VariantResult
@@ -166,6 +167,26 @@ def test_a_variant_that_is_refused_fails_alone_once_another_one_is_paid() -> Non
     assert seeds_paid(service) == [7, 9]
 
 
+def test_a_variant_that_was_refused_is_sent_again_by_a_redrive() -> None:
+    service = asked(7, 8)
+    run, liked = service.world.hautech.run, {7}
+
+    def refuses(workflow_id: str, workflow_input: Any, metadata: Any) -> str:
+        if workflow_input["seed"] not in liked:
+            raise HautechRefusedError("seed 8 is not liked")
+        return run(workflow_id, workflow_input, metadata)
+
+    service.world.hautech.run = refuses  # type: ignore[method-assign]  # -- the fault to test
+    failing(service.world.objects, "put", iter([OutputForbiddenError("no s3:PutObject")] * 2))
+    service.run()
+    assert service.job_is(JobState.FAILED)
+    liked.add(8)
+    service.redrive()
+    service.run()
+    assert seeds_paid(service) == [7, 8]
+    assert not service.events[-1].data.partial
+
+
 def test_what_refuses_the_first_variant_refuses_the_request() -> None:
     service = asked(7, 8)
     failing(service.world.hautech, "run", iter([HautechRefusedError("no such garment")]))
@@ -231,10 +252,11 @@ def test_a_variant_whose_picture_is_unusable_fails_alone(downloads: int, kept: i
     assert codes(service) == ["output.unusable", None if kept else "output.unusable"]
 
 
-def test_the_answer_that_a_kill_lost_is_not_taken_for_that_of_another_variant() -> None:
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_run_of_one_variant_is_not_taken_for_that_of_another(when: When) -> None:
     service = asked(7, 8)
     service.world.hautech.keeps_metadata = False
-    service.kill_at(_second_run(), "after")
+    service.kill_at(_second_run(), when)
     service.run_until_killed()
     service.run()
     assert seeds_paid(service) == [7, 8]

@@ -36,7 +36,7 @@ from worker.contracts.text import one_line
 from worker.engine import drop_marks
 from worker.engine.collect import Collected, result_ids
 from worker.engine.result_document import write_document
-from worker.engine.variants import error_info, failure_of, variant_results
+from worker.engine.variants import error_info, variant_results
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     MalformedRequestError,
@@ -104,7 +104,7 @@ def _check_size(event: ResultEvent) -> None:
 def settle_failure(world: World, held: HeldJob, error: PermanentError, stage: Stage) -> None:
     """Fix the verdict "failed" and its event in the record. No success can follow."""
     at = world.now()
-    failure = failure_of(error, stage)
+    failure = Failure.of(error, stage)
     none = Collected(variants=variant_results(held.job, {}, {}, failure))
     event = _event(held.job, at, none, failure=failure)
     held.job = settle(held.job, event=_as_json(event), failure=failure, at=at)

@@ -12,7 +12,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.renditions import make_renditions
 from worker.engine.rules import EngineRules
 from worker.engine.storing import Content, as_picture, options_of, store, verify
-from worker.engine.variants import failure_of, variant_results
+from worker.engine.variants import variant_results
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     NoOutputError,
@@ -21,7 +21,7 @@ from worker.errors import (
 )
 from worker.hautech.outputs import ImageRef, find_images
 from worker.jobs.images import ImageHeader, NotAnImageError, read_head
-from worker.jobs.job import Job, Step, StepState
+from worker.jobs.job import Failure, Job, Step, StepState
 from worker.jobs.output_keys import picture_key
 from worker.jobs.outputs import whole_text
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
@@ -73,7 +73,7 @@ def collect(world: World, held: HeldJob) -> Collected:
         outputs += stored
     if unusable and not outputs:
         raise next(iter(unusable.values()))
-    failures = {name: failure_of(error, "collect") for name, error in unusable.items()}
+    failures = {name: Failure.of(error, "collect") for name, error in unusable.items()}
     return Collected(tuple(outputs), variant_results(held.job, places, failures, None))
 
 

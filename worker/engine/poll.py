@@ -10,7 +10,6 @@ from typing import Any
 import structlog
 
 from worker.engine import prepared
-from worker.engine.variants import failure_of, others_may_succeed
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     NoOutputError,
@@ -24,10 +23,10 @@ from worker.errors import (
 from worker.hautech.answers import mentions_funds
 from worker.hautech.outputs import find_images, read_pose_id, read_prepared_image_id
 from worker.jobs.durations import Expectation
-from worker.jobs.job import Job, PipelineRun, Step
+from worker.jobs.job import Failure, Job, PipelineRun, Step
 from worker.jobs.outputs import whole_text, without_secrets
 from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
-from worker.jobs.plan import sent_ids
+from worker.jobs.plan import others_may_succeed, sent_ids
 from worker.jobs.sharing import renew
 from worker.jobs.transitions import complete, give_up
 from worker.ports import PipelineReport, PipelineStatus
@@ -115,7 +114,7 @@ def _give_up(world: World, held: HeldJob, step: Step, report: Report, error: Pip
         credits_used=report.credits,
         ended_at=report.ended_at,
         at=world.now(),
-        failure=failure_of(error, "poll") if step.variant is not None else None,
+        failure=Failure.of(error, "poll") if step.variant is not None else None,
     )
     world.observer.pipeline_over(_exact_s(report), report.credits)
 

@@ -20,7 +20,6 @@ from worker.engine import prepared
 from worker.engine.accept import is_expired, refuse_if_cancelled, refuse_if_expired
 from worker.engine.storing import refuse_if_taken
 from worker.engine.trouble import text_of
-from worker.engine.variants import failure_of, others_may_succeed
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AnswerUnknownError,
@@ -30,9 +29,9 @@ from worker.errors import (
     UnavailableError,
     WorkerError,
 )
-from worker.jobs.job import Job, JsonObject, Step, Submission
+from worker.jobs.job import Failure, Job, JsonObject, Step, Submission
 from worker.jobs.keys import submission_key
-from worker.jobs.plan import own_ids, resolved_input, strings_in
+from worker.jobs.plan import others_may_succeed, own_ids, resolved_input, strings_in
 from worker.jobs.transitions import (
     MAX_CALLS,
     adopt,
@@ -95,7 +94,7 @@ def submit_or_do_without(world: World, held: HeldJob, name: str) -> None:
             action="variant_refused",
             step=name,
         )
-        failure = failure_of(error, "submit")
+        failure = Failure.of(error, "submit")
         held.job = refuse(held.job, name, failure=failure, at=world.now())
 
 

@@ -8,15 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from worker.contracts.result import ErrorInfo, VariantResult
-from worker.errors import PermanentError, Stage
-from worker.jobs.job import Failure, Job, Step, StepState
-
-_PAID = frozenset({StepState.SUBMITTING, StepState.RUNNING, StepState.COMPLETED})
-
-
-def failure_of(error: PermanentError, stage: Stage) -> Failure:
-    """An error as the record keeps it and the event tells it."""
-    return Failure(code=error.code, message=error.message, stage=stage, retryable=error.retryable)
+from worker.jobs.job import Failure, Job
 
 
 def error_info(failure: Failure) -> ErrorInfo:
@@ -26,16 +18,6 @@ def error_info(failure: Failure) -> ErrorInfo:
         message=failure.message,
         stage=failure.stage,
         retryable=failure.retryable,
-    )
-
-
-def others_may_succeed(job: Job, step: Step) -> bool:
-    """Whether the job can do without that step: it is a variant, and another one may give a picture.
-
-    Of one that was not paid for nobody knows that it will ever be.
-    """
-    return step.variant is not None and any(
-        other.state in _PAID for other in job.variants() if other.name != step.name
     )
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from worker.errors import Stage
+from worker.errors import PermanentError, Stage
 
 JsonObject = dict[str, Any]
 """A JSON object as `json.loads` gives it."""
@@ -107,6 +107,11 @@ class Failure:
     message: str
     stage: Stage
     retryable: bool
+
+    @classmethod
+    def of(cls, error: PermanentError, stage: Stage) -> Failure:
+        """What an error says, met at that stage."""
+        return cls(code=error.code, message=error.message, stage=stage, retryable=error.retryable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

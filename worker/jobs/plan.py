@@ -70,6 +70,7 @@ class Nothing:
     """The job is over."""
 
 
+_PAID: Final = frozenset({StepState.SUBMITTING, StepState.RUNNING, StepState.COMPLETED})
 _WHAT_SEEDS_NEED: Final = {"request_id", "workflow", "input", "variants"}
 
 Move = Upload | Submit | FindOut | Wait | Collect | Announce | Nothing
@@ -140,6 +141,16 @@ def next_move(job: Job, *, at: datetime) -> Move:
     if job.running_steps():
         return Wait()
     return Collect()
+
+
+def others_may_succeed(job: Job, step: Step) -> bool:
+    """Whether the job can do without that step, since another variant may give a picture.
+
+    Of one that was not paid for nobody knows that it will ever be. No variant is, before what they
+    share is prepared.
+    """
+    others = (other for other in job.variants() if other.name != step.name)
+    return any(other.state in _PAID for other in others)
 
 
 def resolved_input(job: Job, step: Step) -> JsonObject:
