@@ -58,6 +58,15 @@ def test_every_good_row_of_a_manifest_is_a_job_and_every_bad_one_is_told() -> No
     assert batch_of(service).first_bad[0].line == 3
 
 
+def test_a_batch_does_not_keep_its_own_rows_out_when_few_jobs_may_be_in_flight() -> None:
+    service = service_with(in_flight_most=1)
+    began = service.world.clock.now()
+    run_batch(service, matrix_body(1))
+    assert complaints(service, good=(1,)) == []
+    # Held back by its own batch, the row would wait until its message is about to be given up.
+    assert service.world.clock.now() - began < timedelta(minutes=5)
+
+
 def test_what_the_rows_cost_is_added_up() -> None:
     service = run_batch(service_with(), batch_body())
     costs = [one["credits"] for one in results_of(service) if one["status"] == "succeeded"]

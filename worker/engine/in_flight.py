@@ -1,7 +1,8 @@
 """How many jobs may be in flight at Hautech: as many as they take, until they refuse another run.
 
-Every job in flight has one poll message, so the length of the polls queue is their number: nothing
-is counted that could drift. It is approximate, a few seconds old, and shared by all workers.
+Every job in flight has one poll message, so the length of the polls queue is their number, less one for
+each open batch: nothing is counted that could drift. It is approximate, a few seconds old, and shared by
+all workers.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 import structlog
 
+from worker.engine.open_batches import OpenBatches
 from worker.engine.trouble import text_of
 from worker.ports import Clock, WorkQueue
 
@@ -44,11 +46,15 @@ class InFlight:
         clock: says how old that is.
         random: spreads when those that wait come back.
         most: jobs that are never exceeded by much; None: no such limit.
+
+    Attributes:
+        batches: the messages on the queue that are no job's. As jobs they would keep their own rows out.
     """
 
     def __init__(
         self, queue: WorkQueue, *, clock: Clock, random: random.Random, most: int | None = None
     ) -> None:
+        self.batches = OpenBatches(clock)
         self._queue = queue
         self._clock = clock
         self._random = random
@@ -142,7 +148,7 @@ class InFlight:
             self._counted_at_s = self._now_s()
             before = self._started
         try:
-            counted = self._queue.jobs_in_flight()
+            counted = max(0, self._queue.jobs_in_flight() - self.batches.count())
         except Exception as error:  # noqa: BLE001 -- a limit is a courtesy; no worker stops for it
             if not self._is_told:
                 self._is_told = True

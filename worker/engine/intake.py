@@ -79,6 +79,8 @@ class IntakeGate:
         `leave` must follow a delivery. What is paid for passes, as does what is over or about to
         be refused, and a message that SQS would soon move away: that one gets a reason.
         """
+        if request.origin is not None and request.origin.batch is not None:
+            self._in_flight.batches.saw(request.origin.batch.id)
         is_held = self._circuit.state is not CLOSED or self._is_at_a_limit()
         if not is_held or delivery.is_last(self._world.rules):
             return delivery

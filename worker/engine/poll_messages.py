@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from worker.contracts.follow import parse_follow
+from worker.contracts.follow import FollowMessage, parse_follow
 from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
 from worker.engine import announce, trouble
@@ -40,7 +40,7 @@ class PollMessages:
         """What to do with a message of the polls queue, after following the job it names."""
         self._in_flight.refresh()
         if follow := parse_follow(body):
-            return self._batches.handle(follow, delivery, budget)
+            return self._follow(follow, delivery, budget)
         try:
             poll_message = parse_poll(body)
         except PollMessageError as error:
@@ -62,6 +62,14 @@ class PollMessages:
             return self._story.advance(held, entered)
         finally:
             self._gate.leave(entered)
+
+    def _follow(self, follow: FollowMessage, delivery: Delivery, budget: WorkBudget) -> Outcome:
+        outcome = self._batches.handle(follow, delivery, budget)
+        if isinstance(outcome, Done):
+            self._in_flight.batches.ended(follow.batch_id)
+        else:
+            self._in_flight.batches.saw(follow.batch_id)
+        return outcome
 
     def _drop(self, job: Job | None) -> Done:
         """A message that no job waits for: another one carries it, if it is still to be carried."""

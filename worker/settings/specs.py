@@ -193,7 +193,6 @@ SETTINGS: Final = (
         meaning=(
             "Jobs in flight, of all workers together, beyond which no new request is started: 1 to "
             "100,000; approximate. A job runs one pipeline at a time, one of `naomi` two at first. "
-            "An open batch counts as one, so leave room for those. "
             "Not set: as many as Hautech takes."
         ),
     ),
