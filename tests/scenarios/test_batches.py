@@ -1,5 +1,6 @@
 """A batch from its message to its event, in memory."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -8,6 +9,7 @@ import pytest
 
 from tests.builders import body
 from tests.scenarios.batches import (
+    REQUEST,
     batch_body,
     batch_event,
     batch_events,
@@ -424,3 +426,47 @@ def test_a_look_at_many_rows_ends_when_the_time_does(monkeypatch: pytest.MonkeyP
     service.handle_poll(FollowMessage(batch_id="spring-24", ticket=batch.ticket).dumps())
     assert batch_of(service).over == 300
     assert budget.left_s == 3.0
+
+
+RULES = S3Uri("catalog", "rules.yaml")
+PRESET_BATCH = batch_body(
+    request={"preset": "studio", "input": {"imageId": "s3://catalog/raw/jacket.png"}}
+)
+
+
+def presets_are(service: Service, aspect_ratio: str, name: str = "studio") -> None:
+    """The rules file has one preset now, which needs a column of the manifest."""
+    request = {**REQUEST, "input": {**REQUEST["input"], "aspectRatio": aspect_ratio}}
+    text = json.dumps({"version": 1, "presets": {name: request}})
+    service.world.objects.add(RULES, text.encode())
+    service.world.clock.advance(31)
+
+
+def test_a_batch_keeps_to_its_preset_as_it_was_when_the_batch_was_taken_in() -> None:
+    service = service_with("prompt\na woman\na man\n", drop_rules=RULES)
+    presets_are(service, "7:10")
+    undisturbed = service_with("prompt\na woman\na man\n", drop_rules=RULES)
+    presets_are(undisturbed, "7:10")
+    run_batch(undisturbed, PRESET_BATCH)
+    assert complaints(undisturbed, good=(1, 2)) == []
+
+    service.send(PRESET_BATCH)
+    service.kill_at(undisturbed.killer.calls.index("queue.send_follow") + 1, "before")
+    service.run_until_killed()
+    presets_are(service, "1:1", name="another")
+    service.run()
+
+    assert complaints(service, good=(1, 2)) == []
+    jobs = sorted(service.world.store.all_jobs(), key=lambda job: job.request_id)
+    assert [job.request["input"]["prompt"] for job in jobs] == ["a woman", "a man"]
+    assert {job.request["input"]["aspectRatio"] for job in jobs} == {"7:10"}
+
+
+def test_a_batch_with_an_unknown_preset_is_refused_with_those_that_there_are() -> None:
+    service = service_with(drop_rules=RULES)
+    presets_are(service, "7:10", name="studios")
+    run_batch(service, PRESET_BATCH)
+    event = batch_event(service)
+    assert event.data.status == "failed"
+    assert event.data.error is not None
+    assert "studios" in event.data.error.message

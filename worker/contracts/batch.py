@@ -30,6 +30,7 @@ from worker.contracts.filling import BadTemplateError, names_in, texts_in
 from worker.contracts.json_text import canonical_json
 from worker.contracts.output_place import check_output, parse_output
 from worker.contracts.plain_words import problems_of
+from worker.contracts.presets import PRESET
 from worker.contracts.references import bucket_problem
 from worker.contracts.s3_uri import S3Uri
 from worker.contracts.text import shown, shown_key
@@ -259,6 +260,8 @@ def _place_problems(
 def _output_problem(request: Any, output_buckets: frozenset[str]) -> Problem | None:
     """What is wrong with the folder of the outputs, where the list of results will stand."""
     output = request.get("output") if isinstance(request, dict) else None
+    if output is None and isinstance(request, dict) and request.get(PRESET) is not None:
+        return None  # its preset may have one; this is asked again when that stands below it
     if not isinstance(output, str) or output.startswith("{"):
         rule = "is required when request has no output with a bucket: there go the results"
         return Problem("resultsTo", "", rule, 'for example "s3://shop/batches/"')

@@ -44,6 +44,17 @@ def with_preset(document: Mapping[str, Any], presets: Presets) -> dict[str, Any]
     return merged(below, {key: value for key, value in document.items() if key != PRESET})
 
 
+def template_with_preset(template: Mapping[str, Any], presets: Presets) -> dict[str, Any]:
+    """A template of requests with its preset below it; names in braces stay, to be filled later.
+
+    Raises InvalidRequestError: there is no such preset.
+    """
+    above = {key: value for key, value in template.items() if key != PRESET}
+    if template.get(PRESET) is None:
+        return above
+    return merged(preset_named(template[PRESET], presets), above)
+
+
 def preset_named(name: Any, presets: Presets) -> Mapping[str, Any]:
     """The preset of that name, as it stands in the rules file.
 

@@ -30,6 +30,7 @@ from worker.contracts.batch_event import (
     batch_event,
 )
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.presets import PRESET, template_with_preset
 from worker.contracts.readable import readable_batch_id
 from worker.engine.wake import send_follow
 from worker.engine.world import World
@@ -56,17 +57,14 @@ class BatchMessages:
         """What to do with a batch message, after recording the batch."""
         world = self._world
         try:
-            message = parse_batch(
-                body,
-                input_buckets=world.rules.input_buckets,
-                output_buckets=world.rules.output_buckets,
-            )
+            message = self._parse(body)
+            structlog.contextvars.bind_contextvars(batch_id=message.batch_id)
+            asked_for = self._with_preset(message)
         except RequestError as error:
             return self._refuse(body, error)
-        structlog.contextvars.bind_contextvars(batch_id=message.batch_id)
         batch = moves.accept(
             batch_id=message.batch_id,
-            message=_as_json(message),
+            message=_as_json(asked_for),
             content_digest=batch_digest(message),
             at=world.now(),
         )
@@ -95,6 +93,26 @@ class BatchMessages:
             f"the batch message came again; the batch is {known.state}", action="batch_repeated"
         )
         return Done()
+
+    def _parse(self, body: str) -> BatchMessage:
+        rules = self._world.rules
+        return parse_batch(
+            body, input_buckets=rules.input_buckets, output_buckets=rules.output_buckets
+        )
+
+    def _with_preset(self, message: BatchMessage) -> BatchMessage:
+        """The message with its preset below its template: all rows are of what it says now.
+
+        A batch that is known means what it meant when it was taken in. Raises InvalidRequestError, or
+        what reading the rules raises.
+        """
+        if message.request.get(PRESET) is None:
+            return message
+        known = self._world.batches.load(message.batch_id)
+        if known is not None and known.content_digest == batch_digest(message):
+            return message
+        template = template_with_preset(message.request, self._world.drops.presets())
+        return self._parse(json.dumps({**_as_json(message), "request": template}))
 
     def _refuse(self, body: str, error: PermanentError) -> Outcome:
         """Announce that a message never became a batch: an event, then a dead letter."""

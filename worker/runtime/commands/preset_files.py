@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from worker.contracts.filling import merged
-from worker.contracts.presets import PRESET, Presets, preset_named
+from worker.contracts import presets
+from worker.contracts.presets import PRESET, Presets
 from worker.contracts.s3_uri import SCHEME, S3Uri
 from worker.drops.yaml_text import MAX_BYTES
 from worker.errors import InvalidRequestError, RulesError, WorkerError
@@ -59,10 +59,9 @@ def template_with_preset(
         said = "preset: there is no rules file: give --rules, or set WORKER_DROP_RULES"
         raise fail(said, code=USAGE)
     try:
-        below = preset_named(template[PRESET], presets_in(source, services))
+        return presets.template_with_preset(template, presets_in(source, services))
     except InvalidRequestError as error:
         raise fail(error.message, code=USAGE) from error
-    return merged(below, {name: value for name, value in template.items() if name != PRESET})
 
 
 def read_rules_file(source: str, services: Callable[[], Services]) -> str:
