@@ -63,9 +63,12 @@ class Results:
         target.parent.mkdir(parents=True, exist_ok=True)
         # Whole at once: whoever looks at the folder sees no half of a picture.
         unfinished = target.with_name(f".{target.name[:100]}.unfinished")
-        with unfinished.open("wb") as file:
-            self._s3.download_fileobj(self._bucket, key, file)
-        unfinished.replace(target)
+        try:
+            with unfinished.open("wb") as file:
+                self._s3.download_fileobj(self._bucket, key, file)
+            unfinished.replace(target)
+        finally:  # Ctrl-C comes when it likes
+            unfinished.unlink(missing_ok=True)
 
 
 def local_place(key: str) -> Path | None:

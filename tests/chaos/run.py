@@ -203,6 +203,8 @@ class _Scene:
                     "AWS_SECRET_ACCESS_KEY": self._canary,
                     "HAUTECH_API_URL": api.url,
                     "WORKER_CONCURRENCY": "6",
+                    # The checks count each job's own preparations.
+                    "WORKER_REUSE": "off",
                     "WORKER_LOG_FORMAT": "json",
                     "WORKER_POLL_MAX_SECONDS": "5",
                     "WORKER_VISIBILITY_SECONDS": str(self._weather.visibility_s),

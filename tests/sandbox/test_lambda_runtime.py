@@ -111,7 +111,8 @@ def test_a_batch_is_accepted_polled_and_announced(
 ) -> None:
     stack = local_stack(workers=0, standin_options={"durationSeconds": 1})
     uris, url = photos(stack), stack.outputs.request_queue_url
-    environment = stack.worker_environment({"WORKER_LOG_FORMAT": "json"})
+    # With reuse, one of them would wait for the other's upload of the pose.
+    environment = stack.worker_environment({"WORKER_LOG_FORMAT": "json", "WORKER_REUSE": "off"})
     for workflow in ("full-naomi", "prepare-pose"):
         stack.submit(request(stack, uris, workflow))
     with function(REQUESTS, environment, log) as running:

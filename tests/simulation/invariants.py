@@ -215,12 +215,8 @@ def _was_adopted_for(run: MemoryRun, job: Job, step: Step) -> bool:
 
     All that they were given is the same and shared, so what they give is, too.
     """
-    return (
-        step.pipeline is not None
-        and step.pipeline.adopted
-        and not own_ids(job, step)
-        and resolved_input(job, step) == run.input
-    )
+    adopted = any(one.adopted for one in (step.pipeline, *step.earlier) if one)
+    return adopted and not own_ids(job, step) and resolved_input(job, step) == run.input
 
 
 def lost_pipelines_were_old(service: SimService) -> Iterator[str]:

@@ -122,7 +122,7 @@ def announce(world: World, held: HeldJob) -> None:
         held.need(_MARKS_S, "the announcement, and putting a dropped photo aside")
     event = ResultEvent.model_validate(job.event)
     held.renew_if_short()
-    write_document(world, job, event)
+    write_document(world, held, event)
     held.renew_if_short()
     publish(world.topic, event, trace=job.trace)
     if job.failure is not None and job.failure.code != RequestCancelledError.code:

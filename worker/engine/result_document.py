@@ -23,7 +23,7 @@ from worker.engine.storing import (
     options_of,
     owner_of,
 )
-from worker.engine.world import World
+from worker.engine.world import HeldJob, World
 from worker.errors import ObjectChangedError, OutputForbiddenError, UnavailableError
 from worker.jobs.job import Job
 from worker.jobs.output_keys import document_aside_key, document_key
@@ -35,7 +35,7 @@ _REDRIVES = "redrives"
 """Metadata of the object that tells, after `ACCEPTED_AT`, which of two verdicts is the later one."""
 
 
-def write_document(world: World, job: Job, event: ResultEvent) -> None:
+def write_document(world: World, held: HeldJob, event: ResultEvent) -> None:
     """Write the document of a settled job, unless it stands there already, or a later one does.
 
     Where an object of somebody else stands, it goes to `<requestId>.result.json`; where one stands
@@ -43,12 +43,13 @@ def write_document(world: World, job: Job, event: ResultEvent) -> None:
     be written is one, too, after a success: the event must not go out before its document. After a
     failure it goes out without.
     """
+    job = held.job
     place = S3Uri.parse(job.output_uri)
     text = event.data.dumps().encode()
     try:
         for key in (document_key, document_aside_key):
             target = S3Uri(place.bucket, key(place.key, job.request_id))
-            if _write(world, job, target, text):
+            if _write(world, held, target, text):
                 return
     except OutputForbiddenError as error:
         if job.failure is None:
@@ -64,17 +65,18 @@ def write_document(world: World, job: Job, event: ResultEvent) -> None:
     )
 
 
-def _write(world: World, job: Job, target: S3Uri, text: bytes) -> bool:
+def _write(world: World, held: HeldJob, target: S3Uri, text: bytes) -> bool:
     """Whether the document, or a later one, stands there now; False: an object of somebody else."""
     try:
         # Nearly always the place is empty, so no call is spent on looking first.
-        _put(world, job, target, text, NOTHING)
+        _put(world, held.job, target, text, NOTHING)
     except ObjectChangedError:
-        return _replace(world, job, target, text)
+        return _replace(world, held, target, text)
     return True
 
 
-def _replace(world: World, job: Job, target: S3Uri, text: bytes) -> bool:
+def _replace(world: World, held: HeldJob, target: S3Uri, text: bytes) -> bool:
+    job = held.job
     found = world.objects.head(target)
     if found is not None and owner_of(found) != job.request_id:
         log.warning(
@@ -92,6 +94,8 @@ def _replace(world: World, job: Job, target: S3Uri, text: bytes) -> bool:
             uri=str(target),
         )
         return True
+    # The put before may have been what this worker was frozen in.
+    held.renew_if_short()
     _put(world, job, target, text, Precondition(etag=found.etag if found else None))
     return True
 
