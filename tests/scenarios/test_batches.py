@@ -26,9 +26,10 @@ from worker.batches.batch import RowMark
 from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.batch_following import RENEW_AFTER
+from worker.engine.in_flight import COUNT_AGE_S
 from worker.engine.redrive import Action
 from worker.jobs.job import Job
-from worker.jobs.outcomes import Done, PollAgain
+from worker.jobs.outcomes import Done, PollAgain, RetryLater
 
 
 def killed_before_rows_are_sent() -> Service:
@@ -470,3 +471,12 @@ def test_a_batch_with_an_unknown_preset_is_refused_with_those_that_there_are() -
     assert event.data.status == "failed"
     assert event.data.error is not None
     assert "studios" in event.data.error.message
+
+
+def test_a_batch_that_is_over_takes_no_part_in_the_count_of_jobs_in_flight() -> None:
+    service = run_batch(service_with(in_flight_most=1), matrix_body(1))
+    assert complaints(service, good=(1,)) == []
+    service.send(body(requestId="first"))
+    service.step()
+    service.world.clock.advance(COUNT_AGE_S)
+    assert isinstance(service.handle_request(body(requestId="second")), RetryLater)

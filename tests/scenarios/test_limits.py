@@ -6,10 +6,12 @@ from tests.builders import body
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing
 from worker.adapters.memory.pictures import draw_png
+from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
+from worker.engine.in_flight import COUNT_AGE_S
 from worker.errors import AnswerUnknownError, ThrottledError, UnavailableError
 from worker.jobs.job import JobState
-from worker.jobs.outcomes import RetryLater
+from worker.jobs.outcomes import Done, RetryLater
 from worker.ports import HoldReason, PipelineReport
 
 
@@ -205,3 +207,13 @@ def test_refused_runs_lower_the_jobs_in_flight_and_all_of_them_end() -> None:
     service.run()
     assert states(service) == [JobState.SUCCEEDED] * 30
     assert len(service.world.hautech.runs) == 30
+
+
+def test_a_row_of_a_batch_makes_its_batch_known_to_a_process_that_gets_no_polls() -> None:
+    service = Service(in_flight_most=1)
+    service.world.queue.send_follow(FollowMessage(batch_id="spring", ticket=1), delay_s=900)
+    assert isinstance(service.handle_request(body(requestId="other")), RetryLater)
+    row = body(requestId="spring.1", origin={"batch": {"id": "spring", "row": 1}})
+    assert isinstance(service.handle_request(row), RetryLater), "the count is a moment old"
+    service.world.clock.advance(COUNT_AGE_S)
+    assert isinstance(service.handle_request(row), Done)

@@ -85,3 +85,14 @@ def test_the_words_of_an_error_document_are_read_if_there_are_any(
 def test_a_key_that_leads_out_of_the_folder_has_no_place(tmp_path: Path, key: str) -> None:
     assert local_place(key) is None
     assert results(Bucket(**{key: b"one"}), tmp_path).fetch() == []
+
+
+def test_an_interrupted_picture_leaves_nothing_half_done(tmp_path: Path) -> None:
+    class Interrupted(Bucket):
+        def download_fileobj(self, bucket: str, key: str, file: Any) -> None:  # noqa: ARG002
+            file.write(b"half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        results(Interrupted(**{"a.png": b"whole"}), tmp_path).fetch()
+    assert list(tmp_path.rglob("*")) == []
