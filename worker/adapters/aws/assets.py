@@ -15,13 +15,12 @@ again, since it is its owner's: the echo is a success.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final
-
-from botocore.exceptions import ClientError
+from typing import TYPE_CHECKING, Final
 
 from worker.adapters.asset_text import asset_from_text, asset_to_text
-from worker.adapters.aws.dynamodb import Item, refused_item
 from worker.adapters.aws.errors import AwsCall, aws_errors
+from worker.adapters.aws.guarded_put import PUT, put_if
+from worker.adapters.aws.many_items import Item
 from worker.adapters.records import from_epoch_ms, to_epoch_ms
 from worker.errors import UnavailableError
 from worker.jobs.assets import Asset, AssetKind, Claim
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
 
 KEY_PREFIX: Final = "asset#"
 
-_PUT = AwsCall("DynamoDB", "PutItem", "dynamodb:PutItem")
 _GET = AwsCall("DynamoDB", "GetItem", "dynamodb:GetItem")
 
 _CLAIM_KEPT: Final = timedelta(days=1)
@@ -71,7 +69,7 @@ class DynamoAssetCache:
         if there is None:
             return None
         if not there:
-            raise UnavailableError(f"{_PUT} on {self._table}: {key} was there, and is gone")
+            raise UnavailableError(f"{PUT} on {self._table}: {key} was there, and is gone")
         # What another release wrote and this one cannot read is in nobody's way.
         return _read(there, at)
 
@@ -107,23 +105,9 @@ class DynamoAssetCache:
         names: dict[str, str] | None = None,
     ) -> Item | None:
         """None if it was written; else the item that refused it, empty if it has gone since."""
-        named: dict[str, Any] = {"ExpressionAttributeNames": names} if names else {}
-        with aws_errors(_PUT, self._table):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item={"pk": {"S": KEY_PREFIX + key}, **item},
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **named,
-                )
-            except ClientError as error:
-                there = refused_item(error)
-                if there is None:
-                    raise
-                return there
-        return None
+        item = {"pk": {"S": KEY_PREFIX + key}, **item}
+        what = f"asset {key}"
+        return put_if(self._client, self._table, item, condition, values, what=what, names=names)
 
 
 def _read(item: Item, at: datetime) -> Asset | Claim | None:

@@ -3,7 +3,7 @@
 pk               "batch#" + batch id
 document         the batch as JSON text (`worker.batches.document`)
 version          number of writes so far; every write expects the one before it
-writeToken       drawn anew for each write, to recognise our own (see `dynamodb`)
+writeToken       drawn anew for each write, to recognise our own (see `guarded_put`)
 state, batchId, createdAt, updatedAt     for lists and for people
 expiresAtEpochS  final batches only: DynamoDB removes them after this time
 
@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from worker.adapters.aws.dynamodb import DEFAULT_RETENTION, Item, refused_item, sortable, token_of
+from worker.adapters.aws.dynamodb import DEFAULT_RETENTION, sortable
 from worker.adapters.aws.errors import AwsCall, aws_errors
+from worker.adapters.aws.guarded_put import PUT, put_if, refused_item, token_of
 from worker.adapters.aws.index import listed
-from worker.adapters.aws.many_items import get_many, put_many
+from worker.adapters.aws.many_items import Item, get_many, put_many
 from worker.adapters.records import stale
 from worker.batches.batch import Batch, BatchState, RowMark
 from worker.batches.document import from_document, to_document
@@ -35,7 +36,6 @@ from worker.ports import BatchSummary
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-_PUT = AwsCall("DynamoDB", "PutItem", "dynamodb:PutItem")
 _GET = AwsCall("DynamoDB", "GetItem", "dynamodb:GetItem")
 
 _MARK_LIFE = 2 * DEFAULT_RETENTION
@@ -77,7 +77,7 @@ class DynamoBatchStore:
         existing = _read(found) if found else self.load(batch.batch_id)
         if existing is None:
             raise UnavailableError(
-                f"{_PUT} on {self._table}: {batch.batch_id} was there, and is gone"
+                f"{PUT} on {self._table}: {batch.batch_id} was there, and is gone"
             )
         return existing
 
@@ -149,7 +149,7 @@ class DynamoBatchStore:
             "cancelledAt": {"S": sortable(at)},
             **self._expires(_MARK_LIFE),
         }
-        with aws_errors(_PUT, self._table):
+        with aws_errors(PUT, self._table):
             try:
                 self._client.put_item(
                     TableName=self._table,
@@ -187,22 +187,8 @@ class DynamoBatchStore:
         }
         if batch.state.is_final:
             item |= self._expires(self._retention)
-        arguments: Item = {"ExpressionAttributeValues": values} if values else {}
-        with aws_errors(_PUT, self._table):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression=condition,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **arguments,
-                )
-            except ClientError as error:
-                found = refused_item(error)
-                if found is None:
-                    raise
-                return found
-        return None
+        what = f"batch {batch.batch_id}"
+        return put_if(self._client, self._table, item, condition, values, what=what)
 
     def _expires(self, after: timedelta) -> Item:
         return {"expiresAtEpochS": {"N": str(int((self._now() + after).timestamp()))}}

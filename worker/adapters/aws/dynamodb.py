@@ -26,14 +26,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
-from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
+from worker.adapters.aws.errors import AwsCall, aws_errors
+from worker.adapters.aws.guarded_put import PUT, put_if, refused_item, token_of
 from worker.adapters.aws.index import listed
 from worker.adapters.aws.job_rows import KEY_PREFIX, summaries
-from worker.adapters.aws.many_items import get_many
+from worker.adapters.aws.many_items import Item, get_many
 from worker.adapters.records import (
     check_room,
     check_size,
@@ -53,12 +54,8 @@ if TYPE_CHECKING:
 
 DEFAULT_RETENTION = timedelta(days=90)
 
-_PUT = AwsCall("DynamoDB", "PutItem", "dynamodb:PutItem")
 _UPDATE = AwsCall("DynamoDB", "UpdateItem", "dynamodb:UpdateItem")
 _GET = AwsCall("DynamoDB", "GetItem", "dynamodb:GetItem")
-
-Item = dict[str, Any]
-"""An item in DynamoDB's own notation: `{"pk": {"S": "job#sku-1"}}`."""
 
 
 def _new_token() -> str:
@@ -106,7 +103,7 @@ class DynamoJobStore:
         if existing is None:
             # Neither stored nor there: expired just then. To answer None would lose the job.
             raise UnavailableError(
-                f"{_PUT} on {self._table}: {job.request_id} was there, and is gone"
+                f"{PUT} on {self._table}: {job.request_id} was there, and is gone"
             )
         return existing
 
@@ -200,25 +197,8 @@ class DynamoJobStore:
     def _put(self, job: Job, token: str, condition: str, values: Item) -> Item | None:
         """None if it was stored; else the item that refused it, empty if it is not known."""
         item = self._item(job, token)
-        arguments: dict[str, Any] = {"ExpressionAttributeValues": values} if values else {}
-        with aws_errors(_PUT, self._table):
-            try:
-                self._client.put_item(
-                    TableName=self._table,
-                    Item=item,
-                    ConditionExpression=condition,
-                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **arguments,
-                )
-            except ClientError as error:
-                if _is_too_large(error):
-                    message = f"job {job.request_id}: DynamoDB says that its record is too large"
-                    raise RecordTooLargeError(message) from error
-                found = refused_item(error)
-                if found is None:
-                    raise
-                return found
-        return None
+        what = f"job {job.request_id}"
+        return put_if(self._client, self._table, item, condition, values, what=what)
 
     def _item(self, job: Job, token: str) -> Item:
         document = to_document(job)
@@ -245,20 +225,6 @@ class DynamoJobStore:
         return item
 
 
-def refused_item(error: ClientError) -> Item | None:
-    """The item that a condition failed on, empty if it does not exist; None for other errors."""
-    if error_code(error) != "ConditionalCheckFailedException":
-        return None
-    # boto3's types do not know that this error carries the item.
-    return cast("Item", error.response.get("Item", {}))
-
-
-def _is_too_large(error: ClientError) -> bool:
-    # The code is shared by all bad arguments; the text is the only sign (Source: DynamoDB answers
-    # "Item size has exceeded the maximum allowed size").
-    return error_code(error) == "ValidationException" and "Item size" in str(error)
-
-
 def _read(item: Item) -> Job:
     return from_document(
         item["document"]["S"], version=int(item["version"]["N"]), lease=_lease_of(item)
@@ -273,12 +239,6 @@ def _lease_of(item: Item) -> Lease | None:
 
 def _version_of(item: Item) -> int | None:
     return int(item["version"]["N"]) if "version" in item else None
-
-
-def token_of(item: Item) -> str | None:
-    """The token of the write that made the item."""
-    token: str | None = item.get("writeToken", {}).get("S")
-    return token
 
 
 def sortable(moment: datetime) -> str:
