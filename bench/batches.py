@@ -30,7 +30,7 @@ from bench.machine import machine_facts
 from sandbox.aws import MiniStack, deploy, worker_environment
 from worker.bootstrap import build_application
 from worker.contracts.follow import FollowMessage
-from worker.ports import ReceivedMessage
+from worker.ports.queues import ReceivedMessage
 from worker.settings import load_settings
 
 _ROOT = Path(__file__).parents[1]

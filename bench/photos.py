@@ -21,7 +21,7 @@ from PIL import Image, ImageFilter
 from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.adapters.photo_lab.matrix_profile import P3, matrix_profile
 from worker.jobs.photo_look import look_at
-from worker.ports import PhotoLimits
+from worker.ports.photos import PhotoLimits
 
 _LIMITS = PhotoLimits(max_bytes=20 * 2**20, max_side_px=8192, max_source_pixels=10**9)
 _SIDEWAYS = b"Exif\0\0MM\0*" + struct.pack(">IHHHIHHI", 8, 1, 0x0112, 3, 1, 6, 0, 0)

@@ -24,7 +24,7 @@ from worker.engine.engine import Engine
 from worker.engine.observing import Observers
 from worker.engine.rules import EngineRules
 from worker.groundwork import Groundwork, needed, new_token
-from worker.ports import Observer
+from worker.ports.observer import Observer
 from worker.settings import Settings
 
 

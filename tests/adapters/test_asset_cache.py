@@ -13,7 +13,7 @@ from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.memory import MemoryAssetCache
 from worker.jobs.assets import KEPT_AT_MOST, Asset, AssetKind, Claim
 from worker.jobs.job import JobState
-from worker.ports import AssetCache
+from worker.ports.assets import AssetCache
 
 KEY = "pose#0123"
 POSE = Asset(

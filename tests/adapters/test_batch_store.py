@@ -12,7 +12,7 @@ from worker.adapters.memory.batches import MemoryBatchStore
 from worker.batches import moves
 from worker.batches.batch import Batch, BatchState, RowMark
 from worker.errors import StaleJobError
-from worker.ports import BatchStore
+from worker.ports.batches import BatchStore
 
 
 @pytest.fixture(params=["memory", "ministack", "moto"])

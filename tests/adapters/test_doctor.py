@@ -18,7 +18,8 @@ from tests.support.standin import credentials
 from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.system_clock import SystemClock
-from worker.ports import CircuitNotice, HoldReason, KeptRules
+from worker.ports.notices import CircuitNotice, HoldReason
+from worker.ports.rules import KeptRules
 from worker.runtime.cli import app
 
 Doctor = Callable[..., dict[tuple[str, str], dict[str, str]]]

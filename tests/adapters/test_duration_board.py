@@ -13,7 +13,7 @@ from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.memory import MemoryDurationBoard
 from worker.jobs.durations import Seen
 from worker.jobs.job import JobState
-from worker.ports import DurationBoard
+from worker.ports.durations import DurationBoard
 
 SEEN = {"full-naomi": Seen((61.5, 58.0), NOON), "prepare-pose": Seen((7.0,), at(5))}
 OTHER = {"naomi": Seen((30.0,), at(9))}

@@ -32,7 +32,7 @@ from worker.errors import (
 )
 from worker.hautech import ClientConfig, HautechClient, StaticToken
 from worker.hautech.outputs import ImageRef, find_images, read_pose_id, read_prepared_image_id
-from worker.ports import ImageGeneration, ImageUpload
+from worker.ports.generation import ImageGeneration, ImageUpload
 
 FULL = WORKFLOWS["full-naomi"].workflow_id
 NAOMI = WORKFLOWS["naomi"].workflow_id

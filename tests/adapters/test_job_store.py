@@ -15,7 +15,7 @@ from worker.adapters.memory import MemoryJobStore
 from worker.errors import LeaseHeldError, LostRaceError, RecordTooLargeError, StaleJobError
 from worker.jobs import transitions
 from worker.jobs.job import Failure, Job, JobState, Lease, SourceImage
-from worker.ports import JobStore
+from worker.ports.jobs import JobStore
 
 MINE = Lease(owner="mine", until=at(60))
 THEIRS = Lease(owner="theirs", until=at(90))

@@ -11,7 +11,7 @@ from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.aws.notices import KEY, DynamoNoticeBoard
 from worker.adapters.memory import MemoryNoticeBoard
 from worker.jobs.job import JobState
-from worker.ports import CircuitNotice, HoldReason, NoticeBoard
+from worker.ports.notices import CircuitNotice, HoldReason, NoticeBoard
 
 HELD = CircuitNotice(
     told_at=at(60),

@@ -19,7 +19,7 @@ from worker.errors import (
     OutputDamagedError,
     OutputForbiddenError,
 )
-from worker.ports import AS_USUAL, ObjectStore, Precondition, StoringOptions
+from worker.ports.objects import AS_USUAL, ObjectStore, Precondition, StoringOptions
 
 DATA = bytes(range(256)) * 700
 SHA256 = hashlib.sha256(DATA).hexdigest()

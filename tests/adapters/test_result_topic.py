@@ -14,7 +14,7 @@ from worker.adapters.aws.sns import SnsResultTopic
 from worker.adapters.aws.sqs import SqsQueue
 from worker.adapters.memory import MemoryResultTopic
 from worker.errors import SystemicError
-from worker.ports import ResultTopic
+from worker.ports.topic import ResultTopic
 
 EVENT = json.dumps({"id": "1", "subject": "größe <&>"}, ensure_ascii=False)
 

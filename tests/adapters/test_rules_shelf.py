@@ -9,7 +9,7 @@ from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.memory import MemoryRulesShelf
 from worker.drops.yaml_text import MAX_BYTES
 from worker.jobs.job import JobState
-from worker.ports import KeptRules, RulesShelf
+from worker.ports.rules import KeptRules, RulesShelf
 
 RULES = KeptRules(source="s3://catalog/rules.yaml", text="version: 1  # größer\nrules: []\n")
 

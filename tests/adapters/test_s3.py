@@ -29,7 +29,7 @@ from worker.errors import (
     UnavailableError,
     WorkerError,
 )
-from worker.ports import Reader
+from worker.ports.objects import Reader
 
 URI = S3Uri("catalog", "a.png")
 DATA = b"0123456789" * 5000

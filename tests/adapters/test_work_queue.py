@@ -15,7 +15,7 @@ from worker.adapters.messages import QueueMessage
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.follow import FollowMessage, parse_follow
 from worker.contracts.poll import PollMessage, parse_poll
-from worker.ports import WorkQueue
+from worker.ports.queues import WorkQueue
 
 POLL = PollMessage(request_id="sku-1", ticket=3)
 REASON = DeadLetterReason(

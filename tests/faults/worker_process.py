@@ -21,7 +21,7 @@ from worker.hautech.auth import SelfSignedToken
 from worker.hautech.client import HautechClient
 from worker.hautech.config import ClientConfig
 from worker.jobs.outcomes import Outcome
-from worker.ports import ReceivedMessage, WorkQueue
+from worker.ports.queues import ReceivedMessage, WorkQueue
 from worker.runtime.queue_verbs import ChangeVisibility, Delete, verb_for
 from worker.settings import Settings
 

@@ -15,7 +15,7 @@ from worker.adapters.photo_lab.matrix_profile import P3, matrix_profile
 from worker.errors import ImageError
 from worker.jobs.images import NotAnImageError
 from worker.jobs.photo_look import PHOTO_NAMES, look_at
-from worker.ports import PhotoLimits
+from worker.ports.photos import PhotoLimits
 
 _MOST_BYTES = 8 * 1024 * 1024 + 128 * 1024
 _LIMITS = PhotoLimits(max_bytes=400_000, max_side_px=64, max_source_pixels=250_000)

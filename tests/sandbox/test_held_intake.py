@@ -11,7 +11,7 @@ from typing import Any
 from sandbox.local import LocalStack
 from tests.sandbox.test_end_to_end import Photos, Stacks, events_of, request, runs_by_step
 from worker.adapters.aws.notices import DynamoNoticeBoard
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 
 HELD_REQUESTS = 12
 

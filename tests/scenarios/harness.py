@@ -33,7 +33,7 @@ from worker.engine.rules import EngineRules
 from worker.engine.world import RecordWorld
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import Outcome
-from worker.ports import ReceivedMessage
+from worker.ports.queues import ReceivedMessage
 from worker.runtime.handling import as_received
 from worker.runtime.queue_verbs import Delete, verb_for
 from worker.runtime.redriving import Redriving

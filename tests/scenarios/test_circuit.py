@@ -18,14 +18,9 @@ from worker.errors import (
 )
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, RetryLater
-from worker.ports import (
-    CircuitNotice,
-    HoldReason,
-    ImageUpload,
-    Reader,
-    StoredObject,
-    UploadedImage,
-)
+from worker.ports.generation import ImageUpload, UploadedImage
+from worker.ports.notices import CircuitNotice, HoldReason
+from worker.ports.objects import Reader, StoredObject
 
 REFUSED = CredentialsRefusedError("401: who are you?")
 

@@ -13,7 +13,7 @@ from tests.scenarios.test_trouble import failing
 from worker import errors
 from worker.engine.circuit import FAILURES_MOST
 from worker.jobs.job import JobState
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 
 _ROW = re.compile(
     r"^\| `(\w+)` \| .* \| ([\w –-]+) \| [^|]* \| ([^|]*) \| ([^|]*) \|$", re.MULTILINE

@@ -9,7 +9,8 @@ from tests.builders import body
 from tests.scenarios.harness import Service
 from worker.errors import UnavailableError
 from worker.jobs.job import JobState
-from worker.ports import DurationSheet, PipelineReport
+from worker.ports.durations import DurationSheet
+from worker.ports.generation import PipelineReport
 
 
 def looks(service: Service) -> int:

@@ -13,7 +13,7 @@ from worker.engine.notices import BELIEVED_FOR
 from worker.errors import UnavailableError
 from worker.jobs.job import JobState
 from worker.jobs.outcomes import Done, RetryLater
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 
 
 @dataclass

@@ -10,7 +10,7 @@ from tests.scenarios.test_circuit import Outage
 from worker.engine.notices import BELIEVED_FOR
 from worker.errors import CredentialsRefusedError, UnavailableError, WorkerError
 from worker.jobs.job import JobState
-from worker.ports import CircuitNotice, HoldReason
+from worker.ports.notices import CircuitNotice, HoldReason
 from worker.runtime.lambda_queue import LONGEST_REST_S
 
 IDLE_S = 300

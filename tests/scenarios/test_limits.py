@@ -12,7 +12,8 @@ from worker.engine.in_flight import COUNT_AGE_S
 from worker.errors import AnswerUnknownError, ThrottledError, UnavailableError
 from worker.jobs.job import JobState
 from worker.jobs.outcomes import Done, RetryLater
-from worker.ports import HoldReason, PipelineReport
+from worker.ports.generation import PipelineReport
+from worker.ports.notices import HoldReason
 
 
 def states(service: Service) -> list[JobState]:

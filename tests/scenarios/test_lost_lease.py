@@ -9,7 +9,7 @@ from tests.scenarios.harness import VISIBILITY_S, Service
 from tests.scenarios.test_trouble import losing_answers
 from worker.contracts.workflows import WORKFLOWS
 from worker.jobs.job import Job, JobState, Lease, StepState
-from worker.ports import ReceivedMessage
+from worker.ports.queues import ReceivedMessage
 
 SLEPT_S = 300
 

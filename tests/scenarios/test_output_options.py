@@ -18,7 +18,7 @@ from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import ImageTooLargeError
 from worker.jobs.job import JobState
-from worker.ports import StoringOptions
+from worker.ports.objects import StoringOptions
 
 KEYED = {"key": "{sku}/{requestId}-{n}.{ext}"}
 STORED = {

@@ -17,7 +17,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import HeldBackError, UnavailableError
 from worker.jobs.job import JobState
-from worker.ports import ImageUpload, UploadedImage
+from worker.ports.generation import ImageUpload, UploadedImage
 
 JACKET = S3Uri("catalog", "raw/jacket.png")
 

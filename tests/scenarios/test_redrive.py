@@ -30,7 +30,7 @@ from worker.errors import (
 )
 from worker.jobs import transitions
 from worker.jobs.job import Job, JobState, Lease, StepState
-from worker.ports import PipelineReport
+from worker.ports.generation import PipelineReport
 
 FULL_NAOMI = WORKFLOWS["full-naomi"].workflow_id
 JACKET = S3Uri("catalog", "raw/jacket.png")

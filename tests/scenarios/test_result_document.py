@@ -16,7 +16,7 @@ from tests.support.logs import all_logs
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import OutputForbiddenError, UnavailableError
 from worker.jobs.job import JobState
-from worker.ports import ReceivedMessage
+from worker.ports.queues import ReceivedMessage
 
 DOCUMENT = S3Uri("shop", "generated/sku-1042/sku-1042-front.json")
 FROZEN_S = 300

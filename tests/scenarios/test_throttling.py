@@ -21,7 +21,7 @@ from worker.engine.pace import REQUESTS
 from worker.engine.rules import EngineRules
 from worker.errors import ThrottledError
 from worker.jobs.job import JobState
-from worker.ports import ReceivedMessage
+from worker.ports.queues import ReceivedMessage
 from worker.runtime.queue_verbs import Delete, verb_for
 
 JOBS = 100

@@ -23,7 +23,7 @@ from worker.errors import (
 from worker.jobs.document import to_document
 from worker.jobs.job import Job, JobState, Lease
 from worker.jobs.outcomes import RetryLater
-from worker.ports import ObjectInfo
+from worker.ports.objects import ObjectInfo
 
 FULL_NAOMI = WORKFLOWS["full-naomi"].workflow_id
 

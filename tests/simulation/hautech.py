@@ -17,7 +17,7 @@ from worker.adapters.memory.pictures import draw_png
 from worker.errors import OutputUnusableError, PipelineLostError
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import JsonObject
-from worker.ports import DownloadedPicture, PipelineReport, RunSummary
+from worker.ports.generation import DownloadedPicture, PipelineReport, RunSummary
 
 
 @dataclass(frozen=True, slots=True)

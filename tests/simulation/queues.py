@@ -19,7 +19,7 @@ from worker.adapters.memory.clock import START
 from worker.adapters.memory.queues import MemoryQueue, StoredMessage
 from worker.adapters.messages import QueueMessage
 from worker.errors import ThrottledError, UnavailableError
-from worker.ports import Clock
+from worker.ports.clock import Clock
 
 if TYPE_CHECKING:
     from tests.simulation.worker import SimWorker

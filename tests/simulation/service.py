@@ -44,7 +44,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
 from worker.engine.world import RecordWorld
-from worker.ports import Clock
+from worker.ports.clock import Clock
 from worker.runtime.redriving import Redriving
 from worker.runtime.slots import Kind
 

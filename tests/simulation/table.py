@@ -9,7 +9,7 @@ from datetime import datetime
 from tests.simulation.clockwork import Scheduler
 from worker.adapters.memory.store import MemoryJobStore
 from worker.jobs.job import Job, JobState
-from worker.ports import JobSummary
+from worker.ports.jobs import JobSummary
 
 
 class SimJobStore(MemoryJobStore):

@@ -17,7 +17,7 @@ from worker.adapters.memory.objects import MemoryObjectStore
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import AnswerUnknownError, WorkerError
 from worker.jobs.job import Job, JsonObject
-from worker.ports import PipelineReport, RunSummary
+from worker.ports.generation import PipelineReport, RunSummary
 
 GUARDED = frozenset({"objects.put", "topic.publish", "queue.send_dead_letter", "hautech.run"})
 """What a worker must not begin once another one has taken its job."""

@@ -13,7 +13,7 @@ from worker.adapters.hautech_gateway import HautechGateway
 from worker.hautech import errors as theirs
 from worker.hautech.models import Account
 from worker.hautech.upload import UPLOAD_FINALIZE, UPLOAD_INITIALIZE
-from worker.ports import ImageUpload
+from worker.ports.generation import ImageUpload
 
 IMAGE = ImageUpload(
     open=lambda: io.BytesIO(b"png"), filename="a.png", content_type="image/png", size_bytes=3

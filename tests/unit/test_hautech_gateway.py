@@ -21,7 +21,7 @@ from worker.hautech.models import (
     TaskFailure,
 )
 from worker.hautech.outputs import ImageRef
-from worker.ports import ImageUpload
+from worker.ports.generation import ImageUpload
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 OTHER_WORKFLOW = "11111111-2222-4333-8444-555555555555"

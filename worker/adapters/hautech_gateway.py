@@ -33,7 +33,7 @@ from worker.hautech.outputs import ImageRef
 from worker.hautech.redaction import redact
 from worker.hautech.upload import UPLOAD_FINALIZE
 from worker.jobs.job import JsonObject
-from worker.ports import (
+from worker.ports.generation import (
     DownloadedPicture,
     ImageUpload,
     PipelineReport,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from worker.ports import CircuitNotice, HoldReason
+from worker.ports.notices import CircuitNotice, HoldReason
 
 
 def notice_to_text(notice: CircuitNotice) -> str:

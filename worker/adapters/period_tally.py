@@ -10,7 +10,8 @@ from decimal import Decimal, InvalidOperation
 from threading import Lock
 
 from worker.jobs.outcomes import Outcome
-from worker.ports import DropReason, MessageKind
+from worker.ports.observer import DropReason
+from worker.ports.queues import MessageKind
 
 
 @dataclass(slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from collections import Counter
 from threading import Lock
 
 from worker.jobs.outcomes import Done, Outcome, PollAgain
-from worker.ports import DropReason, MessageKind
+from worker.ports.observer import DropReason
+from worker.ports.queues import MessageKind
 
 
 class Tally:

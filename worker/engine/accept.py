@@ -25,7 +25,7 @@ from worker.jobs.document import MUST_UNDERSTAND
 from worker.jobs.job import Job, JobState, JsonObject
 from worker.jobs.plan import plan_images, plan_steps
 from worker.jobs.transitions import accept
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 _OF_VARIANTS: Final = ["steps.variant", "steps.seed", "steps.failure"]
 

@@ -49,7 +49,7 @@ from worker.jobs import keys
 from worker.jobs.job import Failure, Job, JsonObject
 from worker.jobs.keys import rejection_event_id
 from worker.jobs.transitions import finish, settle
-from worker.ports import ResultTopic
+from worker.ports.topic import ResultTopic
 
 log = structlog.get_logger(__name__)
 

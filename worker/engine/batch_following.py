@@ -27,7 +27,7 @@ from worker.engine.world import World
 from worker.errors import ManifestError
 from worker.jobs.outcomes import Done, Outcome, PollAgain
 from worker.jobs.pacing import PollBounds, next_poll_delay_s
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 log = structlog.get_logger(__name__)
 

@@ -13,7 +13,7 @@ from worker.engine.world import RecordWorld
 from worker.errors import LostRaceError
 from worker.jobs.document import JobDocumentError
 from worker.jobs.pacing import MAX_DELAY_S
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 log = structlog.get_logger(__name__)
 

@@ -16,7 +16,8 @@ from worker.batches.source_row import SourceRow
 from worker.contracts.batch import BatchMessage
 from worker.engine.world import RecordWorld, World
 from worker.errors import ImageError, InterruptedWorkError, ManifestError
-from worker.ports import StoredObject, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.objects import StoredObject
 
 
 class BatchInHand:

@@ -31,7 +31,8 @@ import structlog
 from worker.engine.findings import CURES, Finding, finding_about, reason_of
 from worker.engine.rules import EngineRules
 from worker.errors import WorkerError
-from worker.ports import CircuitNotice, Clock, HoldReason
+from worker.ports.clock import Clock
+from worker.ports.notices import CircuitNotice, HoldReason
 
 log = structlog.get_logger(__name__)
 

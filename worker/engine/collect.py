@@ -25,7 +25,7 @@ from worker.jobs.job import Failure, Job, Step, StepState
 from worker.jobs.output_keys import picture_key
 from worker.jobs.outputs import whole_text
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
-from worker.ports import DownloadedPicture
+from worker.ports.generation import DownloadedPicture
 
 log = structlog.get_logger(__name__)
 

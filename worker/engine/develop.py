@@ -21,7 +21,8 @@ from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
 from worker.errors import ImageError, ImageUnreadableError
 from worker.jobs.photo_look import PhotoLook
-from worker.ports import DevelopedPhoto, PhotoLimits, Reader
+from worker.ports.objects import Reader
+from worker.ports.photos import DevelopedPhoto, PhotoLimits
 
 log = structlog.get_logger(__name__)
 

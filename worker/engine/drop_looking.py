@@ -19,7 +19,7 @@ from worker.errors import (
     ImageMissingError,
     OutputForbiddenError,
 )
-from worker.ports import ObjectInfo
+from worker.ports.objects import ObjectInfo
 
 log = structlog.get_logger(__name__)
 

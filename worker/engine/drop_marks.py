@@ -23,7 +23,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.engine.world import HeldJob, World
 from worker.errors import OutputDamagedError, PermanentError, WorkerError
 from worker.jobs.job import Job
-from worker.ports import ObjectInfo, Precondition
+from worker.ports.objects import ObjectInfo, Precondition
 
 log = structlog.get_logger(__name__)
 

@@ -41,7 +41,7 @@ from worker.errors import (
 )
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, RetryLater
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 log = structlog.get_logger(__name__)
 

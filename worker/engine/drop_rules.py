@@ -28,7 +28,9 @@ from worker.errors import (
     TransientError,
     WorkerError,
 )
-from worker.ports import Clock, KeptRules, ObjectStore, RulesShelf
+from worker.ports.clock import Clock
+from worker.ports.objects import ObjectStore
+from worker.ports.rules import KeptRules, RulesShelf
 
 if TYPE_CHECKING:
     from worker.drops.rule_set import RuleSet

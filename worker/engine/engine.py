@@ -37,23 +37,19 @@ from worker.engine.trouble import Carrier, Delivery
 from worker.engine.world import World
 from worker.jobs.document import JobDocumentError
 from worker.jobs.outcomes import Outcome, RetryLater
-from worker.ports import (
-    AssetCache,
-    BatchStore,
-    Clock,
-    DurationBoard,
-    ImageGeneration,
-    JobStore,
-    NoticeBoard,
-    ObjectStore,
-    Observer,
-    PhotoLab,
-    ReceivedMessage,
-    ResultTopic,
-    RulesShelf,
-    WorkBudget,
-    WorkQueue,
-)
+from worker.ports.assets import AssetCache
+from worker.ports.batches import BatchStore
+from worker.ports.clock import Clock, WorkBudget
+from worker.ports.durations import DurationBoard
+from worker.ports.generation import ImageGeneration
+from worker.ports.jobs import JobStore
+from worker.ports.notices import NoticeBoard
+from worker.ports.objects import ObjectStore
+from worker.ports.observer import Observer
+from worker.ports.photos import PhotoLab
+from worker.ports.queues import ReceivedMessage, WorkQueue
+from worker.ports.rules import RulesShelf
+from worker.ports.topic import ResultTopic
 
 log = structlog.get_logger(__name__)
 

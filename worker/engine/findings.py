@@ -18,7 +18,7 @@ from worker.errors import (
     ThrottledError,
     UnavailableError,
 )
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 
 
 class Finding(Enum):

@@ -27,17 +27,17 @@ from worker.errors import (
 )
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import JsonObject
-from worker.ports import (
+from worker.ports.generation import (
     DownloadedPicture,
-    HoldReason,
     ImageGeneration,
     ImageUpload,
-    Observer,
     PipelineReport,
-    Reader,
     RunSummary,
     UploadedImage,
 )
+from worker.ports.notices import HoldReason
+from worker.ports.objects import Reader
+from worker.ports.observer import Observer
 
 T = TypeVar("T")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from worker.engine.circuit import Circuit
 from worker.engine.notices import Notices, holds_requests
-from worker.ports import Clock
+from worker.ports.clock import Clock
 
 ASK_EVERY_S: Final = 15.0
 """The board is asked again at most so often: held requests come back by the thousand."""

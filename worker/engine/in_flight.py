@@ -17,7 +17,8 @@ import structlog
 
 from worker.engine.open_batches import OpenBatches
 from worker.engine.trouble import text_of
-from worker.ports import Clock, WorkQueue
+from worker.ports.clock import Clock
+from worker.ports.queues import WorkQueue
 
 log = structlog.get_logger(__name__)
 

@@ -21,7 +21,7 @@ from worker.errors import HeldBackError
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import RetryLater
 from worker.jobs.pacing import rest_s
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 
 log = structlog.get_logger(__name__)
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from worker.jobs.outcomes import Outcome
-from worker.ports import DropReason, MessageKind, Observer
+from worker.ports.observer import DropReason, Observer
+from worker.ports.queues import MessageKind
 
 
 class NoObserver:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from threading import Lock
 from typing import Final
 
-from worker.ports import Clock
+from worker.ports.clock import Clock
 
 SEEN_S: Final = 600.0
 """So long a batch counts as open after it was seen. Its message comes at least once a minute, though

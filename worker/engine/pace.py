@@ -24,7 +24,7 @@ from typing import Final
 import structlog
 
 from worker.engine.circuit import HautechCall
-from worker.ports import Clock
+from worker.ports.clock import Clock
 
 log = structlog.get_logger(__name__)
 

@@ -29,7 +29,7 @@ from worker.jobs.pacing import first_poll_delay_s, next_poll_delay_s
 from worker.jobs.plan import others_may_succeed, sent_ids
 from worker.jobs.sharing import renew
 from worker.jobs.transitions import complete, give_up
-from worker.ports import PipelineReport, PipelineStatus
+from worker.ports.generation import PipelineReport, PipelineStatus
 
 log = structlog.get_logger(__name__)
 

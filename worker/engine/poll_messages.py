@@ -19,7 +19,8 @@ from worker.errors import PollMessageError, RequestError
 from worker.jobs import plan
 from worker.jobs.job import Job
 from worker.jobs.outcomes import Done, Outcome, RetryLater
-from worker.ports import DropReason, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.observer import DropReason
 
 log = structlog.get_logger(__name__)
 

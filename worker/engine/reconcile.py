@@ -26,7 +26,8 @@ from worker.engine.world import HeldJob, RecordWorld
 from worker.errors import LostRaceError, PermanentError
 from worker.jobs.document import JobDocumentError
 from worker.jobs.job import Job, JobState
-from worker.ports import JobSummary, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.jobs import JobSummary
 
 log = structlog.get_logger(__name__)
 

@@ -32,7 +32,7 @@ from worker.engine.world import HeldJob, RecordWorld
 from worker.errors import PollMessageError
 from worker.jobs.job import Job, JobState, StepState
 from worker.jobs.reopening import reopen
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 log = structlog.get_logger(__name__)
 

@@ -17,7 +17,7 @@ from worker.engine.storing import Content, as_picture, store, verify
 from worker.engine.world import HeldJob, World
 from worker.errors import ImageError
 from worker.jobs.output_keys import rendition_key
-from worker.ports import ReducedPicture, Reduction
+from worker.ports.photos import ReducedPicture, Reduction
 
 log = structlog.get_logger(__name__)
 

@@ -24,7 +24,7 @@ from worker.errors import RecordTooLargeError, RequestConflictError, RequestErro
 from worker.jobs.job import Job, JobState
 from worker.jobs.keys import refusal_event_id
 from worker.jobs.outcomes import Done, Outcome, RetryLater
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 log = structlog.get_logger(__name__)
 

@@ -27,7 +27,7 @@ from worker.engine.world import HeldJob, World
 from worker.errors import ObjectChangedError, OutputForbiddenError, UnavailableError
 from worker.jobs.job import Job
 from worker.jobs.output_keys import document_aside_key, document_key
-from worker.ports import ObjectInfo, Precondition
+from worker.ports.objects import ObjectInfo, Precondition
 
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ import structlog
 from worker.engine.durations import Durations
 from worker.engine.trouble import text_of
 from worker.jobs.durations import Expectation, Seen, joined
-from worker.ports import DurationBoard, DurationSheet
+from worker.ports.durations import DurationBoard, DurationSheet
 
 log = structlog.get_logger(__name__)
 

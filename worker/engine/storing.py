@@ -28,7 +28,7 @@ from worker.errors import (
 )
 from worker.jobs.job import Job
 from worker.jobs.output_keys import aside_key, known_keys
-from worker.ports import AS_USUAL, ObjectInfo, Precondition, StoringOptions
+from worker.ports.objects import AS_USUAL, ObjectInfo, Precondition, StoringOptions
 
 log = structlog.get_logger(__name__)
 

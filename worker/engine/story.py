@@ -27,7 +27,7 @@ from worker.jobs import plan
 from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
 from worker.jobs.transitions import await_pipelines, carry_on
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 log = structlog.get_logger(__name__)
 

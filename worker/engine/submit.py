@@ -44,7 +44,7 @@ from worker.jobs.transitions import (
     take_back,
     withdraw,
 )
-from worker.ports import RunSummary
+from worker.ports.generation import RunSummary
 
 log = structlog.get_logger(__name__)
 

@@ -26,7 +26,8 @@ from worker.jobs.images import ImageHeader, NotAnImageError
 from worker.jobs.job import Job
 from worker.jobs.photo_look import TAKEN, PhotoLook, look_at
 from worker.jobs.transitions import record_upload
-from worker.ports import ImageUpload, ObjectStore, Reader, StoredObject, UploadedImage
+from worker.ports.generation import ImageUpload, UploadedImage
+from worker.ports.objects import ObjectStore, Reader, StoredObject
 
 _DRAIN_BYTES = 256 * 1024
 _EXTENSIONS = {"image/jpeg": ".jpg", "image/png": ".png"}

@@ -19,7 +19,8 @@ import structlog
 from worker.adapters.messages import QueueMessage
 from worker.engine.intake import Intake
 from worker.jobs.outcomes import Outcome
-from worker.ports import ReceivedMessage, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.queues import ReceivedMessage
 from worker.runtime.answers import Answers
 from worker.runtime.heartbeat import Heartbeat
 from worker.runtime.queue_verbs import GIVE_BACK, QueueVerb, verb_for

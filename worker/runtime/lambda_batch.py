@@ -20,7 +20,8 @@ import structlog
 
 from worker.adapters.messages import QueueMessage
 from worker.jobs.outcomes import Outcome
-from worker.ports import ReceivedMessage, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.queues import ReceivedMessage
 from worker.runtime.answers import report_lost
 from worker.runtime.handling import as_received
 from worker.runtime.lambda_time import BEGIN_S, InvocationTime

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from worker import __version__
 from worker.adapters.tally import Tally
 from worker.engine.limits import Limits
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 from worker.runtime.container import ContainerState
 
 PREFIX: Final = "hautech_worker_"

@@ -19,7 +19,7 @@ import structlog
 
 from worker.adapters.aws.sqs import SqsQueue
 from worker.bootstrap import Application, build_application
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 from worker.runtime.container import Container, ContainerConfig
 from worker.runtime.emf import EmfWriter, work_figures
 from worker.runtime.emitting import Emitting

@@ -15,7 +15,7 @@ from typing import Final
 import structlog
 
 from worker.errors import WorkerError
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 _log = structlog.get_logger(__name__)
 

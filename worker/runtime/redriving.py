@@ -15,7 +15,7 @@ from worker.engine.redrive import Action, Judgement, Letter, judge_letter, redri
 from worker.engine.world import RecordWorld
 from worker.errors import LeaseHeldError, LostRaceError
 from worker.jobs.job import Job
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 
 _TRIES: Final = 3
 """A job that is changed under us is read again, so many times in all."""

@@ -30,7 +30,8 @@ from worker.errors import UnavailableError
 from worker.groundwork import Groundwork
 from worker.jobs.document import JobDocumentError
 from worker.jobs.job import JobState
-from worker.ports import NoticeBoard, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.notices import NoticeBoard
 from worker.runtime import metric_names as names
 from worker.runtime.emf import Figure
 

@@ -21,7 +21,10 @@ here, the folders in the order in which they may import each other: downwards on
 `python -m tests.unit.docs.files_page` writes this page.
 """
 
-_ORDER = ("", "runtime", "settings", "engine", "adapters", "jobs", "contracts", "hautech")
+_ORDER = (
+    *("", "runtime", "settings", "engine", "adapters", "ports"),
+    *("drops", "batches", "jobs", "contracts", "hautech"),
+)
 """Folders below `worker/`, the highest layer first; `runtime/commands` follows its parent."""
 
 

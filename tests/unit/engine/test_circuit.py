@@ -23,7 +23,7 @@ from worker.errors import (
     ThrottledError,
     UnavailableError,
 )
-from worker.ports import CircuitNotice, HoldReason
+from worker.ports.notices import CircuitNotice, HoldReason
 
 RULES = EngineRules(input_buckets=frozenset(), output_buckets=frozenset())
 DOWN = UnavailableError("503")

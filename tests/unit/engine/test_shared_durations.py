@@ -14,7 +14,7 @@ from worker.engine.durations import Durations
 from worker.engine.shared_durations import FOLD_EVERY, READ_AGAIN, READ_EVERY, SharedDurations
 from worker.errors import UnavailableError
 from worker.jobs.durations import KEPT, Expectation, Seen
-from worker.ports import DurationSheet
+from worker.ports.durations import DurationSheet
 
 MINUTE_S = 60.0
 

@@ -9,7 +9,7 @@ from PIL import Image
 
 from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.jobs.photo_look import PhotoLook, look_at
-from worker.ports import DevelopedPhoto, PhotoLimits
+from worker.ports.photos import DevelopedPhoto, PhotoLimits
 
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
 

@@ -9,7 +9,7 @@ from PIL import Image
 from tests.unit.photo_lab.pictures import BLUE, LOSSY, RED, differs, encoded, exif, look, plain
 from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.errors import ImageTooLargeError, ImageUnreadableError
-from worker.ports import ReducedPicture, Reduction
+from worker.ports.photos import ReducedPicture, Reduction
 
 
 def reduced(

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from worker.adapters.messages import QueueMessage
 from worker.engine.intake import Intake
 from worker.jobs.outcomes import Done, Outcome
-from worker.ports import ReceivedMessage, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.queues import ReceivedMessage
 
 PATIENCE_S = 20.0
 """When a test gives up; nothing ever takes so long."""

@@ -13,7 +13,7 @@ from worker.bootstrap import Application
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
 from worker.errors import SettingsError
-from worker.ports import Observer
+from worker.ports.observer import Observer
 from worker.runtime import aws_lambda
 from worker.runtime.aws_lambda import Functions
 from worker.runtime.lambda_event import NotABatchError

@@ -14,7 +14,7 @@ from worker.adapters.period_tally import Period, PeriodTally
 from worker.engine.circuit import CircuitState
 from worker.engine.limits import Limits
 from worker.errors import ThrottledError
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 from worker.runtime import metric_names as names
 from worker.runtime.emf import EmfWriter, work_figures
 

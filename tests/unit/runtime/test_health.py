@@ -11,7 +11,7 @@ import pytest
 from tests.builders import NOON
 from worker.engine.intake import Intake
 from worker.errors import SettingsError
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 from worker.runtime.container import ContainerState
 from worker.runtime.health import MAX_CONNECTIONS, HealthServer, liveness_reasons, readiness_reasons
 from worker.runtime.receiver import ReceiverState

@@ -13,7 +13,8 @@ from tests.unit.thread_limit import refuse_threads
 from worker.adapters.messages import QueueMessage
 from worker.errors import UnavailableError
 from worker.jobs.outcomes import Done, Outcome, PollAgain, RetryLater
-from worker.ports import ReceivedMessage, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.queues import ReceivedMessage
 from worker.runtime.lambda_batch import BatchRunner
 from worker.runtime.lambda_event import batch_response
 from worker.runtime.lambda_time import InvocationTime

@@ -15,7 +15,7 @@ from worker.engine.limits import Limits
 from worker.engine.pace import PaceState
 from worker.errors import ThrottledError
 from worker.jobs.outcomes import Done, PollAgain, RetryLater
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 from worker.runtime.container import ContainerState
 from worker.runtime.metrics import Metrics
 

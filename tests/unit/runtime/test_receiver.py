@@ -9,7 +9,7 @@ from tests.unit.runtime.fakes import FakeMonotonic, FakeQueue, message
 from worker.adapters.messages import QueueMessage
 from worker.engine.intake import Intake
 from worker.errors import CredentialsRefusedError, ThrottledError, UnavailableError
-from worker.ports import HoldReason
+from worker.ports.notices import HoldReason
 from worker.runtime.receiver import HELD_PAUSE_S, MAX_BACKOFF_S, Receiver
 from worker.runtime.slots import Kind, Slots
 

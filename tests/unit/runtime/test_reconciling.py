@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.logs import all_logs
 from worker.errors import UnavailableError
-from worker.ports import WorkBudget
+from worker.ports.clock import WorkBudget
 from worker.runtime.reconciling import Reconciling
 
 PATIENCE_S = 10.0

@@ -16,7 +16,8 @@ from tests.support.logs import all_logs
 from worker.engine.notices import BELIEVED_FOR
 from worker.engine.reconcile import ReconcileReport
 from worker.errors import UnavailableError
-from worker.ports import CircuitNotice, HoldReason, WorkBudget
+from worker.ports.clock import WorkBudget
+from worker.ports.notices import CircuitNotice, HoldReason
 from worker.runtime.commands.redriving import Unlimited
 from worker.runtime.emf import Figure
 from worker.runtime.survey import Survey

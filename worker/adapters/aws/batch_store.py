@@ -31,7 +31,7 @@ from worker.adapters.records import stale
 from worker.batches.batch import Batch, BatchState, RowMark
 from worker.batches.document import from_document, to_document
 from worker.errors import UnavailableError
-from worker.ports import BatchSummary
+from worker.ports.batches import BatchSummary
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

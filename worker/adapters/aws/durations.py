@@ -22,7 +22,7 @@ from botocore.exceptions import ClientError
 from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
 from worker.adapters.duration_text import durations_from_text, durations_to_text
 from worker.jobs.durations import KEPT, Seen
-from worker.ports import DurationSheet
+from worker.ports.durations import DurationSheet
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

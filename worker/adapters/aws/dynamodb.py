@@ -47,7 +47,7 @@ from worker.adapters.records import (
 from worker.errors import RecordTooLargeError, UnavailableError
 from worker.jobs.document import from_document, to_document
 from worker.jobs.job import Job, JobState, Lease
-from worker.ports import JobSummary
+from worker.ports.jobs import JobSummary
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

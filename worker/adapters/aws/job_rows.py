@@ -9,7 +9,7 @@ from typing import Any, Final
 import structlog
 
 from worker.jobs.job import JobState
-from worker.ports import JobSummary
+from worker.ports.jobs import JobSummary
 
 _log = structlog.get_logger(__name__)
 

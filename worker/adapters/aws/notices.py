@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from worker.adapters.aws.errors import AwsCall, aws_errors
 from worker.adapters.notice_text import notice_from_text, notice_to_text
-from worker.ports import CircuitNotice
+from worker.ports.notices import CircuitNotice
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from worker.adapters.aws.errors import AwsCall, aws_errors
-from worker.ports import KeptRules
+from worker.ports.rules import KeptRules
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

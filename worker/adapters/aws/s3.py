@@ -24,7 +24,14 @@ from worker.errors import (
     UnavailableError,
     WorkerError,
 )
-from worker.ports import AS_USUAL, ObjectInfo, Precondition, Reader, StoredObject, StoringOptions
+from worker.ports.objects import (
+    AS_USUAL,
+    ObjectInfo,
+    Precondition,
+    Reader,
+    StoredObject,
+    StoringOptions,
+)
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

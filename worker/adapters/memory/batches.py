@@ -10,7 +10,7 @@ from threading import Lock
 from worker.adapters.records import stale
 from worker.batches.batch import Batch, BatchState, RowMark
 from worker.batches.document import from_document, to_document
-from worker.ports import BatchSummary
+from worker.ports.batches import BatchSummary
 
 
 class MemoryBatchStore:

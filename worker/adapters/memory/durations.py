@@ -8,7 +8,7 @@ from threading import Lock
 
 from worker.adapters.duration_text import durations_from_text, durations_to_text
 from worker.jobs.durations import Seen
-from worker.ports import DurationSheet
+from worker.ports.durations import DurationSheet
 
 
 class MemoryDurationBoard:

@@ -31,8 +31,8 @@ from worker.errors import (
 )
 from worker.hautech.outputs import ImageRef
 from worker.jobs.job import JsonObject
-from worker.ports import (
-    Clock,
+from worker.ports.clock import Clock
+from worker.ports.generation import (
     DownloadedPicture,
     ImageUpload,
     PipelineReport,

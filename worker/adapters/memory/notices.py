@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from worker.adapters.notice_text import notice_from_text, notice_to_text
-from worker.ports import CircuitNotice
+from worker.ports.notices import CircuitNotice
 
 
 class MemoryNoticeBoard:

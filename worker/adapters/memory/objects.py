@@ -19,7 +19,7 @@ from worker.errors import (
     OutputForbiddenError,
     UnavailableError,
 )
-from worker.ports import AS_USUAL, ObjectInfo, Precondition, StoredObject, StoringOptions
+from worker.ports.objects import AS_USUAL, ObjectInfo, Precondition, StoredObject, StoringOptions
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

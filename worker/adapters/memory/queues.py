@@ -12,7 +12,7 @@ from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.jobs.pacing import MAX_VISIBILITY_S
-from worker.ports import Clock
+from worker.ports.clock import Clock
 
 _LONGEST_HIDDEN = timedelta(seconds=MAX_VISIBILITY_S)
 

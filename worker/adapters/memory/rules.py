@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from worker.ports import KeptRules
+from worker.ports.rules import KeptRules
 
 
 class MemoryRulesShelf:

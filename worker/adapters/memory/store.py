@@ -10,7 +10,7 @@ from threading import Lock
 from worker.adapters.records import check_room, check_size, lost_race, stale, stored_lease
 from worker.jobs.document import from_document, to_document
 from worker.jobs.job import Job, JobState, Lease
-from worker.ports import JobSummary
+from worker.ports.jobs import JobSummary
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from worker.adapters.photo_lab.memory import MemoryBudget
 from worker.adapters.photo_lab.reading import Photo, fitted, read_photo
 from worker.adapters.photo_lab.saving import save_photo
 from worker.errors import ImageUnreadableError
-from worker.ports import DevelopedPhoto, PhotoLimits
+from worker.ports.photos import DevelopedPhoto, PhotoLimits
 
 _TURNS: Final = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from worker.adapters.photo_lab.room import free_bytes, own_bytes
 from worker.errors import HeldBackError
-from worker.ports import DevelopedPhoto, PhotoLimits, ReducedPicture, Reduction
+from worker.ports.photos import DevelopedPhoto, PhotoLimits, ReducedPicture, Reduction
 
 if TYPE_CHECKING:
     from worker.adapters.photo_lab.memory import MemoryBudget

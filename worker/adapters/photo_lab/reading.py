@@ -19,7 +19,7 @@ from worker.contracts.text import one_line
 from worker.errors import ImageTooLargeError, ImageUnreadableError, WorkerError
 from worker.jobs.exif_marks import names_a_place, orientation_of
 from worker.jobs.photo_look import PHOTO_NAMES
-from worker.ports import PhotoLimits
+from worker.ports.photos import PhotoLimits
 
 # Only the main picture of a file is wanted. A thumbnail must never stand in for it.
 pillow_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)

@@ -11,7 +11,7 @@ from PIL import Image
 from worker.adapters.photo_lab.developing import upright_srgb
 from worker.adapters.photo_lab.memory import MemoryBudget
 from worker.adapters.photo_lab.reading import read_photo
-from worker.ports import PhotoLimits, ReducedPicture, Reduction
+from worker.ports.photos import PhotoLimits, ReducedPicture, Reduction
 
 _ALL_OF_IT: Final = PhotoLimits(
     max_bytes=sys.maxsize, max_side_px=sys.maxsize, max_source_pixels=sys.maxsize

@@ -12,7 +12,7 @@ from typing import BinaryIO, Final, cast
 from PIL import Image
 
 from worker.errors import ImageTooLargeError
-from worker.ports import DevelopedPhoto
+from worker.ports.photos import DevelopedPhoto
 
 _QUALITIES: Final = (95, 90, 85, 80)
 _PNG_LEVEL: Final = 4

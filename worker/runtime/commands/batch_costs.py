@@ -8,7 +8,7 @@ from statistics import median
 from typing import Final
 
 from worker.jobs.job import JobState
-from worker.ports import JobStore
+from worker.ports.jobs import JobStore
 
 _LOOKED_AT: Final = 200
 _SAMPLES: Final = 20

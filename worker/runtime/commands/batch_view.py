@@ -18,7 +18,8 @@ from worker.batches.batch import Batch, BatchState, RowStatus, Tally
 from worker.batches.capping import credits_per_row
 from worker.contracts.fields import rfc3339
 from worker.errors import TransientError
-from worker.ports import BatchStore, Clock
+from worker.ports.batches import BatchStore
+from worker.ports.clock import Clock
 from worker.runtime.commands.output import show, styled
 from worker.runtime.commands.wording import ago, count, moment
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from worker.bootstrap import Application
 from worker.engine.notices import holds_requests
-from worker.ports import CircuitNotice, HoldReason
+from worker.ports.notices import CircuitNotice, HoldReason
 from worker.runtime.commands.check_hautech import AREA
 from worker.runtime.commands.findings import Finding, skipped, unless_forbidden
 from worker.runtime.commands.wording import duration

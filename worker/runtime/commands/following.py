@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Final
 
 from worker.jobs.job import Job, JobState
-from worker.ports import JobStore
+from worker.ports.jobs import JobStore
 from worker.runtime.commands.jobs import newest
 from worker.runtime.commands.progress import Progress, progress_of
 from worker.runtime.commands.refusals import Refusal, Refusals

@@ -9,7 +9,7 @@ import typer
 from rich.table import Table
 
 from worker.jobs.job import JobState
-from worker.ports import JobStore, JobSummary
+from worker.ports.jobs import JobStore, JobSummary
 from worker.runtime.commands.output import print_json, remark, show, stdout, styled
 from worker.runtime.commands.records import summary_json
 from worker.runtime.commands.services import services_for

@@ -18,7 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from worker.errors import TransientError
-from worker.ports import Clock
+from worker.ports.clock import Clock
 from worker.runtime.commands.following import Following, Line
 from worker.runtime.commands.output import plain, show, stderr, styled
 from worker.runtime.commands.silence import FIRST_S, Silence

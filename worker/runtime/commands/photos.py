@@ -23,7 +23,7 @@ from worker.contracts.text import shown
 from worker.errors import OutputForbiddenError, Problem
 from worker.jobs.images import NotAnImageError
 from worker.jobs.photo_look import TAKEN, look_at
-from worker.ports import ObjectStore
+from worker.ports.objects import ObjectStore
 
 _SUFFIXES: Final = frozenset(
     {".png", ".jpg", ".jpeg", ".webp", ".heic", ".heif", ".avif", ".tif", ".tiff", ".gif"}

@@ -8,7 +8,7 @@ from typing import Any
 
 from worker.contracts.fields import rfc3339
 from worker.jobs.job import Failure, HistoryEntry, Job, SourceImage, Step
-from worker.ports import JobSummary
+from worker.ports.jobs import JobSummary
 
 JsonObject = dict[str, Any]
 

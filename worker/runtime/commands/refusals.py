@@ -16,7 +16,7 @@ from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.readable import readable_request_id
 from worker.contracts.text import shorten
 from worker.errors import TransientError, WorkerError
-from worker.ports import Clock
+from worker.ports.clock import Clock
 from worker.runtime.commands.advice import NO_REASON
 from worker.runtime.commands.letters import look
 from worker.runtime.commands.services import DeadLetterQueue, Services

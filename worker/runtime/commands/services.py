@@ -15,7 +15,11 @@ from worker.adapters.messages import QueueMessage
 from worker.adapters.system_clock import SystemClock
 from worker.bootstrap import build_application
 from worker.engine.world import RecordWorld
-from worker.ports import BatchStore, Clock, JobStore, ObjectStore, ResultTopic
+from worker.ports.batches import BatchStore
+from worker.ports.clock import Clock
+from worker.ports.jobs import JobStore
+from worker.ports.objects import ObjectStore
+from worker.ports.topic import ResultTopic
 from worker.runtime.commands.environment import load_with_region
 from worker.runtime.redriving import RequestQueue
 from worker.settings import Settings

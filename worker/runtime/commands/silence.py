@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from worker.ports import Clock
+from worker.ports.clock import Clock
 from worker.runtime.commands.following import Line
 from worker.runtime.commands.wording import count, duration
 

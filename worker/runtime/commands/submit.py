@@ -20,7 +20,7 @@ from worker.contracts.presets import PRESET
 from worker.contracts.text import shown
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import SettingsError, WorkerError
-from worker.ports import Clock
+from worker.ports.clock import Clock
 from worker.runtime.commands.drafts import (
     Draft,
     DraftError,
