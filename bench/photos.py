@@ -20,6 +20,8 @@ from PIL import Image, ImageFilter
 
 from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.adapters.photo_lab.matrix_profile import P3, matrix_profile
+from worker.jobs.images import GrowingHead
+from worker.jobs.jpeg_marks import is_in_one_scan
 from worker.jobs.photo_look import look_at
 from worker.ports.photos import PhotoLimits
 
@@ -84,8 +86,13 @@ def measure(path: Path) -> dict[str, float]:
         look = look_at(source.read)
         photo = lab.develop(source, look.content_type, _LIMITS, cast("BinaryIO", sink))
     after_kb = _peak_kb()
-    with Image.open(path) as image:
-        reckoned_bytes = memory.needed_bytes(image, size_bytes=path.stat().st_size)
+    with Image.open(path) as image, path.open("rb") as source:
+        reckoned_bytes = memory.needed_bytes(
+            image,
+            size_bytes=path.stat().st_size,
+            stored_pixels=image.width * image.height,
+            is_in_one_scan=image.format != "JPEG" or is_in_one_scan(GrowingHead(source.read)),
+        )
     return {
         "file_mb": path.stat().st_size / 1e6,
         "peak_mb": (after_kb - before_kb) / 1024,

@@ -22,6 +22,8 @@ _ICC: Final = b"ICC_PROFILE\0"
 _USUAL_FRAMES: Final = frozenset({0xC0, 0xC1, 0xC2})
 """Baseline, extended and progressive, with Huffman codes: what every decoder reads."""
 
+_PROGRESSIVE_FRAMES: Final = frozenset({0xC2, 0xC6, 0xCA, 0xCE})
+
 
 def jpeg_marks(head: Head) -> tuple[Size, tuple[str, ...]]:
     """The size, and why a photo lab has to look at it, in a few words each; empty when it is fine.
@@ -44,6 +46,22 @@ def jpeg_marks(head: Head) -> tuple[Size, tuple[str, ...]]:
     if found.size is None:
         raise NoSizeError("a JPEG without a frame header")
     return found.size, found.all_marks()
+
+
+def is_in_one_scan(head: Head) -> bool:
+    """Whether the first scan has the whole picture; false also where that cannot be told.
+
+    Of any other JPEG a decoder holds every coefficient, in full size, until the last scan.
+    """
+    components: int | None = None
+    for marker, position in jpeg_segments(head):
+        if marker in _PROGRESSIVE_FRAMES:
+            return False
+        if marker in JPEG_FRAMES and head.have(position + 10):
+            components = head.data[position + 9]
+        elif marker == JPEG_SCAN and head.have(position + 5):
+            return components is not None and head.data[position + 4] >= components
+    return False
 
 
 @dataclass(slots=True)

@@ -166,6 +166,12 @@ def test_tiffs_of_shops_are_read(compression: str | None, depth: int) -> None:
     assert photo.changes[0] == "TIFF saved as PNG"
 
 
+def test_grey_of_16_bits_with_the_high_byte_first_is_read() -> None:
+    photo, image = made(encoded(plain(32_896, mode="I;16B"), "TIFF"))
+    assert image.getpixel((5, 5)) == (128,) * 3
+    assert photo.changes == ("TIFF saved as PNG", "16 bits a channel made 8")
+
+
 def test_a_tiff_that_is_a_jpeg_inside_stays_one() -> None:
     photo, image = made(encoded(plain(), "TIFF", compression="jpeg", quality=98))
     assert photo.content_type == "image/jpeg"

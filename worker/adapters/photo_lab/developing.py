@@ -14,7 +14,7 @@ from PIL import Image
 
 from worker.adapters.photo_lab.colours import to_srgb
 from worker.adapters.photo_lab.memory import MemoryBudget
-from worker.adapters.photo_lab.reading import Photo, fitted, read_photo
+from worker.adapters.photo_lab.reading import Photo, fitted, read_photo, unreadable
 from worker.adapters.photo_lab.saving import save_photo
 from worker.errors import ImageUnreadableError
 from worker.ports.photos import DevelopedPhoto, PhotoLimits
@@ -46,13 +46,14 @@ def develop(
     changes: list[str] = []
     if photo.is_one_of_several:
         changes.append("one of several pictures taken")
-    image, alpha = _plain(image, photo, changes)
-    image = to_srgb(image, photo.colours, changes)
-    if alpha is not None:
-        changes.append("transparency filled with white")
-        image = _on_white(image, alpha)
-    image = _scaled(image, photo, limits, changes)
-    image = _upright(image, photo, changes)
+    with unreadable(photo.name):
+        image, alpha = _plain(image, photo, changes)
+        image = to_srgb(image, photo.colours, changes)
+        if alpha is not None:
+            changes.append("transparency filled with white")
+            image = _on_white(image, alpha)
+        image = _scaled(image, photo, limits, changes)
+        image = _upright(image, photo, changes)
     is_as_it_was = not changes and photo.name in {"JPEG", "PNG"}
     if is_as_it_was and source.seek(0, 2) <= limits.max_bytes:
         return None
@@ -73,11 +74,12 @@ def develop(
 def upright_srgb(image: Image.Image, photo: Photo) -> Image.Image:
     """A decoded picture as people see it: upright, L or RGB in sRGB, white below what shows through."""
     untold: list[str] = []
-    image, alpha = _plain(image, photo, untold)
-    image = to_srgb(image, photo.colours, untold)
-    if alpha is not None:
-        image = _on_white(image, alpha)
-    return _upright(image, photo, untold)
+    with unreadable(photo.name):
+        image, alpha = _plain(image, photo, untold)
+        image = to_srgb(image, photo.colours, untold)
+        if alpha is not None:
+            image = _on_white(image, alpha)
+        return _upright(image, photo, untold)
 
 
 def _plain(
@@ -112,6 +114,8 @@ def _eight_bits(image: Image.Image, photo: Photo) -> Image.Image:
     """Grey with 16 bits as grey with 8, and its transparent value likewise."""
     key = image.info.get("transparency")
     if image.mode.startswith("I;16") or (image.mode == "I" and photo.name == "PNG"):
+        if image.mode not in {"I", "I;16"}:  # from a Mac, the other way round
+            image = image.convert("I")
         image = image.point(lambda value: value * _16_TO_8 + 0.5).convert("L")
         if isinstance(key, int):
             image.info["transparency"] = round(key * _16_TO_8)

@@ -18,6 +18,8 @@ from worker.adapters.photo_lab.memory import MemoryBudget, needed_bytes
 from worker.contracts.text import one_line
 from worker.errors import ImageTooLargeError, ImageUnreadableError, WorkerError
 from worker.jobs.exif_marks import names_a_place, orientation_of
+from worker.jobs.images import GrowingHead
+from worker.jobs.jpeg_marks import is_in_one_scan
 from worker.jobs.photo_look import PHOTO_NAMES
 from worker.ports.photos import PhotoLimits
 
@@ -58,6 +60,8 @@ class Photo:
     """EXIF says where it was taken."""
     is_one_of_several: bool
     is_lossy: bool
+    is_in_one_scan: bool = True
+    """Of a JPEG; others are."""
 
 
 def read_photo(
@@ -73,15 +77,22 @@ def read_photo(
     size_bytes = source.seek(0, 2)
     source.seek(0)
     name = PHOTO_NAMES[content_type]
-    with _unreadable(name):
+    with unreadable(name):
         image = Image.open(source, formats=(_PILLOW_NAMES.get(content_type, name.upper()),))
     _check_pixels(image, limits)
-    with _unreadable(name):
+    with unreadable(name):
         photo = _described(image, source, name)
         if name == "JPEG" and max(image.size) > limits.max_side_px:
             image.draft(None, fitted(image.size, limits.max_side_px))
-    memory.check(needed_bytes(image, size_bytes=size_bytes))
-    with _unreadable(name):
+        width_px, height_px = photo.stored_size
+        memory.check(
+            needed_bytes(
+                image,
+                size_bytes=size_bytes,
+                stored_pixels=width_px * height_px,
+                is_in_one_scan=photo.is_in_one_scan,
+            )
+        )
         image.load()
     return image, photo
 
@@ -105,7 +116,7 @@ def fitted(size: tuple[int, int], max_side_px: int) -> tuple[int, int]:
 
 
 @contextmanager
-def _unreadable(name: str) -> Iterator[None]:
+def unreadable(name: str) -> Iterator[None]:
     """Whatever a damaged file makes the libraries raise is one error of ours."""
     try:
         yield
@@ -143,7 +154,11 @@ def _described(image: Image.Image, source: BinaryIO, name: str) -> Photo:
     colours = photo.colours
     match name:
         case "JPEG":  # one with further pictures behind it (MPO) is an ordinary one to everybody
-            photo = replace(photo, colours=replace(colours, is_inverted="adobe" in info))
+            photo = replace(
+                photo,
+                colours=replace(colours, is_inverted="adobe" in info),
+                is_in_one_scan=_is_in_one_scan(source),
+            )
         case "PNG":
             photo = replace(photo, colours=_of_png(colours, image, source))
         case "WebP":
@@ -166,6 +181,11 @@ def _described(image: Image.Image, source: BinaryIO, name: str) -> Photo:
                 is_lossy=is_lossy,
             )
     return photo
+
+
+def _is_in_one_scan(source: BinaryIO) -> bool:
+    source.seek(0)
+    return is_in_one_scan(GrowingHead(source.read))
 
 
 def _bits(image: Image.Image) -> int:
