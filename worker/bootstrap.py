@@ -12,7 +12,6 @@ from functools import cached_property
 
 from worker.adapters.aws.assets import DynamoAssetCache
 from worker.adapters.aws.durations import DynamoDurationBoard
-from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.aws.s3 import S3ObjectStore
 from worker.adapters.aws.sns import SnsResultTopic
 from worker.adapters.hautech_gateway import GatewayConfig, HautechGateway
@@ -42,12 +41,6 @@ class Application(Groundwork):
         """What all workers have seen of how long pipelines take."""
         table = needed("WORKER_JOB_TABLE", self.settings.job_table)
         return DynamoDurationBoard(self.clients.dynamodb, table)
-
-    @cached_property
-    def shelf(self) -> DynamoRulesShelf:
-        """The last rules that were good."""
-        table = needed("WORKER_JOB_TABLE", self.settings.job_table)
-        return DynamoRulesShelf(self.clients.dynamodb, table)
 
     @cached_property
     def objects(self) -> S3ObjectStore:

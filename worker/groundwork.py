@@ -15,6 +15,7 @@ from worker.adapters.aws.batch_store import DynamoBatchStore
 from worker.adapters.aws.clients import AwsClients
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.aws.notices import DynamoNoticeBoard
+from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.aws.secrets_manager import SecretsManager
 from worker.adapters.aws.sqs import SqsQueue, SqsWorkQueue
 from worker.adapters.reloading_token import ReloadingToken
@@ -111,6 +112,12 @@ class Groundwork:
         """What the workers tell people about Hautech."""
         table = needed("WORKER_JOB_TABLE", self.settings.job_table)
         return DynamoNoticeBoard(self.clients.dynamodb, table)
+
+    @cached_property
+    def shelf(self) -> DynamoRulesShelf:
+        """The last rules that were good, and what is wrong with those there are."""
+        table = needed("WORKER_JOB_TABLE", self.settings.job_table)
+        return DynamoRulesShelf(self.clients.dynamodb, table)
 
     @cached_property
     def tokens(self) -> TokenProvider:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -19,7 +19,7 @@ from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.system_clock import SystemClock
 from worker.ports.notices import CircuitNotice, HoldReason
-from worker.ports.rules import KeptRules
+from worker.ports.rules import BrokenRules, KeptRules
 from worker.runtime.cli import app
 
 Doctor = Callable[..., dict[tuple[str, str], dict[str, str]]]
@@ -420,6 +420,14 @@ def test_a_rules_file_that_cannot_be_used_is_told_with_its_lines_and_what_counts
     shelf.keep(KeptRules(source=place, text="version: 1\nrules: []\n"))
     kept = doctor(WORKER_DROP_RULES=place)["Drop folders", "in force"]
     assert kept["level"] == "warning"
+    assert "since" not in kept["said"]
+
+    since = datetime(2026, 1, 31, 12, 0, tzinfo=UTC)
+    shelf.tell(
+        BrokenRules(source=place, etag="x", version_id=None, since=since, problems=("line 2: no",))
+    )
+    told = doctor(WORKER_DROP_RULES=place)["Drop folders", "in force"]
+    assert "broken since 2026-01-31 12:00:00 UTC" in told["said"]
 
     s3.put_object(Bucket=bucket, Key="rules.yaml", Body=b"version: 1\nrules: []\n")
     assert not [area for area, _ in doctor(WORKER_DROP_RULES=place) if area == "Drop folders"]

@@ -22,6 +22,8 @@ from worker.runtime.slots import Kind
 
 
 class _Engine:
+    rules_are_broken = False
+
     def limits(self) -> Limits:
         return Limits(
             circuit=CLOSED, pace=PaceState(2.5, 0.0), in_flight=InFlightState(counted=3, most=10)

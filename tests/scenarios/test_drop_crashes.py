@@ -4,6 +4,8 @@ Wherever it happens: one job, paid once, one distinct event, the photo where it 
 left over.
 """
 
+from collections.abc import Callable, Iterator
+
 import pytest
 
 from tests.scenarios import drops
@@ -92,3 +94,55 @@ def test_a_kill_at_any_outside_call_of_a_drop_loses_nothing_and_pays_once(
         assert (states, runs, has_error) == ([JobState.SUCCEEDED] * 3, 3, False)
         assert list(events.values()) == ["succeeded"] * 3
     assert kind is bad or letters == []
+
+
+NOTE = S3Uri("shop", "spring/sku/sku.sidecar.error.json")
+
+
+def with_a_late_sidecar() -> Service:
+    """The job of a photo is over, and its sidecar comes."""
+    service = service_with(drops.SIDECARS)
+    drop(service, "inbox/spring/sku.png")
+    service.run()
+    service.world.clock.advance(60)
+    drop(service, "inbox/spring/sku.yaml", b"input: {prompt: late}")
+    return service
+
+
+def dropped_again() -> Service:
+    """After that the photo is dropped again."""
+    service = with_a_late_sidecar()
+    service.run()
+    assert service.world.objects.stored(NOTE) is not None
+    drop(service, "inbox/spring/sku.png")
+    return service
+
+
+def kills_during(kind: Callable[[], Service]) -> Iterator[tuple[int, When]]:
+    """Each outside call of what `kind` leaves to do."""
+    first = len(kind().killer.calls)
+    for number in range(first + 1, len(calls_of(kind())) + 1):
+        yield number, "before"
+        yield number, "after"
+
+
+@pytest.mark.parametrize(("number", "when"), list(kills_during(with_a_late_sidecar)))
+def test_a_late_sidecar_is_told_in_spite_of_a_kill(number: int, when: When) -> None:
+    service = with_a_late_sidecar()
+    service.kill_at(number, when)
+    service.run()
+    assert len(service.deaths) == 1
+    assert service.world.objects.stored(NOTE) is not None
+    assert len(service.world.hautech.runs) == 1
+    assert service.world.requests.bodies() == []
+
+
+@pytest.mark.parametrize(("number", "when"), list(kills_during(dropped_again)))
+def test_the_note_of_a_late_sidecar_goes_in_spite_of_a_kill(number: int, when: When) -> None:
+    service = dropped_again()
+    service.kill_at(number, when)
+    service.run()
+    assert len(service.deaths) == 1
+    assert service.world.objects.stored(NOTE) is None
+    assert [job.state for job in jobs(service)] == [JobState.SUCCEEDED] * 2
+    assert len(service.world.hautech.runs) == 2

@@ -247,6 +247,154 @@ def test_a_sidecar_that_comes_late_changes_nothing_and_is_told() -> None:
     assert not service.world.dead_letters.bodies()
 
 
+NOTE = S3Uri("shop", "spring/sku/sku.sidecar.error.json")
+
+
+def late(service: Service, photo: bytes = b"photo", at: str = "sku.json") -> str:
+    """A sidecar that comes when the job of its photo is over; its notification."""
+    drops.drop(service, "inbox/spring/sku.jpg", photo)
+    service.run()
+    service.world.clock.advance(60)
+    return put(service, f"inbox/spring/{at}", b'{"input": {"prompt": "late"}}')
+
+
+def test_a_late_sidecar_is_told_beside_the_picture_with_what_to_do() -> None:
+    service = service_with(drops.SIDECARS)
+    service.send(late(service, draw_png("x")))
+    service.run()
+    said = service.document(NOTE.key)
+    assert said["code"] == "drop.sidecar_late"
+    assert said["whatToDo"].startswith("Put the photo into the folder again.")
+    assert "s3://catalog/inbox/spring/sku.json came " in said["details"][0]
+    assert said["requestId"] == service.job.request_id
+    assert len(said["details"]) == 1
+
+
+def test_a_late_sidecar_is_told_the_same_however_often_it_is_announced() -> None:
+    service = service_with(drops.SIDECARS)
+    told = late(service, draw_png("x"))
+    service.send(told)
+    service.run()
+    first = service.world.objects.stored(NOTE)
+    assert first is not None
+    service.world.clock.advance(500)
+    service.send(told)
+    service.run()
+    again = service.world.objects.stored(NOTE)
+    assert again is not None
+    assert again.version_id == first.version_id
+
+
+def test_the_note_of_a_late_sidecar_triggers_nothing_itself() -> None:
+    service = service_with(drops.SIDECARS)
+    service.send(late(service, draw_png("x")))
+    service.run()
+    before = service.world.objects.keys("shop")
+    service.send(notification(service, NOTE.key, bucket="shop"))
+    service.send(notification(service, "inbox/spring/sku.json"))
+    service.run()
+    assert len(jobs(service)) == 1
+    assert service.world.objects.keys("shop") == before
+
+
+def test_a_photo_that_is_dropped_again_takes_its_sidecar_and_the_note_away() -> None:
+    service = service_with(drops.SIDECARS)
+    service.send(late(service, draw_png("x")))
+    service.run()
+    assert service.world.objects.stored(NOTE) is not None
+    drop(service, "inbox/spring/sku.jpg", draw_png("x"))
+    service.run()
+    assert service.world.objects.stored(NOTE) is None
+    assert jobs(service)[-1].request["input"]["prompt"] == "late"
+
+
+def test_a_job_that_ends_after_its_sidecar_came_late_leaves_the_note() -> None:
+    service = service_with(drops.SIDECARS)
+    drop(service, "inbox/spring/sku.jpg", draw_png("x"))
+    while not jobs(service):
+        service.step()
+    service.world.clock.advance(1)
+    service.send(put(service, "inbox/spring/sku.yaml", b"input: {prompt: late}"))
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert service.world.objects.stored(NOTE) is not None
+
+
+def test_a_sidecar_that_is_corrected_too_late_is_told_too() -> None:
+    service = service_with(drops.SIDECARS)
+    put(service, "inbox/spring/sku.json", b'{"input": {"prompt": "early"}}')
+    service.send(late(service, draw_png("x")))
+    service.run()
+    assert service.job.request["input"]["prompt"] == "early"
+    assert service.world.objects.stored(NOTE) is not None
+
+
+def test_a_sidecar_whose_photo_is_no_job_yet_is_looked_at_again() -> None:
+    service = service_with(drops.SIDECARS)
+    told = put(service, "inbox/spring/sku.jpg", draw_png("x"))
+    service.world.clock.advance(20)
+    assert service.handle_request(told) == Done()
+    beside = put(service, "inbox/spring/sku.json", b'{"input": {"prompt": "late"}}')
+    service.world.clock.advance(25)
+    outcome = service.handle_request(beside)
+    assert isinstance(outcome, RetryLater)
+    assert outcome.after_s == 60
+    service.run()
+    assert service.handle_request(beside) == Done()
+    assert service.world.objects.stored(NOTE) is not None
+
+
+def test_a_sidecar_whose_photo_never_becomes_a_job_is_not_looked_at_for_ever() -> None:
+    service = service_with(drops.SIDECARS)
+    put(service, "inbox/spring/sku.jpg", draw_png("x"))
+    service.send(put(service, "inbox/spring/sku.json", b'{"input": {"prompt": "x"}}'))
+    service.run()
+    assert not jobs(service)
+    assert not service.world.dead_letters.bodies()
+
+
+def test_a_sidecar_that_comes_with_a_photo_which_is_dropped_again_is_not_late() -> None:
+    service = service_with(drops.SIDECARS)
+    service.world.objects.unversioned.add("catalog")
+    drop(service, "inbox/spring/sku.jpg", b"no photo")
+    service.run()
+    assert service.job.state is JobState.FAILED
+    service.world.clock.advance(60)
+    beside = put(service, "inbox/spring/sku.json", b'{"input": {"prompt": "in time"}}')
+    drop(service, "inbox/spring/sku.jpg", b"no photo")
+    service.run()
+    service.send(beside)
+    service.run()
+    assert jobs(service)[-1].request["input"]["prompt"] == "in time"
+    assert service.world.objects.stored(NOTE) is None
+
+
+def test_where_no_versions_are_kept_the_note_says_that_another_name_is_needed() -> None:
+    service = service_with(drops.SIDECARS)
+    service.world.objects.unversioned.add("catalog")
+    service.send(late(service, draw_png("x"), at="sku.yaml"))
+    service.run()
+    assert "another name" in service.document(NOTE.key)["details"][1]
+
+
+def test_a_sidecar_that_has_gone_is_told_of_no_more() -> None:
+    service = service_with(drops.SIDECARS)
+    told = late(service, draw_png("x"))
+    service.world.objects.remove(S3Uri("catalog", "inbox/spring/sku.json"))
+    service.send(told)
+    service.run()
+    assert service.world.objects.stored(NOTE) is None
+
+
+def test_a_rule_without_error_documents_tells_a_late_sidecar_in_the_log_alone() -> None:
+    service = service_with(drops.SIDECARS + "    errors: false\n")
+    with all_logs() as logs:
+        service.send(late(service, draw_png("x")))
+        service.run()
+    assert "sidecar_late" in [entry["action"] for entry in logs]
+    assert [key for key in service.world.objects.keys("shop") if "error" in key] == []
+
+
 def test_a_sidecar_that_comes_between_two_events_of_a_photo_is_no_conflict() -> None:
     """The first event's request is on its way and no job yet when the second one is looked at."""
     service = service_with(drops.SIDECARS)

@@ -16,10 +16,17 @@ from worker.contracts.fields import rfc3339
 WAITS: Final = "drop.incomplete"
 """The code of a group of photos that is not complete: no error of a job, so of this document only."""
 
+LATE: Final = "drop.sidecar_late"
+"""The code of a sidecar that came when its photo was a request already: of this document only, too."""
+
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     WAITS: (
         "Photos that belong together are not all there.",
         "Put the missing ones into the same folder. It goes on by itself then.",
+    ),
+    LATE: (
+        "The file beside the photo came too late: the photo is worked on without it.",
+        "Put the photo into the folder again. The file beside it counts then.",
     ),
     "attempts.exhausted": (
         "Something did not work, again and again, and was given up.",

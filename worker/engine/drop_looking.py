@@ -47,6 +47,11 @@ def photos_of(world: World, match: Match) -> list[Photo] | None:
     return [dropped, *(photo for photo in found if photo is not None)]
 
 
+def is_drop(world: World, bucket: str, key: str) -> bool:
+    """Whether something lies there now that people or their programs have put there."""
+    return not _why_ignored(world.objects.head(S3Uri(bucket, key)))
+
+
 def _photo(world: World, bucket: str, key: str, *, is_told: bool = False) -> Photo | None:
     found = world.objects.head(S3Uri(bucket, key))
     reason = _why_ignored(found)

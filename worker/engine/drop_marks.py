@@ -53,12 +53,12 @@ def mark_end(world: World, held: HeldJob) -> None:
         return
     held.renew_if_short()
     try:
-        if job.failure is None:
-            _take_error_away(world, drop)
-        elif drop.error is not None:
+        if job.failure is None and drop.error is not None:
+            take_error_away(world, S3Uri.parse(drop.error))
+        elif job.failure is not None and drop.error is not None:
             write_error(world, S3Uri.parse(drop.error), _error_of(job, drop))
     except WorkerError as error:
-        _tell(drop.source, error)
+        tell_trouble(drop.source, error)
     marking = drop.on_success if job.failure is None else drop.on_failure
     if marking is None:
         return
@@ -67,7 +67,7 @@ def mark_end(world: World, held: HeldJob) -> None:
         try:
             put_aside(world, S3Uri.parse(text), marking, etag=drop.etags.get(text))
         except WorkerError as error:
-            _tell(text, error)
+            tell_trouble(text, error)
 
 
 def mark_refusal(world: World, body: str, error: PermanentError) -> None:
@@ -91,7 +91,7 @@ def mark_refusal(world: World, body: str, error: PermanentError) -> None:
     try:
         write_error(world, S3Uri.parse(drop.error), said)
     except WorkerError as trouble:
-        _tell(drop.source, trouble)
+        tell_trouble(drop.source, trouble)
 
 
 def write_error(world: World, place: S3Uri, said: DropError) -> None:
@@ -104,12 +104,15 @@ def write_error(world: World, place: S3Uri, said: DropError) -> None:
         )
         return
     text = said.dumps().encode()
+    sha256 = hashlib.sha256(text).hexdigest()
+    if there is not None and there.sha256 == sha256:
+        return  # said before: a bucket that keeps versions need not have one more
     world.objects.put(
         place,
         text,
         size_bytes=len(text),
         content_type="application/json",
-        sha256=hashlib.sha256(text).hexdigest(),
+        sha256=sha256,
         metadata={MARKER: _ERROR},
         only_if=Precondition(etag=there.etag if there else None),
     )
@@ -146,10 +149,8 @@ def put_aside(world: World, source: S3Uri, marking: Marking, *, etag: str | None
     log.info(f"{source} is {done} to {target}", action="drop_marked", uri=str(target))
 
 
-def _take_error_away(world: World, drop: DropOrigin) -> None:
-    if drop.error is None:
-        return
-    place = S3Uri.parse(drop.error)
+def take_error_away(world: World, place: S3Uri) -> None:
+    """Delete an error document, if one stands there. Raises what the store raises."""
     there = world.objects.head(place)
     if there is not None and there.metadata.get(MARKER) == _ERROR:
         world.objects.delete(place, etag=there.etag)
@@ -180,7 +181,8 @@ def _text_of(document: Mapping[str, Any], name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _tell(source: str, error: WorkerError) -> None:
+def tell_trouble(source: str, error: WorkerError) -> None:
+    """Say in the log that something cannot be told in S3."""
     log.warning(
         f"{source}: what people should see of it in S3 is not there: {error.message}",
         action="drop_mark_failed",

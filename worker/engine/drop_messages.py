@@ -18,17 +18,19 @@ import structlog
 
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.drop_error import WAITS, DropError
-from worker.contracts.drop_origin import Marking, drop_of
+from worker.contracts.drop_origin import Marking
 from worker.contracts.s3_uri import S3Uri
 from worker.drops.manifests import plan_batch
 from worker.drops.places import fallback_error_place
-from worker.drops.planning import DropPlan, Photo, missing_parts, plan_drop
+from worker.drops.planning import DropPlan, Photo, missing_parts
 from worker.drops.rule_set import Match, RuleSet
 from worker.drops.s3_events import Upload, read_s3_event
 from worker.drops.sidecars import Sidecar, SidecarError
 from worker.engine import announce, drop_marks, trouble
 from worker.engine.classify import Decision, classify
+from worker.engine.drop_late import look_whether_late, take_note_away
 from worker.engine.drop_looking import looking, photos_of, place_of, sidecar_of
+from worker.engine.drop_turns import turns_of
 from worker.engine.trouble import Delivery
 from worker.engine.world import World
 from worker.errors import (
@@ -39,7 +41,6 @@ from worker.errors import (
     TransientError,
     WorkerError,
 )
-from worker.jobs.job import Job, JobState
 from worker.jobs.outcomes import Done, Outcome, RetryLater
 from worker.ports.clock import WorkBudget
 
@@ -50,9 +51,6 @@ _ONE_UPLOAD_S = 5.0
 
 _LOOK_AGAIN_S = 60.0
 """How often a group that is not complete is looked at; its last photo has an event of its own."""
-
-_TRIES_MOST = 100
-"""So many times the same photo can be dropped again after failures."""
 
 
 class DropMessages:
@@ -91,8 +89,7 @@ class DropMessages:
         rules = self._world.drops.current()
         match = rules.match(upload.bucket, upload.key)
         if match is None:
-            self._without_rule(rules, upload)
-            return None
+            return self._without_rule(rules, upload)
         rest_s = self._left_s(upload.event_time, match.rule.settle_s)
         if rest_s > 0:
             log.debug(f"looked at in {rest_s:.0f} s", action="drop_settling")
@@ -140,36 +137,20 @@ class DropMessages:
         upload: Upload,
         delivery: Delivery,
     ) -> None:
-        """Send the requests of a drop that are no jobs yet.
-
-        A photo that is dropped again after its job failed gets another id, the next in turn: any
-        number of events about one drop lead to the same one. What has succeeded, or may yet, is not
-        paid again.
-        """
-        wanted: list[dict[str, Any]] = []
-        undecided: Sequence[int] | None = None
-        for turn in range(_TRIES_MOST):
-            plan = plan_drop(match, photos, sidecar, again=str(turn) if turn else "")
-            if plan.problems:
-                self._refuse(match, photos, plan)
-                return
-            failed: list[int] = []
-            for index in range(len(plan.requests)) if undecided is None else undecided:
-                request = plan.requests[index]
-                job = self._world.store.load(request["requestId"])
-                if job is None:
-                    wanted.append(request)
-                elif _failed_before(job, upload.event_time):
-                    failed.append(index)
-                else:
-                    log.info(
-                        f"{job.request_id} is known: {job.state}",
-                        action="drop_repeated",
-                        request_id=job.request_id,
-                    )
-            if not failed:
-                break
-            undecided = failed
+        """Send the requests of a drop that are no jobs yet."""
+        plan, turns = turns_of(self._world, match, photos, sidecar, moment=upload.event_time)
+        if plan.problems:
+            self._refuse(match, photos, plan)
+            return
+        for job in (job for _, job in turns if job is not None):
+            log.info(
+                f"{job.request_id} is known: {job.state}",
+                action="drop_repeated",
+                request_id=job.request_id,
+            )
+        wanted = [request for request, job in turns if job is None]
+        if match.rule.has_sidecar:
+            take_note_away(self._world, wanted)
         self._send(wanted, delivery)
 
     def _send(self, messages: Sequence[Mapping[str, Any]], delivery: Delivery) -> None:
@@ -208,42 +189,14 @@ class DropMessages:
         except WorkerError as error:
             log.warning(f"cannot be told in S3: {error.message}", action="drop_mark_failed")
 
-    def _without_rule(self, rules: RuleSet, upload: Upload) -> None:
+    def _without_rule(self, rules: RuleSet, upload: Upload) -> RetryLater | None:
         rule = rules.sidecar_of(upload.bucket, upload.key)
-        if rule is None:
-            misses = [
-                f'"{rule.name}" {why}' for rule, why in rules.misses(upload.bucket, upload.key)
-            ]
-            reason = "; ".join(misses[:5]) or "there are no rules"
-            log.info(f"ignored: no rule takes it ({reason})", action="drop_ignored")
-            return
-        with looking():
-            self._look_whether_late(rules, upload)
-
-    def _look_whether_late(self, rules: RuleSet, upload: Upload) -> None:
-        """Tell of a sidecar whose photo did not wait for it. Else its photo's own event reads it."""
-        stem = upload.key.rpartition(".")[0]
-        sidecar = str(S3Uri(upload.bucket, upload.key))
-        keys = self._world.objects.list_keys(upload.bucket, stem, limit=100)
-        matches = [match for key in keys if (match := rules.match(upload.bucket, key))]
-        for match in (one for one in matches if upload.key in one.sidecar_keys):
-            photos = photos_of(self._world, match)
-            if not photos or missing_parts(match, photos):
-                continue
-            for request in plan_drop(match, photos).requests:
-                job = self._world.store.load(request["requestId"])
-                drop = drop_of(job.request) if job else None
-                if job and drop and sidecar not in drop.beside:
-                    log.warning(
-                        f"came {self._age_s(job):.0f} s after its photo became a request, which goes on "
-                        "without it: drop the photo again under another name",
-                        action="sidecar_late",
-                        request_id=job.request_id,
-                    )
-                    return
-
-    def _age_s(self, job: Job) -> float:
-        return (self._world.now() - job.accepted_at).total_seconds()
+        if rule is not None:
+            return look_whether_late(self._world, rules, rule, upload)
+        misses = [f'"{rule.name}" {why}' for rule, why in rules.misses(upload.bucket, upload.key)]
+        reason = "; ".join(misses[:5]) or "there are no rules"
+        log.info(f"ignored: no rule takes it ({reason})", action="drop_ignored")
+        return None
 
     def _is_over(self, error: Exception, delivery: Delivery) -> bool:
         """Whether the queue is about to move the notification away without a reason."""
@@ -265,10 +218,6 @@ class DropMessages:
         places = ", ".join(str(S3Uri(upload.bucket, upload.key)) for upload in uploads)
         log.error(f"{places}: {said}; dead-lettered", action="drop_given_up")
         return Done()
-
-
-def _failed_before(job: Job, moment: datetime) -> bool:
-    return job.state is JobState.FAILED and job.updated_at < moment
 
 
 def _no_rules() -> InvalidRequestError:

@@ -1,7 +1,8 @@
 """The rules of drop folders and presets that are in force: read when they are first needed, and again.
 
     rules.yaml ── changed? (ETag, at most every 30 s) ── good ──► in force, and on the shelf
-                                                    └── broken ─► told; what was in force stays
+                                                    └── broken ─► told, on the shelf, too; what was
+                                                                  in force stays
 
 A worker that starts while the file is broken takes the rules from the shelf, so that all workers go by
 the same ones. Where no version was ever good, what needs rules waits.
@@ -9,6 +10,8 @@ the same ones. Where no version was ever good, what needs rules waits.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -29,8 +32,8 @@ from worker.errors import (
     WorkerError,
 )
 from worker.ports.clock import Clock
-from worker.ports.objects import ObjectStore
-from worker.ports.rules import KeptRules, RulesShelf
+from worker.ports.objects import ObjectInfo, ObjectStore
+from worker.ports.rules import BrokenRules, KeptRules, RulesShelf
 
 if TYPE_CHECKING:
     from worker.drops.rule_set import RuleSet
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 LOOK_AGAIN = timedelta(seconds=30)
+
+_PROBLEMS_TOLD = 10
+_PROBLEM_CHARACTERS = 500
 
 
 class DropRules:
@@ -54,8 +60,11 @@ class DropRules:
         self._clock = clock
         self._lock = Lock()
         self._looked_at: datetime | None = None
-        self._etag: str | None = None
-        """Of the version that was read last, good or not."""
+        self._found: ObjectInfo | None = None
+        """What was seen last, good or not."""
+        self._is_judged = False
+        """Whether that was read, and is good or broken: it is not read again then."""
+        self._is_broken = False
         self._in_force: RuleSet | None = None
         self._trouble: WorkerError | None = None
 
@@ -63,6 +72,11 @@ class DropRules:
     def are_set(self) -> bool:
         """Whether there is a rules file at all."""
         return self._place is not None
+
+    @property
+    def are_broken(self) -> bool:
+        """Whether the file could not be used when it was last looked at. Asks nobody."""
+        return self._is_broken
 
     def presets(self) -> Presets:
         """The presets in force; none without a rules file. Raises as `current` does."""
@@ -91,42 +105,66 @@ class DropRules:
         if self._looked_at is not None and now - self._looked_at < LOOK_AGAIN:
             return
         try:
-            self._look(place)
+            is_news = self._look(place)
         except RulesError as error:
             self._trouble = NoRulesError(f"{error.message}\nno earlier version of it is known")
-            log.error(  # noqa: TRY400 - the lines of the file say more than ours  # noqa: TRY400 - it says all that there is to know: lines of the file
+            log.error(  # noqa: TRY400 - it says all that there is to know: lines of the file
                 f"the rules file is broken, and what was in force stays: {error.message}",
                 action="rules_broken",
                 uri=str(place),
             )
+            self._is_broken = True
+            self._tell(place, [str(problem) for problem in error.problems])
         except WorkerError as error:
             is_passing = isinstance(error, TransientError | SystemicError)
             self._trouble = error if is_passing else NoRulesError(error.message)
             log.warning(f"the rules file cannot be read: {error.message}", action="rules_unread")
+            if not is_passing:
+                self._is_broken = True
+                self._tell(place, [error.message])
+        else:
+            if is_news:
+                self._is_broken = False
+            if not self._is_broken:
+                self._tell(place, None)
         if self._in_force is None:
             self._take_from_shelf(place)
         self._looked_at = now
 
-    def _look(self, place: S3Uri) -> None:
-        """Read the file if it is another one. Raises RulesError, and what the store raises."""
+    def _look(self, place: S3Uri) -> bool:
+        """Read the file if it is another one; whether it was. Raises RulesError, and what the store raises."""
+        was_judged, self._is_judged = self._is_judged, False
         found = self._objects.head(place)
-        etag = found.etag if found else None
-        if self._looked_at is not None and etag == self._etag:
-            return
-        if found is None:
-            self._etag = None
-            raise _broken(place, "is not there", "put it there, or unset WORKER_DROP_RULES")
+        if was_judged and _etag(found) == _etag(self._found):
+            self._is_judged = True
+            return False
         # Of what was seen: a version that comes before it is read is only read once more.
-        self._etag = etag
-        text = read_rules_text(self._objects, place)
-        self._in_force = self._load(text, str(place))
+        self._found = found
+        try:
+            if found is None:
+                raise _broken(place, "is not there", "put it there, or unset WORKER_DROP_RULES")
+            text = read_rules_text(self._objects, place)
+            self._in_force = self._load(text, str(place))
+        except RulesError:
+            self._is_judged = True
+            raise
+        self._is_judged = True
         log.info(
             f"{len(self._in_force.rules)} rule(s) and {len(self._in_force.presets)} preset(s) are in "
             "force",
             action="rules_loaded",
             uri=str(place),
         )
-        self._keep(KeptRules(source=str(place), text=text))
+        self._keep(
+            KeptRules(
+                source=str(place),
+                text=text,
+                etag=found.etag,
+                version_id=found.version_id,
+                since=self._clock.now(),
+            )
+        )
+        return True
 
     def _load(self, text: str, source: str) -> RuleSet:
         # Imported with the first rules file: a worker without one need not wait for it at its start.
@@ -144,10 +182,40 @@ class DropRules:
         if self._shelf is None:
             return
         try:
-            if self._shelf.read() != rules:
+            kept = self._shelf.read()
+            # Whoever comes second with the same version leaves it since when it is in force.
+            if kept is None or replace(kept, since=rules.since) != rules:
                 self._shelf.keep(rules)
         except WorkerError as error:
             log.warning(f"the rules are not kept: {error.message}", action="rules_not_kept")
+
+    def _tell(self, place: S3Uri, problems: Sequence[str] | None) -> None:
+        """Say on the shelf what is wrong with the file, for figures and people; None: nothing is.
+
+        Also when this worker has known for long that nothing is: who had said so may be gone.
+        """
+        if self._shelf is None:
+            return
+        try:
+            told = self._shelf.broken()
+            if problems is None:
+                if told is not None:
+                    self._shelf.tell(None)
+                return
+            was_broken = told is not None and told.source == str(place)
+            broken = BrokenRules(
+                source=str(place),
+                etag=_etag(self._found),
+                version_id=self._found.version_id if self._found else None,
+                since=told.since if told is not None and was_broken else self._clock.now(),
+                problems=tuple(text[:_PROBLEM_CHARACTERS] for text in problems[:_PROBLEMS_TOLD]),
+            )
+            if broken != told:
+                self._shelf.tell(broken)
+        except WorkerError as error:
+            log.warning(
+                f"the state of the rules is not kept: {error.message}", action="rules_not_kept"
+            )
 
     def _take_from_shelf(self, place: S3Uri) -> None:
         if self._shelf is None:
@@ -179,6 +247,10 @@ def read_rules_text(objects: ObjectStore, place: S3Uri) -> str:
         return data.decode()
     except UnicodeDecodeError as error:
         raise _broken(place, "is not UTF-8 text") from error
+
+
+def _etag(found: ObjectInfo | None) -> str | None:
+    return found.etag if found else None
 
 
 def _broken(place: S3Uri, rule: str, fix: str = "") -> RulesError:

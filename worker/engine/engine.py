@@ -147,6 +147,11 @@ class Engine:
             in_flight=self._in_flight.state(),
         )
 
+    @property
+    def rules_are_broken(self) -> bool:
+        """Whether the rules file could not be used when this process last looked at it."""
+        return self._world.drops.are_broken
+
     def handle_request(self, message: ReceivedMessage, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
         self._hear(budget)

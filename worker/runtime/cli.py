@@ -62,7 +62,7 @@ COMMANDS: Final[Mapping[str, _Entry]] = {
     "replay": _Entry("replay", "Publish the result event of jobs that are over again.", _REPAIR),
     "reconcile": _Entry("reconcile", "Wake open jobs whose message may be lost.", _REPAIR),
     "doctor": _Entry("doctor", "Check settings, AWS and Hautech; say how to fix them.", _SET_UP),
-    "rules": _Entry("rules", "Check the rules of drop folders; try them on a file.", _SET_UP),
+    "rules": _Entry("rules", "Show or check the rules of drop folders; try a file.", _SET_UP),
     "schema": _Entry("schema", "Print the JSON Schema of a message.", _SET_UP),
     "demo": _Entry("demo", "See it work on this machine, without any account.", _SET_UP),
 }

@@ -59,6 +59,11 @@ OLDEST_BATCH_SILENCE_SECONDS: Final = MetricName(
     "Seconds",
     "Since something last happened to the open batch that is silent longest; 0 when none is open.",
 )
+RULES_BROKEN: Final = MetricName(
+    "RulesBroken",
+    "Count",
+    "1 while the rules file is broken and the last good version is in force, if there is one; else 0.",
+)
 HAUTECH_BALANCE: Final = MetricName(
     "HautechBalance", "Count", "Credits left at Hautech, if the account may read them."
 )
@@ -78,6 +83,7 @@ METRIC_NAMES: Final = (
     JOBS_WOKEN,
     BATCHES_OPEN,
     OLDEST_BATCH_SILENCE_SECONDS,
+    RULES_BROKEN,
     HAUTECH_BALANCE,
 )
 """Every figure, in the order of the reference page."""

@@ -35,6 +35,10 @@ class LimitedEngine(Protocol):
     def limits(self) -> Limits:
         """What limits new work now. Asks nobody."""
 
+    @property
+    def rules_are_broken(self) -> bool:
+        """Whether the rules file could not be used when this process last looked at it."""
+
 
 class Metrics:
     """Reads the figures of one process.
@@ -66,6 +70,12 @@ class Metrics:
         """Every figure, as it is now."""
         yield _gauge("info", "Always 1; the version is in the label.", {"version": __version__}, 1)
         yield from self._of_hautech(self._engine.limits())
+        yield _gauge(
+            "rules_broken",
+            "1 while the rules file is broken, as this process last saw it.",
+            {},
+            int(self._engine.rules_are_broken),
+        )
         yield from self._of_the_loop(self._container())
         yield from self._counted()
 

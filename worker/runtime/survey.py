@@ -1,6 +1,6 @@
 """How the whole service stands: the figures that no worker counts, asked for when reconcile runs.
 
-    the oldest pipeline ──► reconcile ──► jobs woken, jobs in flight, batches, the circuit, the balance
+    the oldest pipeline ──► reconcile ──► jobs woken, jobs in flight, batches, rules, the circuit, the balance
 
 Each is asked for by itself, for its share of the time that is left, and written when it is known; one
 that nobody can tell in that time is left out. An alarm on the age of the oldest pipeline must not go
@@ -63,8 +63,18 @@ def survey_of(groundwork: Groundwork) -> Survey:
     def balance() -> Decimal:
         return groundwork.hautech.get_balance()
 
+    def are_broken() -> bool:
+        told = groundwork.shelf.broken()
+        return told is not None and told.source == str(place)
+
     can_sign_in = groundwork.settings.hautech_credentials is not None
-    return Survey(groundwork.record_world, groundwork.board, balance if can_sign_in else None)
+    place = groundwork.settings.drop_rules
+    return Survey(
+        groundwork.record_world,
+        groundwork.board,
+        balance if can_sign_in else None,
+        are_broken if place else None,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,14 +96,20 @@ class Survey:
         world: The records and the queue.
         board: Where workers tell that they hold requests back.
         balance: Asks Hautech for the credits left; None when there is no way to sign in.
+        rules_are_broken: Whether a worker found the rules file broken; None when there is none.
     """
 
     def __init__(
-        self, world: RecordWorld, board: NoticeBoard, balance: Callable[[], Decimal] | None
+        self,
+        world: RecordWorld,
+        board: NoticeBoard,
+        balance: Callable[[], Decimal] | None,
+        rules_are_broken: Callable[[], bool] | None = None,
     ) -> None:
         self._world = world
         self._board = board
         self._balance = balance
+        self._rules_are_broken = rules_are_broken
 
     def around(
         self,
@@ -123,6 +139,9 @@ class Survey:
     def _questions(self) -> Iterator[_Question]:
         yield _Question("jobs in flight", self._in_flight)
         yield _Question("open batches", self._open_batches)
+        are_broken = self._rules_are_broken
+        if are_broken is not None:
+            yield _Question("the rules", lambda: [(names.RULES_BROKEN, float(are_broken()))])
         yield _Question("the circuit", self._circuit)
         balance = self._balance
         if balance is not None:

@@ -15,6 +15,7 @@ from worker.adapters.memory import (
     MemoryObjectStore,
     MemoryQueue,
     MemoryResultTopic,
+    MemoryRulesShelf,
 )
 from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.pictures import draw_png
@@ -44,6 +45,7 @@ class MemoryServices:
         self.store: MemoryJobStore = world.store
         self.batches: MemoryBatchStore = world.batches
         self.objects: MemoryObjectStore = world.objects
+        self.shelf: MemoryRulesShelf = world.shelf
         self.request_queue: MemoryQueue = world.requests
         self.dead_letter_queue: MemoryQueue = world.dead_letters
         self.topic: MemoryResultTopic = world.topic

@@ -7,7 +7,10 @@ from typer.testing import CliRunner
 
 from tests.unit.cli.conftest import ENVIRONMENT
 from worker.contracts.s3_uri import S3Uri
+from worker.engine.drop_rules import DropRules
+from worker.engine.rules import EngineRules
 from worker.runtime.cli import app
+from worker.settings import load_settings
 
 RULES = """
 version: 1
@@ -224,3 +227,100 @@ def test_without_settings_rules_of_several_buckets_have_to_name_theirs(bare, fil
     file.write_text(text.replace("name: sets", "name: sets\n    bucket: catalog-b"))
     done = bare("rules", "check", file)
     assert "catalogue: bucket: is required" in done.stderr
+
+
+def served(services, text: str) -> None:
+    """The service has this rules file now."""
+    services.settings = load_settings(
+        ENVIRONMENT | {"WORKER_DROP_RULES": "s3://catalog/rules.yaml"}
+    )
+    services.objects.add(S3Uri("catalog", "rules.yaml"), text.encode())
+
+
+def worker_of(services) -> DropRules:
+    """A worker of that service."""
+    rules = EngineRules(
+        input_buckets=frozenset({"catalog"}),
+        output_buckets=frozenset({"shop"}),
+        drop_rules=S3Uri("catalog", "rules.yaml"),
+    )
+    return DropRules(rules, objects=services.objects, shelf=services.shelf, clock=services.clock)
+
+
+def test_rules_in_force_are_shown_in_order_with_what_they_watch_and_write(invoke, services) -> None:
+    served(services, RULES)
+    worker_of(services).current()
+    done = invoke("rules", "show")
+
+    assert done.exit_code == 0, done.stderr
+    shown = done.stdout
+    assert "in force  the file as it is, " in shown
+    assert "3 rules, 1 preset" in shown
+    assert "since 2" in shown
+    assert (
+        shown.index("preset studio") < shown.index("rule 1 garments") < shown.index("rule 2 sets")
+    )
+    assert "watches   s3://catalog/inbox/{season}/{sku}.{ext}  (jpg, " in shown
+    assert "becomes   1 request of preset studio" in shown
+    assert "writes    s3://shop/{season}/{sku}/" in shown
+    assert "succeeded the photo is copied to s3://catalog/done/{season}/" in shown
+    assert "becomes   a batch of preset studio" in shown
+
+
+def test_a_version_that_no_worker_has_read_is_told_as_such(invoke, services) -> None:
+    served(services, RULES)
+    assert "from the next photo or preset on" in invoke("rules", "show").stdout
+
+
+def test_while_the_file_is_broken_the_last_good_version_is_shown_and_what_is_wrong(
+    invoke, services
+) -> None:
+    served(services, RULES)
+    worker = worker_of(services)
+    worker.current()
+    good = json.loads(invoke("rules", "show", "--json").stdout)
+    services.objects.add(S3Uri("catalog", "rules.yaml"), b"version: 1\nrulez: []\n")
+    unnoticed = invoke("rules", "show")
+    assert "no worker has met it yet" in unnoticed.stdout
+    services.clock.advance(31)
+    worker.current()
+    services.clock.advance(7_200)
+    done = invoke("rules", "show")
+
+    assert done.exit_code == 1
+    assert "broken    " in done.stdout
+    assert "(2 h ago)" in done.stdout
+    assert "line 2: rulez" in done.stdout
+    assert "in force  the last good version, " in done.stdout
+    assert "rule 1 garments" in done.stdout
+    document = json.loads(invoke("rules", "show", "--json").stdout)
+    assert document["isBroken"] is True
+    assert document["brokenSince"] is not None
+    assert document["inForce"] == good["inForce"] | {"isLastGood": True}
+    assert document["now"] != good["now"]
+    assert [rule["name"] for rule in document["rules"]] == ["garments", "sets", "catalogue"]
+    assert document["rules"] == good["rules"]
+    assert document["presets"]["studio"]["workflow"] == "full-naomi"
+
+
+def test_where_no_version_was_ever_good_nothing_is_in_force(invoke, services) -> None:
+    served(services, "version: 2\n")
+    done = invoke("rules", "show")
+    assert done.exit_code == 1
+    assert "in force  nothing: dropped photos and requests with a preset wait" in done.stdout
+    assert json.loads(invoke("rules", "show", "--json").stdout)["inForce"] is None
+
+
+def test_a_file_that_is_not_there_is_broken(invoke, services) -> None:
+    served(services, RULES)
+    services.objects.remove(S3Uri("catalog", "rules.yaml"))
+    done = invoke("rules", "show")
+    assert done.exit_code == 1
+    assert "s3://catalog/rules.yaml" in done.stdout
+    assert json.loads(invoke("rules", "show", "--json").stdout)["now"] is None
+
+
+def test_a_service_without_rules_says_so(invoke) -> None:
+    done = invoke("rules", "show")
+    assert done.exit_code == 2
+    assert "WORKER_DROP_RULES is not set" in done.stderr

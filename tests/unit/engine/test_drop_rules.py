@@ -8,7 +8,8 @@ from worker.adapters.memory import MemoryWorld
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.drop_rules import DropRules
 from worker.engine.rules import EngineRules
-from worker.errors import NoRulesError, UnavailableError, WorkerError
+from worker.errors import NoRulesError, OutputForbiddenError, UnavailableError, WorkerError
+from worker.ports.rules import BrokenRules
 
 PLACE = S3Uri("catalog", "rules.yaml")
 RULE = """
@@ -178,3 +179,109 @@ def test_without_a_rules_file_there_are_no_presets(shop: Shop) -> None:
     assert rules.presets() == {}
     with pytest.raises(NoRulesError, match="WORKER_DROP_RULES"):
         rules.current()
+
+
+def test_what_is_wrong_stands_on_the_shelf_since_it_began_until_it_is_mended(shop: Shop) -> None:
+    shop.put(text("garments"))
+    rules = shop.worker()
+    assert names(rules) == ["garments"]
+    assert shop.world.shelf.told is None
+    shop.world.clock.advance(31)
+    began = shop.world.clock.now()
+    shop.put(b"version: 1\nrulez: []\n")
+    rules.current()
+    first = shop.world.shelf.broken()
+    assert first is not None
+    assert (first.source, first.since) == (str(PLACE), began)
+    assert "line 2" in first.problems[0]
+    assert rules.are_broken
+    shop.world.clock.advance(31)
+    shop.put(b"version: 2\nrules: []\n")
+    shop.worker().current()
+    second = shop.world.shelf.broken()
+    assert second is not None
+    assert (second.since, second.etag != first.etag) == (began, True)
+    shop.put(text("shirts"))
+    assert names(rules) == ["shirts"]
+    assert shop.world.shelf.broken() is None
+    assert not rules.are_broken
+
+
+def test_who_finds_the_file_good_takes_back_what_others_had_said(shop: Shop) -> None:
+    shop.put(text("garments"))
+    rules = shop.worker()
+    rules.current()
+    shop.world.shelf.tell(
+        BrokenRules(
+            source=str(PLACE), etag="x", version_id=None, since=shop.world.clock.now(), problems=()
+        )
+    )
+    shop.world.clock.advance(31)
+    rules.current()
+    assert shop.world.shelf.broken() is None
+
+
+def test_a_file_that_is_missing_or_may_not_be_read_is_broken_and_one_out_of_reach_is_not(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuses(error: Exception) -> None:
+        def head(_uri: S3Uri) -> None:
+            raise error
+
+        monkeypatch.setattr(shop.world.objects, "head", head)
+
+    shop.put(text("garments"))
+    rules = shop.worker()
+    rules.current()
+    refuses(UnavailableError("no answer"))
+    shop.world.clock.advance(31)
+    rules.current()
+    assert shop.world.shelf.broken() is None
+    refuses(OutputForbiddenError("no s3:GetObject"))
+    shop.world.clock.advance(31)
+    rules.current()
+    told = shop.world.shelf.broken()
+    assert told is not None
+    assert told.problems == ("no s3:GetObject",)
+    monkeypatch.undo()
+    shop.world.clock.advance(31)
+    rules.current()
+    assert shop.world.shelf.broken() is None
+    shop.world.objects.remove(PLACE)
+    shop.world.clock.advance(31)
+    rules.current()
+    told = shop.world.shelf.broken()
+    assert told is not None
+    assert told.etag is None
+
+
+def test_a_new_version_that_could_not_be_read_at_first_is_read_again(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.put(text("garments"))
+    rules = shop.worker()
+    rules.current()
+    shop.put(text("shirts"))
+
+    def unavailable(_uri: S3Uri) -> None:
+        raise UnavailableError("no answer")
+
+    monkeypatch.setattr(shop.world.objects, "open", unavailable)
+    shop.world.clock.advance(31)
+    assert names(rules) == ["garments"]
+    monkeypatch.undo()
+    shop.world.clock.advance(31)
+    assert names(rules) == ["shirts"]
+
+
+def test_the_shelf_says_which_version_is_in_force_and_since_when_it_first_was(shop: Shop) -> None:
+    shop.put(text("garments"))
+    began = shop.world.clock.now()
+    shop.worker().current()
+    shop.world.clock.advance(100)
+    shop.worker().current()
+    kept = shop.world.shelf.read()
+    found = shop.world.objects.head(PLACE)
+    assert kept is not None
+    assert found is not None
+    assert (kept.etag, kept.version_id, kept.since) == (found.etag, found.version_id, began)

@@ -81,6 +81,7 @@ def test_there_is_an_alarm_for_each_way_it_can_go_wrong(alarms: dict[str, Any]) 
         "PollsUnattended",
         "OldestPipeline",
         "CircuitOpen",
+        "RulesBroken",
         "BalanceLow",
         "DeadLettersRise",
         "FailedJobs",

@@ -31,6 +31,8 @@ class Rig:
         self.tally = Tally()
         self.metrics = Metrics(engine=self, container=lambda: self.container, tally=self.tally)
 
+    rules_are_broken = False
+
     def limits(self) -> Limits:
         return self.now
 
@@ -112,3 +114,9 @@ def test_every_figure_has_our_prefix_and_says_what_it_is() -> None:
         assert family.name.startswith("hautech_worker_")
         assert family.documentation.endswith(".")
         assert family.samples
+
+
+def test_a_broken_rules_file_is_told(rig: Rig) -> None:
+    assert rig.samples()["rules_broken"] == 0
+    rig.rules_are_broken = True
+    assert rig.samples()["rules_broken"] == 1

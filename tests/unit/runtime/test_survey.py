@@ -18,9 +18,11 @@ from worker.engine.reconcile import ReconcileReport
 from worker.errors import UnavailableError
 from worker.ports.clock import WorkBudget
 from worker.ports.notices import CircuitNotice, HoldReason
+from worker.ports.rules import BrokenRules
 from worker.runtime.commands.redriving import Unlimited
 from worker.runtime.emf import Figure
-from worker.runtime.survey import Survey
+from worker.runtime.survey import Survey, survey_of
+from worker.settings import load_settings
 
 BATCHES = {"BatchesOpen", "OldestBatchSilenceSeconds"}
 NOTHING = ReconcileReport(woken=(), left_alone=0, unreadable=0, unwritable=0, is_complete=True)
@@ -126,6 +128,48 @@ def test_the_circuit_is_as_the_workers_told_it_unless_that_is_long_ago(service: 
     assert figures(service)["CircuitOpen"] == 1
     service.world.clock.advance((BELIEVED_FOR + timedelta(minutes=1)).total_seconds())
     assert figures(service)["CircuitOpen"] == 0
+
+
+def test_broken_rules_are_told_by_a_service_that_has_rules(service: Service) -> None:
+    def told(answer: bool) -> dict[str, float]:
+        writer = Writer()
+        survey = Survey(service.record_world, service.world.board, None, lambda: answer)
+        survey.around(lambda _: NOTHING, Unlimited(), writer.write)
+        return writer.figures
+
+    assert told(True)["RulesBroken"] == 1
+    assert told(False)["RulesBroken"] == 0
+    assert "RulesBroken" not in figures(service)
+
+
+def test_the_rules_of_another_file_are_not_the_ones_that_are_broken(service: Service) -> None:
+    now = service.world.clock.now()
+    broken = BrokenRules(
+        source="s3://catalog/rules.yaml", etag="x", version_id=None, since=now, problems=()
+    )
+
+    class Parts:
+        """What a survey is made of; the shelf says that `broken` is."""
+
+        record_world = service.record_world
+        board = service.world.board
+        shelf = service.world.shelf
+
+        def __init__(self, place: str) -> None:
+            self.settings = load_settings({"WORKER_DROP_RULES": place}, needs=())
+
+    def told(place: str) -> dict[str, float]:
+        writer = Writer()
+        survey = survey_of(Parts(place))  # type: ignore[arg-type]  # -- all that it takes of them
+        survey.around(lambda _: NOTHING, Unlimited(), writer.write)
+        return writer.figures
+
+    service.world.shelf.tell(broken)
+    assert told("s3://catalog/rules.yaml")["RulesBroken"] == 1
+    assert told("s3://catalog/others.yaml")["RulesBroken"] == 0
+    assert "RulesBroken" not in told("")
+    service.world.shelf.tell(None)
+    assert told("s3://catalog/rules.yaml")["RulesBroken"] == 0
 
 
 def test_the_balance_is_told_and_counts_as_a_call(service: Service) -> None:

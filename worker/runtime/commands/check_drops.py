@@ -6,11 +6,9 @@ from collections.abc import Iterator
 from typing import Final
 
 from worker.bootstrap import Application
-from worker.drops.rules import load_rules
-from worker.engine.drop_rules import read_rules_text
-from worker.errors import ImageForbiddenError, ImageMissingError, RulesError
 from worker.runtime.commands.findings import Finding, findings_of
-from worker.runtime.commands.wording import count
+from worker.runtime.commands.rules_standing import RulesStanding, rules_standing
+from worker.runtime.commands.wording import ago, count, moment
 
 AREA: Final = "Drop folders"
 NAME: Final = "rules"
@@ -25,34 +23,33 @@ def check_drops(application: Application) -> Iterator[Finding]:
 
 
 def _rules(application: Application) -> Iterator[Finding]:
-    settings = application.settings
-    place = settings.drop_rules
+    place = application.settings.drop_rules
     assert place is not None  # noqa: S101 -- looked at above
-    try:
-        rules = load_rules(
-            read_rules_text(application.objects, place),
-            input_buckets=frozenset(settings.input_buckets),
-            output_buckets=frozenset(settings.output_buckets),
-            source=str(place),
-        )
-    except RulesError as error:
-        for found in error.problems[:_PROBLEMS_SHOWN]:
-            fix = f"{found.problem.fix} (hautech-worker rules check tries a file)".lstrip()
-            yield Finding(AREA, NAME, "failed", f"{place}: {found}", fix)
-        yield _kept(application)
-    except (ImageMissingError, ImageForbiddenError) as error:
-        yield Finding(AREA, NAME, "failed", error.message, "or correct WORKER_DROP_RULES")
-        yield _kept(application)
-    else:
+    standing = rules_standing(
+        place,
+        settings=application.settings,
+        objects=application.objects,
+        shelf=application.shelf,
+    )
+    if not standing.is_broken and standing.in_force is not None:
+        rules = standing.in_force.rules
         said = f"{count(len(rules.rules), 'rule')} and {count(len(rules.presets), 'preset')} can be used"
         yield Finding(AREA, NAME, "ok", said)
+        return
+    if standing.error is not None:
+        for found in standing.error.problems[:_PROBLEMS_SHOWN]:
+            fix = f"{found.problem.fix} (hautech-worker rules check tries a file)".lstrip()
+            yield Finding(AREA, NAME, "failed", f"{place}: {found}", fix)
+    else:
+        yield Finding(AREA, NAME, "failed", standing.unread, "or correct WORKER_DROP_RULES")
+    yield _in_force(standing, application)
 
 
-def _kept(application: Application) -> Finding:
-    kept = application.shelf.read()
-    if kept is not None and kept.source == str(application.settings.drop_rules):
-        return Finding(
-            AREA, "in force", "warning", "the last version that could be used stays in force"
-        )
-    said = "no version could be used yet: dropped photos and requests with a preset wait"
+def _in_force(standing: RulesStanding, application: Application) -> Finding:
+    since = standing.broken_since
+    when = f"; broken since {moment(since)}, {ago(since, application.clock.now())}" if since else ""
+    if standing.in_force is not None:
+        said = f"the last version that could be used stays in force{when}"
+        return Finding(AREA, "in force", "warning", said, "hautech-worker rules show tells which")
+    said = f"no version could be used yet: dropped photos and requests with a preset wait{when}"
     return Finding(AREA, "in force", "failed", said, "correct the file")

@@ -1,4 +1,6 @@
-"""`hautech-worker rules`: checks the rules of drop folders and tells what would happen to a file."""
+"""`hautech-worker rules`: checks the rules of drop folders, tells what would happen to a file, and shows
+those that are in force.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,14 @@ import typer
 
 from worker.drops.rules import RuleSet, load_rules
 from worker.drops.sidecars import Sidecar, SidecarError, read_sidecar
-from worker.errors import RulesError
+from worker.errors import RulesError, WorkerError
 from worker.runtime.commands import rules_told
-from worker.runtime.commands.output import OK, fail, print_json, remark
+from worker.runtime.commands.output import OK, USAGE, fail, print_json, remark
 from worker.runtime.commands.preset_files import read_rules_file
 from worker.runtime.commands.rule_buckets import Buckets, buckets_for
 from worker.runtime.commands.rule_trials import Trial, try_keys
+from worker.runtime.commands.rules_shown import show_rules, standing_json
+from worker.runtime.commands.rules_standing import rules_standing
 from worker.runtime.commands.services import Services, services_for
 from worker.settings import Settings, load_settings
 
@@ -90,6 +94,39 @@ def check(
     else:
         _tell(file, found, trials, buckets)
     raise typer.Exit(1 if any(trial.is_refused for trial in trials) else OK)
+
+
+@app.command(
+    epilog="[bold]Examples[/bold]\n\n"
+    "  hautech-worker rules show\n"
+    "  hautech-worker rules show --json | jq '.rules\\[].output'"
+)
+def show(
+    ctx: typer.Context,
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="For scripts.")] = False,
+) -> None:
+    """Show the rules and presets that the workers go by: the file as it is, or the last good version.
+
+    It looks at WORKER_DROP_RULES and at the job table as a worker does. It ends with 1 if the file is
+    broken.
+    """
+    needs = ("WORKER_JOB_TABLE", "WORKER_INPUT_BUCKETS", "WORKER_OUTPUT_BUCKETS")
+    services = services_for(ctx, *needs)
+    place = services.settings.drop_rules
+    if place is None:
+        raise fail("WORKER_DROP_RULES is not set: this service has no rules", code=USAGE)
+    try:
+        standing = rules_standing(
+            place, settings=services.settings, objects=services.objects, shelf=services.shelf
+        )
+    except WorkerError as error:
+        raise fail(error.message) from error
+    if as_json:
+        print_json(standing_json(standing))
+    else:
+        show_rules(standing, now=services.clock.now())
+    raise typer.Exit(1 if standing.is_broken else OK)
 
 
 def _tell(file: str, found: RuleSet, trials: list[Trial], buckets: Buckets) -> None:

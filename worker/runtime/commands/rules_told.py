@@ -46,7 +46,7 @@ def tell_rules(file: str, rules: RuleSet) -> None:
         line = Text.assemble(
             (f"  {rule.name:<{width}}  ", "cyan"),
             f"{rule.bucket}/{plain(rule.template.text)}",
-            (f"  {_what(rule)}", "dim"),
+            (f"  {takes(rule)}", "dim"),
         )
         print_hanging(console, line, width + 4)
 
@@ -89,7 +89,7 @@ def json_of(file: str, rules: RuleSet, trials: list[Trial]) -> dict[str, Any]:
     return {
         "file": file,
         "problems": [],
-        "rules": [_rule_json(rule) for rule in rules.rules],
+        "rules": [rule_json(rule) for rule in rules.rules],
         "presets": sorted(rules.presets),
         "keys": [_trial_json(trial) for trial in trials],
     }
@@ -132,7 +132,8 @@ def _verb(field: str) -> str:
     return "moved to" if field == "moveTo" else "copied to"
 
 
-def _what(rule: Rule) -> str:
+def takes(rule: Rule) -> str:
+    """Which files a rule takes, in a word or two."""
     if rule.is_manifest:
         return "a batch"
     if rule.parts:
@@ -159,7 +160,8 @@ def _problem_json(problem: Problem) -> dict[str, str]:
     }
 
 
-def _rule_json(rule: Rule) -> dict[str, Any]:
+def rule_json(rule: Rule) -> dict[str, Any]:
+    """What a rule watches, for scripts."""
     return {
         "name": rule.name,
         "line": rule.line,

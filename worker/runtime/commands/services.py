@@ -19,6 +19,7 @@ from worker.ports.batches import BatchStore
 from worker.ports.clock import Clock
 from worker.ports.jobs import JobStore
 from worker.ports.objects import ObjectStore
+from worker.ports.rules import RulesShelf
 from worker.ports.topic import ResultTopic
 from worker.runtime.commands.environment import load_with_region
 from worker.runtime.redriving import RequestQueue
@@ -62,6 +63,10 @@ class Services(Protocol):
     @property
     def objects(self) -> ObjectStore:
         """Photos and pictures."""
+
+    @property
+    def shelf(self) -> RulesShelf:
+        """The last good rules, and what is wrong with those there are."""
 
     @property
     def request_queue(self) -> RequestQueue:
