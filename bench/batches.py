@@ -5,7 +5,8 @@
     worker    the engine's own way: read from S3, check every row, send, record checkpoints
 
 Floor and worker take turns, since the speed of a shared machine drifts. Then one manifest of the
-largest size is expanded alone, for its memory. Each runs in a process of its own.
+largest size is expanded alone, for its memory. Each runs in a process of its own. The window of open
+rows is wide open: nothing works on the rows, and waiting for them is not what is measured.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ import boto3
 
 from bench.machine import machine_facts
 from sandbox.aws import MiniStack, deploy, worker_environment
+from worker.batches.source_row import MAX_ROWS
 from worker.bootstrap import build_application
 from worker.contracts.follow import FollowMessage
 from worker.ports.queues import ReceivedMessage
@@ -164,6 +166,7 @@ def _measured(emulator: MiniStack, name: str, rows: int) -> dict[str, float]:
             "PYTHONPATH": str(_ROOT),
             "HAUTECH_API_TOKEN": "none",
             "WORKER_LOG_LEVEL": "error",
+            "WORKER_BATCH_OPEN_ROWS": str(MAX_ROWS),
         },
     )
     command = [sys.executable, "-m", "bench.batches", "--measure", name, "--rows", str(rows)]

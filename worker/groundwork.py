@@ -162,6 +162,7 @@ class Groundwork:
             max_attempts=settings.max_attempts,
             hautech_requests_per_s=settings.hautech_requests_per_s,
             in_flight_most=settings.in_flight_most,
+            batch_open_rows=settings.batch_open_rows,
             drop_rules=settings.drop_rules,
             image_max_bytes=settings.image_max_bytes,
             image_max_px=settings.image_max_px,

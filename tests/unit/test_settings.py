@@ -63,6 +63,7 @@ def test_the_defaults_are_those_of_the_engine() -> None:
     assert settings.max_attempts == rules.max_attempts
     assert settings.hautech_requests_per_s is rules.hautech_requests_per_s is None
     assert settings.in_flight_most is rules.in_flight_most is None
+    assert settings.batch_open_rows == rules.batch_open_rows
     assert settings.image_max_bytes == rules.image_max_bytes
     assert settings.image_max_px == rules.image_max_px
     assert settings.pipeline_timeout_s == rules.pipeline_timeout_s
@@ -124,6 +125,7 @@ def test_every_problem_is_reported_at_once_with_its_source() -> None:
         ("WORKER_MAX_ATTEMPTS", "0", "must be a whole number from 1 to 1,000"),
         ("WORKER_HAUTECH_REQUESTS_PER_SECOND", "0", "must be a number from 0.1 to 10,000"),
         ("WORKER_MAX_PIPELINES_IN_FLIGHT", "0", "must be a whole number from 1 to 100,000"),
+        ("WORKER_BATCH_OPEN_ROWS", "0", "must be a whole number from 1 to 100,000"),
         ("WORKER_IMAGE_MAX_BYTES", "20 MB", "must be a whole number"),
         ("WORKER_IMAGE_MAX_PIXELS", "0", "must be a whole number"),
         ("WORKER_VISIBILITY_SECONDS", "4", "must be a whole number from 5 to 43,200"),

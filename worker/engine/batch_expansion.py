@@ -1,6 +1,8 @@
-"""Expansion: rows become request messages, as many as may be sent now, in order.
+"""Expansion: rows become request messages, as many as the window has room for, in order.
 
     read 100 rows ─► check ─► send the good, mark the bad ─► … ─► every 500 rows: checkpoint saved
+
+Bad rows take no room: however many there are, the good ones behind them are sent in the same visit.
 
 A crash sends the rows since the last checkpoint again, under the same ids and with the same content:
 they are the same jobs.
@@ -8,17 +10,17 @@ they are the same jobs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import islice
+from itertools import count, islice
 from typing import Final
 
 import structlog
 
 from worker.batches import moves
 from worker.batches.batch import RowMark
-from worker.batches.capping import reason_to_stop, rows_allowed
+from worker.batches.capping import reason_to_stop
 from worker.batches.rows import RowRequest
 from worker.batches.source_row import SourceRow
+from worker.batches.window import rows_to_send, window_rows
 from worker.contracts.request import Request
 from worker.contracts.text import one_line
 from worker.engine.accept import is_past, read_request
@@ -49,17 +51,19 @@ def expand(world: World, held: BatchInHand) -> None:
     if because := reason_to_stop(held.batch):
         held.batch = moves.stop(held.batch, "credit_cap", because, at=world.now())
         return
-    allowed = rows_allowed(held.batch)
-    if allowed == 0 or not held.has_time(_GROUP_S):
+    rules = world.rules
+    room = rows_to_send(held.batch, window_rows(rules.batch_open_rows, rules.in_flight_most))
+    if room == 0 or not held.has_time(_GROUP_S):
         return
     with unread_rows(world, held) as rows:
-        for number, group in enumerate(_groups(islice(rows, allowed)), start=1):
-            _send(world, held, group)
+        for number in count(1):
+            group = [*islice(rows, min(_GROUP_ROWS, room))]
+            room -= _send(world, held, group)
             if number % _CHECKPOINT_GROUPS == 0:
                 held.save()
                 stop_if_cancelled(world, held)
                 _stop_if_expired(world, held)
-            if held.batch.is_sent or not held.has_time(_GROUP_S):
+            if room == 0 or held.batch.is_sent or not held.has_time(_GROUP_S):
                 break
     log.info(
         f"{held.batch.read:,} of {held.batch.rows:,} rows are sent",
@@ -87,7 +91,8 @@ def _stop_if_expired(world: World, held: BatchInHand) -> None:
         held.batch = moves.stop(held.batch, RequestExpiredError.code, because, at=world.now())
 
 
-def _send(world: World, held: BatchInHand, group: list[SourceRow]) -> None:
+def _send(world: World, held: BatchInHand, group: list[SourceRow]) -> int:
+    """Send the good rows of a group, and mark the others; how many good ones there are."""
     maker = held.maker()
 
     def check(body: str) -> Request:
@@ -97,7 +102,8 @@ def _send(world: World, held: BatchInHand, group: list[SourceRow]) -> None:
     bad = [_mark(one) for one in requests if one.problem is not None]
     if bad:
         world.batches.mark_rows(held.batch.batch_id, bad)
-    world.queue.send_requests([one.body for one in requests if one.problem is None])
+    good = [one.body for one in requests if one.problem is None]
+    world.queue.send_requests(good)
     held.batch = moves.read_on(
         held.batch,
         requests[-1].row,
@@ -105,14 +111,10 @@ def _send(world: World, held: BatchInHand, group: list[SourceRow]) -> None:
         pipelines=sum(one.pipelines for one in requests),
         at=world.now(),
     )
+    return len(good)
 
 
 def _mark(request: RowRequest) -> RowMark:
     message = one_line(request.problem or "", 600)
     code = InvalidRequestError.code
     return RowMark(row=request.row, line=request.line, code=code, message=message)
-
-
-def _groups(rows: Iterator[SourceRow]) -> Iterator[list[SourceRow]]:
-    while group := list(islice(rows, _GROUP_ROWS)):
-        yield group

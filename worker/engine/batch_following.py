@@ -1,8 +1,8 @@
 """A follow message of the polls queue: its batch is carried on as far as it goes without waiting.
 
-    count ─► expand ─► look ──┬─ rows are open ─► handed back for 5 … 60 s
-               ▲              └─ all over ─► report ─► settle ─► announce ─► deleted
-               └── next visit
+    count ─► look ─► expand ──┬─ rows are open ─► handed back for 5 … 60 s
+              ▲               └─ all over ─► report ─► settle ─► announce ─► deleted
+              └── next visit
 
 The polls queue gives a message up after 1,000 deliveries or four days, whichever comes first. A batch
 may last longer: in time before either, a new message with a new ticket takes its place.
@@ -67,8 +67,12 @@ class BatchFollowing:
         """As far as it goes. True when the batch is done."""
         world = self._world
         if held.batch.state is BatchState.OPEN:
-            self._send_rows(held)
+            # What has ended since makes room for what is sent next.
             batch_rows.look(world, held)
+            bad = held.batch.bad
+            self._send_rows(held)
+            if held.batch.bad > bad:
+                batch_rows.look(world, held)
             if not held.batch.is_over or not batch_completion.settle(world, held):
                 return False
         batch_completion.announce(world, held)

@@ -77,12 +77,15 @@ class IntakeGate:
         """The delivery to go on with, as the probe if it is one; or the rest of a held request.
 
         `leave` must follow a delivery. What is paid for passes, as does what is over or about to
-        be refused, and a message that SQS would soon move away: that one gets a reason.
+        be refused. So does a message that SQS would soon move away while Hautech is in trouble: that
+        one gets a reason. A limit of our own is no reason, and holds for it as for all others.
         """
         if request.origin is not None and request.origin.batch is not None:
             self._in_flight.batches.saw(request.origin.batch.id)
-        is_held = self._circuit.state is not CLOSED or self._is_at_a_limit()
-        if not is_held or delivery.is_last(self._world.rules):
+        is_in_trouble = self._circuit.state is not CLOSED
+        is_last = delivery.is_last(self._world.rules)
+        is_held = not is_last if is_in_trouble else self._is_at_a_limit()
+        if not is_held:
             return delivery
         if not self._would_begin(request, self._world.store.load(request.request_id)):
             return delivery
@@ -117,10 +120,12 @@ class IntakeGate:
 
         What is in flight already is not held back: it would wait for itself. So would a job that
         was redriven or woken, by the limit of jobs in flight: its poll message is counted.
+        The last delivery of a message is held back by limits alone, as in `enter`.
         """
-        if delivery.probe is not None or job.may_have_cost or delivery.is_last(self._world.rules):
+        if delivery.probe is not None or job.may_have_cost:
             return
-        error = self._held_back(delivery)
+        is_last = delivery.is_last(self._world.rules)
+        error = self._without_a_turn(delivery) if is_last else self._held_back(delivery)
         if error is not None:
             raise error
 
@@ -151,6 +156,10 @@ class IntakeGate:
         if state is not CLOSED:
             after_s = self._rest_s(state, delivery)
             return HeldBackError(f"intake is held: {state.said}", retry_after_s=after_s)
+        return self._without_a_turn(delivery)
+
+    def _without_a_turn(self, delivery: Delivery) -> HeldBackError | None:
+        """As `_held_back`, by the limits alone."""
         if delivery.carrier is Carrier.REQUEST and self._in_flight.room() == 0:
             after_s = self._in_flight.wait_s()
             return HeldBackError("as many jobs are in flight as may be", retry_after_s=after_s)

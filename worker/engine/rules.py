@@ -25,6 +25,8 @@ class EngineRules:
     """Requests to Hautech of this process, on average; None: only what Hautech asks for."""
     in_flight_most: int | None = None
     """Jobs in flight, of all workers together, beyond which no new request is started; None: no limit."""
+    batch_open_rows: int = 1_000
+    """Rows of one batch that are open at once, at most; see `worker.batches.window`."""
     max_attempts: int = 10
     """Failed attempts in a row at one move before the job fails."""
     image_max_bytes: int = 20 * 1024 * 1024

@@ -94,14 +94,16 @@ def is_exhausted(
     A stop never exhausts. Somebody else's trouble does only when the queue is about to move the
     message away without a reason, or when it has lasted as long as what may have been paid for is
     followed: through outages of a day, for there is nothing better to do with it. What we hold back
-    ourselves has its turn in the end: unpaid unless the queue moves it away before, paid even then,
-    for an open job is woken by a new message.
+    ourselves has its turn in the end: its request is sent again before the queue moves it away, and
+    an open job is woken by a new message. Only an unpaid one that a poll message carries is given up
+    with that.
     """
     rules = world.rules
     if decision is Decision.STOP:
         return False
-    if delivery.count >= delivery.most(rules):
-        return not (decision is Decision.HOLD_BACK and job.may_have_cost)
+    if delivery.is_last(rules):
+        is_request = delivery.carrier is Carrier.REQUEST
+        return not (decision is Decision.HOLD_BACK and (is_request or job.may_have_cost))
     age_s = (world.now() - job.open_since).total_seconds()
     is_old = job.may_have_cost and age_s > rules.paid_patience_s
     if decision in {Decision.HOLD, Decision.HOLD_BACK}:
@@ -169,7 +171,7 @@ def retry(world: World, error: Exception, delivery: Delivery, *, failures: int) 
         log.debug(f"again in {after_s:.0f} s: {because}", action="held_back")
     else:
         log.info(f"again in {after_s:.0f} s: {because}", action="retry")
-    return RetryLater(after_s, because)
+    return RetryLater(after_s, because, is_held_back=advice.decision is Decision.HOLD_BACK)
 
 
 def _patience_s(world: World, delivery: Delivery) -> float:

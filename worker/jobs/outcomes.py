@@ -27,6 +27,8 @@ class RetryLater:
 
     after_s: float
     because: str
+    is_held_back: bool = False
+    """Nothing is wrong: its turn has not come, by a choice of our own."""
 
 
 Outcome = Done | PollAgain | RetryLater

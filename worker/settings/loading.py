@@ -55,6 +55,7 @@ class Settings:
     """Per process; None: no limit but Hautech's own."""
     in_flight_most: int | None
     """Jobs, of all workers; None: no limit but Hautech's own."""
+    batch_open_rows: int
     reuses: bool
     """Whether what is at Hautech already is used again."""
     shares_poses: bool
@@ -140,6 +141,7 @@ def _read(reader: EnvironmentReader) -> Settings:
             if reader.text("WORKER_MAX_PIPELINES_IN_FLIGHT")
             else None
         ),
+        batch_open_rows=reader.whole("WORKER_BATCH_OPEN_ROWS", 1, 100_000),
         reuses=reader.choice("WORKER_REUSE", _SWITCH) != "off",
         shares_poses=reader.choice("WORKER_SHARE_POSES", _SWITCH) == "on",
         image_max_bytes=reader.whole("WORKER_IMAGE_MAX_BYTES", 1, 1024**3),

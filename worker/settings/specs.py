@@ -197,6 +197,16 @@ SETTINGS: Final = (
         ),
     ),
     SettingSpec(
+        name="WORKER_BATCH_OPEN_ROWS",
+        meaning=(
+            "Rows of one batch that are open at once: 1 to 100,000. The others are sent as these end, so "
+            "that other requests do not stand behind all of them. With "
+            "`WORKER_MAX_PIPELINES_IN_FLIGHT`, at most twice as many (but 20). More make sense only if "
+            "Hautech runs more than 750 of your jobs at once."
+        ),
+        default="1000",
+    ),
+    SettingSpec(
         name="WORKER_REUSE",
         meaning=(
             "`on`: an image, a prepared pose or a prepared garment that is at Hautech already is used "
