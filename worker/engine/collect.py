@@ -1,8 +1,12 @@
-"""collect: the finished pictures go from Hautech to S3, and are seen to be there, whole."""
+"""collect: the finished pictures go from Hautech to S3, and are seen to be there, whole.
+
+Many pictures with many renditions take longer than a Lambda function may. So what is in S3 is kept in
+the job, which an interruption or trouble saves anyway, and the next visit goes on from there.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 import structlog
@@ -21,10 +25,11 @@ from worker.errors import (
 )
 from worker.hautech.outputs import ImageRef, find_images
 from worker.jobs.images import ImageHeader, NotAnImageError, read_head
-from worker.jobs.job import Failure, Job, Step, StepState
+from worker.jobs.job import CollectedPicture, Failure, Job, JsonObject, Step, StepState
 from worker.jobs.output_keys import picture_key
 from worker.jobs.outputs import whole_text
 from worker.jobs.plan import CUSTOM_STEP, sent_ids
+from worker.jobs.transitions import keep_collected
 from worker.ports.generation import DownloadedPicture
 
 log = structlog.get_logger(__name__)
@@ -83,12 +88,10 @@ def _collect_step(world: World, held: HeldJob, step: Step) -> list[Output]:
         raise OutputUnusableError(
             f"Hautech's output names {len(pictures):,} pictures: at most {_PICTURES_MAX} are collected"
         )
-    outputs: list[Output] = []
-    for index, picture in enumerate(pictures):
-        held.need(_COLLECT_S, "collecting an output")
-        held.renew_if_short()
-        outputs.append(_collect_one(world, held, step, picture, index, len(pictures)))
-    return outputs
+    return [
+        _collect_one(world, held, step, picture, index, len(pictures))
+        for index, picture in enumerate(pictures)
+    ]
 
 
 def result_ids(job: Job) -> dict[str, Any]:
@@ -124,10 +127,15 @@ def _pictures(world: World, job: Job, last: Step) -> tuple[ImageRef, ...]:
 def _collect_one(
     world: World, held: HeldJob, step: Step, picture: ImageRef, index: int, count: int
 ) -> Output:
-    job, options = held.job, options_of(held.job)
+    """The picture and its renditions in S3; those that are there already are left as they are."""
+    options = options_of(held.job)
+    known = held.job.collected_picture(step.name, index)
+    if known is not None and known.renditions_tried >= len(options.renditions):
+        return Output.model_validate(known.output)
+    held.need(_COLLECT_S, "collecting an output")
+    held.renew_if_short()
     with world.spools.spool() as sink:
-        got, header = _fetch(world, job, picture, sink)
-        key = picture_key(job, index, count, got.content_type, of=step)
+        got, header = _fetch(world, held.job, picture, sink)
         content = Content(
             body=sink,
             size_bytes=got.size_bytes,
@@ -136,21 +144,49 @@ def _collect_one(
             options=as_picture(options),
         )
         held.renew_if_short()  # a download may have taken minutes
-        stored = store(world, held, S3Uri(S3Uri.parse(job.output_uri).bucket, key), content)
-        verify(world, stored.uri, content)
-        log.info(f"output is in {stored.uri}", action="output_stored", uri=str(stored.uri))
-        renditions = make_renditions(world, held, options, stored.uri, content)
+        if known is None or known.output["sha256"] != got.sha256:
+            key = picture_key(held.job, index, count, got.content_type, of=step)
+            output = _stored(world, held, key, content, header, picture)
+            known = CollectedPicture(step=step.name, index=index, output=_as_json(output))
+            held.job = keep_collected(held.job, known)
+        output = Output.model_validate(known.output)
+        tried = known.renditions_tried
+        place = S3Uri.parse(output.uri)
+        for made in make_renditions(world, held, options, place, content, tried=tried):
+            renditions = output.renditions if made is None else (*output.renditions, made)
+            output, tried = output.model_copy(update={"renditions": renditions}), tried + 1
+            known = replace(known, output=_as_json(output), renditions_tried=tried)
+            held.job = keep_collected(held.job, known)
+    return output
+
+
+def _stored(
+    world: World,
+    held: HeldJob,
+    key: str,
+    content: Content,
+    header: ImageHeader,
+    picture: ImageRef,
+) -> Output:
+    bucket = S3Uri.parse(held.job.output_uri).bucket
+    stored = store(world, held, S3Uri(bucket, key), content)
+    verify(world, stored.uri, content)
+    log.info(f"output is in {stored.uri}", action="output_stored", uri=str(stored.uri))
     return Output(
         uri=str(stored.uri),
-        content_type=got.content_type,
-        bytes=got.size_bytes,
+        content_type=content.content_type,
+        bytes=content.size_bytes,
         width=header.width_px,
         height=header.height_px,
-        sha256=got.sha256,
+        sha256=content.sha256,
         image_id=picture.image_id,
         instead_of=stored.instead_of,
-        renditions=renditions,
     )
+
+
+def _as_json(output: Output) -> JsonObject:
+    document: JsonObject = output.model_dump(mode="json", by_alias=True)
+    return document
 
 
 def _fetch(

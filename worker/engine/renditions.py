@@ -6,6 +6,7 @@ They are an addition to what was paid for: one that cannot be made is told in th
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import BinaryIO, cast
 
 import structlog
@@ -26,20 +27,27 @@ _REDUCE_S = 10.0
 
 
 def make_renditions(
-    world: World, held: HeldJob, options: OutputOptions, picture: S3Uri, content: Content
-) -> tuple[RenditionOutput, ...]:
+    world: World,
+    held: HeldJob,
+    options: OutputOptions,
+    picture: S3Uri,
+    content: Content,
+    *,
+    tried: int = 0,
+) -> Iterator[RenditionOutput | None]:
     """Write each rendition that was asked for of the stored picture, whose bytes `content` has.
 
+    Those that were `tried` before are passed over. One that cannot be made is None.
     Raises a passing error, OutputForbiddenError or OutputTakenError.
     """
-    made = []
-    for wanted in options.renditions:
+    for wanted in options.renditions[tried:]:
         held.need(_REDUCE_S, "a smaller copy of a picture")
         reduced = _reduced(world, wanted, picture, content)
-        if reduced is not None:
-            held.renew_if_short()  # it may have waited for its turn
-            made.append(_stored(world, held, options, wanted, picture, reduced))
-    return tuple(made)
+        if reduced is None:
+            yield None
+            continue
+        held.renew_if_short()  # it may have waited for its turn
+        yield _stored(world, held, options, wanted, picture, reduced)
 
 
 def _reduced(

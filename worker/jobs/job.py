@@ -179,6 +179,19 @@ class SharedImage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CollectedPicture:
+    """A picture that is in S3 already, of a job whose other pictures are not yet."""
+
+    step: str
+    index: int
+    """Its place among the pictures of that step, from 0."""
+    output: JsonObject
+    """The picture as the event will tell of it, with the renditions that were made."""
+    renditions_tried: int = 0
+    """How many of those that were asked for were made, or cannot be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryEntry:
     """One thing that happened to the job, and why."""
 
@@ -227,6 +240,8 @@ class Job:
     """Those of the images that were changed on their way."""
     shared: tuple[SharedImage, ...] = ()
     """Those of the images that are no job's own."""
+    collected: tuple[CollectedPicture, ...] = ()
+    """What is in S3 already while the rest is collected; the event says it in the end."""
     renewals: int = 0
     """How many times something reused had vanished at Hautech and was made anew."""
     poll_ticket: int = 0
@@ -290,6 +305,13 @@ class Job:
             if image.uri == uri:
                 return image
         raise KeyError(uri)
+
+    def collected_picture(self, step: str, index: int) -> CollectedPicture | None:
+        """That picture, if it is in S3 already and the job not yet settled."""
+        for picture in self.collected:
+            if (picture.step, picture.index) == (step, index):
+                return picture
+        return None
 
     @property
     def may_have_cost(self) -> bool:

@@ -25,6 +25,7 @@ def reopen(job: Job, *, because: str, at: datetime) -> Job:
         got_on(job),
         failure=None,
         event=None,
+        collected=(),
         redrives=job.redrives + 1,
         reopened_at=at,
         poll_ticket=job.poll_ticket + 1,

@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.errors import IllegalTransitionError
 from worker.jobs.job import (
+    CollectedPicture,
     DevelopedImage,
     Failure,
     Job,
@@ -217,6 +218,14 @@ def wake(job: Job, *, because: str, at: datetime) -> Job:
     return job_moved(job, "wake", job.state, because, at)
 
 
+def keep_collected(job: Job, picture: CollectedPicture) -> Job:
+    """The job has got on with one of its pictures: if it is interrupted, it goes on from there."""
+    others = (
+        one for one in job.collected if (one.step, one.index) != (picture.step, picture.index)
+    )
+    return got_on(replace(job, collected=(*others, picture)))
+
+
 def settle(
     job: Job,
     *,
@@ -228,7 +237,7 @@ def settle(
     """ACCEPTED or RUNNING -> ANNOUNCING: the verdict, with the event that will be published."""
     if failure:
         because = f"{failure.code}: {failure.message}"
-    job = got_on(replace(job, event=event, failure=failure))
+    job = got_on(replace(job, event=event, failure=failure, collected=()))
     return job_moved(job, "settle", JobState.ANNOUNCING, because, at)
 
 
@@ -243,7 +252,7 @@ def without_outputs(job: Job) -> Job:
     """The job without what its pipelines gave, when its record would not fit otherwise."""
     # What was reused is an id, and there is no pipeline to read it from again.
     steps = (replace(step, output=None) if step.pipeline else step for step in job.steps)
-    return replace(job, steps=tuple(steps))
+    return replace(job, steps=tuple(steps), collected=())
 
 
 def note_rest(job: Job, *, because: str, at: datetime) -> Job:

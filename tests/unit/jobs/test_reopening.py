@@ -1,11 +1,13 @@
 """A failed job goes on where it stood."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import NOON, at, given_up_job, job_sent_twice, new_job, running_job
 from worker.errors import IllegalTransitionError
 from worker.jobs import transitions
-from worker.jobs.job import Failure, Job, JobState, StepState
+from worker.jobs.job import CollectedPicture, Failure, Job, JobState, StepState
 from worker.jobs.reopening import reopen
 
 FAILURE = Failure(code="image.missing", message="gone", stage="upload", retryable=False)
@@ -23,6 +25,12 @@ def test_a_reopened_job_has_no_verdict_a_new_ticket_and_patience_from_then_on() 
     assert (job.state, job.failure, job.event) == (JobState.RUNNING, None, None)
     assert (job.redrives, job.open_since) == (1, at(20))
     assert job.poll_ticket == before.poll_ticket + 1
+
+
+def test_a_reopened_job_collects_again_what_an_older_release_left_in_its_record() -> None:
+    left = CollectedPicture(step="full-naomi", index=0, output={})
+    before = replace(failed_job(given_up_job(is_reported=False)), collected=(left,))
+    assert reopen(before, because="redriven", at=at(20)).collected == ()
 
 
 @pytest.mark.parametrize("job", [new_job(), running_job()], ids=["accepted", "running"])

@@ -1,5 +1,7 @@
 """The moves between the states."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.builders import (
@@ -13,7 +15,7 @@ from tests.builders import (
 )
 from worker.errors import IllegalTransitionError
 from worker.jobs import transitions
-from worker.jobs.job import Failure, JobState, StepState
+from worker.jobs.job import CollectedPicture, Failure, JobState, StepState
 from worker.jobs.moving import HISTORY_LIMIT, HISTORY_LIMIT_BYTES
 
 FAILURE = Failure(code="image.missing", message="gone", stage="upload", retryable=False)
@@ -95,6 +97,17 @@ def test_a_settled_job_takes_no_second_verdict() -> None:
     job = transitions.settle(running_job(), event={"id": "e"}, failure=FAILURE, at=NOON)
     with pytest.raises(IllegalTransitionError, match="settle from announcing"):
         transitions.settle(job, event={"id": "other"}, failure=None, at=NOON)
+
+
+def test_what_was_collected_is_kept_once_a_picture_until_the_verdict_says_it() -> None:
+    first = CollectedPicture(step="full-naomi", index=0, output={"uri": "s3://b/k"})
+    job = transitions.keep_collected(replace(running_job(), failures=3), first)
+    job = transitions.keep_collected(job, replace(first, renditions_tried=1))
+    (kept,) = job.collected
+    assert (kept.renditions_tried, job.failures) == (1, 0)
+    assert job.collected_picture("full-naomi", 1) is None
+    assert transitions.settle(job, event={}, failure=None, at=NOON).collected == ()
+    assert transitions.without_outputs(job).collected == ()
 
 
 def test_a_settled_job_cannot_pay() -> None:
