@@ -4,12 +4,13 @@ import itertools
 import json
 import random
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 import pytest
 
 from tests.builders import body
 from tests.scenarios import drops
-from tests.scenarios.drops import drop, jobs, notification, put, service_with
+from tests.scenarios.drops import drop, jobs, notification, put, service_with, there
 from tests.scenarios.harness import Service
 from tests.support.logs import all_logs
 from worker.adapters.memory.pictures import draw_png
@@ -435,6 +436,16 @@ def test_a_group_that_stays_incomplete_is_told_in_s3_and_goes_on_when_the_rest_c
     service.run()
     assert service.job.state is JobState.SUCCEEDED
     assert service.world.objects.stored(S3Uri("shop", "spring/sku/sku.error.json")) is None
+
+
+def test_a_group_may_be_waited_for_a_whole_day_without_using_up_its_deliveries() -> None:
+    service = service_with(drops.PARTS + "    partsWithinSeconds: 86400\n")
+    drop(service, "inbox/spring/a_front.png")
+    begun = service.world.clock.now()
+    service.run()
+    assert service.world.clock.now() - begun >= timedelta(days=1)
+    assert not service.world.dead_letters.bodies()
+    assert len([key for key in there(service, "shop") if key.endswith(".error.json")]) == 1
 
 
 def test_several_requests_of_one_photo_are_several_jobs_once_each() -> None:

@@ -205,7 +205,8 @@ class RuleShape(BaseModel):
     credit_cap: Annotated[
         str | None,
         Field(
-            description="The most credits that the batch of a manifest may spend.",
+            description="About the most credits that the batch of a manifest may cost: no further "
+            "row is sent that would likely go beyond it.",
             examples=["12.5"],
         ),
     ] = None

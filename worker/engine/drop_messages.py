@@ -52,6 +52,9 @@ _ONE_UPLOAD_S = 5.0
 _LOOK_AGAIN_S = 60.0
 """How often a group that is not complete is looked at; its last photo has an event of its own."""
 
+_LOOKS_MOST = 50
+"""So often at most: a queue gives up after a hundred deliveries, and trouble takes some, too."""
+
 
 class DropMessages:
     """Does what notifications ask for. Raises what goes wrong; the message comes back then."""
@@ -120,7 +123,8 @@ class DropMessages:
         left_s = self._left_s(upload.event_time, match.rule.parts_within_s)
         if left_s > 0:
             log.debug(f"waits for {names}", action="drop_waits")
-            return RetryLater(min(left_s, _LOOK_AGAIN_S), f"waits for {names}")
+            often_s = max(_LOOK_AGAIN_S, match.rule.parts_within_s / _LOOKS_MOST)
+            return RetryLater(min(left_s, often_s), f"waits for {names}")
         log.warning(f"waits for {names} no longer", action="drop_incomplete")
         plan = DropPlan(
             problems=(Problem("the photos", match.stem, f"waits for {names}"),),
