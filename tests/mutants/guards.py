@@ -156,7 +156,7 @@ MUTANTS = (
         guard="verify before announce",
         name="nobody looks whether the output is in S3",
         path="worker/engine/collect.py",
-        old="        verify(world, stored.uri, content)\n",
+        old="    verify(world, stored.uri, content)\n",
         new="",
         tests=(_TROUBLE,),
     ),
