@@ -18,9 +18,11 @@ from tests.support.standin import credentials
 from worker.adapters.aws.notices import DynamoNoticeBoard
 from worker.adapters.aws.rules import DynamoRulesShelf
 from worker.adapters.system_clock import SystemClock
+from worker.drops.rules import load_rules
 from worker.ports.notices import CircuitNotice, HoldReason
 from worker.ports.rules import BrokenRules, KeptRules
 from worker.runtime.cli import app
+from worker.runtime.commands.check_storage import PROBE_FOLDER
 
 Doctor = Callable[..., dict[tuple[str, str], dict[str, str]]]
 
@@ -431,3 +433,83 @@ def test_a_rules_file_that_cannot_be_used_is_told_with_its_lines_and_what_counts
 
     s3.put_object(Bucket=bucket, Key="rules.yaml", Body=b"version: 1\nrules: []\n")
     assert not [area for area, _ in doctor(WORKER_DROP_RULES=place) if area == "Drop folders"]
+
+
+RULES = """
+version: 1
+rules:
+  - name: garments
+    match: "inbox/{{sku}}.{{ext}}"
+    request: {{workflow: prepare-image}}
+    output: "s3://{outputs}/"
+    onSuccess: {{moveTo: "processed/"}}
+"""
+
+
+@pytest.fixture
+def rules(moto_aws: DeployedAws) -> str:
+    """A rules file that moves photos, in buckets that keep versions; its place."""
+    s3, outputs = moto_aws.client("s3"), moto_aws.outputs
+    inputs = outputs.input_bucket_name
+    for bucket in (inputs, outputs.output_bucket_name):
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    text = RULES.format(outputs=outputs.output_bucket_name)
+    s3.put_object(Bucket=inputs, Key="rules.yaml", Body=text.encode())
+    return f"s3://{inputs}/rules.yaml"
+
+
+def test_marks_are_tried_where_the_rules_make_them_and_nothing_is_left(
+    call: Callable[..., Result], moto_aws: DeployedAws, rules: str
+) -> None:
+    outputs = moto_aws.outputs
+    buckets = {outputs.input_bucket_name, outputs.output_bucket_name}
+
+    done = call("--json", WORKER_DROP_RULES=rules)
+
+    findings = json.loads(done.stdout)["findings"]
+    told = {one["name"]: one["said"] for one in findings if one["name"].startswith("marks ")}
+    assert set(told) == {f"marks {bucket}" for bucket in buckets}
+    assert all("was written, read and deleted" in said for said in told.values())
+    assert not any("stays" in said for said in told.values())
+    for bucket in buckets:
+        versions = moto_aws.client("s3").list_object_versions(Bucket=bucket)
+        kept = [*versions.get("Versions", ()), *versions.get("DeleteMarkers", ())]
+        assert {one["Key"] for one in kept} <= {"rules.yaml"}
+
+
+def test_a_bucket_in_which_no_photo_can_be_put_aside_fails_with_what_to_allow(
+    doctor: Doctor, moto_aws: DeployedAws, rules: str
+) -> None:
+    bucket = moto_aws.outputs.input_bucket_name
+    refusal = {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Effect": "Deny",
+                "Principal": "*",
+                "Action": "s3:PutObject",
+                "Resource": f"arn:aws:s3:::{bucket}/*",
+            }
+        ],
+    }
+    moto_aws.client("s3").put_bucket_policy(Bucket=bucket, Policy=json.dumps(refusal))
+
+    found = doctor(WORKER_DROP_RULES=rules)
+
+    failed = found["Drop folders", f"marks {bucket}"]
+    assert failed["level"] == "failed"
+    assert failed["fix"].startswith(f"allow s3:PutObject on s3://{bucket}/")
+
+
+@pytest.mark.parametrize("match", ["{path...}", "{path...}.{ext}", PROBE_FOLDER + "{name}"])
+@pytest.mark.parametrize("kind", ["request", "manifest: true, request"])
+def test_no_rule_takes_a_probe_for_a_drop(match: str, kind: str) -> None:
+    rule = f"name: all, match: '{match}', {kind}: {{workflow: prepare-image}}"
+    rules = load_rules(
+        f"version: 1\nrules:\n  - {{{rule}, output: 's3://pictures/'}}\n",
+        input_buckets=frozenset({"photos"}),
+        output_buckets=frozenset({"pictures"}),
+    )
+
+    assert rules.match("photos", f"{PROBE_FOLDER}5d1c") is None
+    assert len(rules.rules) == 1

@@ -148,7 +148,7 @@ class RefusingClient:
     def _refuse(self, **_: Any) -> Any:
         raise self._error
 
-    get_object = put_object = head_object = _refuse
+    get_object = put_object = head_object = copy_object = _refuse
 
 
 def store_that_answers(code: str, status: int, message: str = "no") -> S3ObjectStore:
@@ -193,6 +193,37 @@ def test_refused_read_says_which_permission_and_what_else_it_may_be() -> None:
     assert "s3:ListBucket" in refused.value.message
     with pytest.raises(ImageForbiddenError, match="s3:GetObjectVersion"):
         store_that_answers("AccessDenied", 403).open(S3Uri("catalog", "a.png", "v1"))
+
+
+KEY = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def refused_with_key(action: str, resource: str) -> S3ObjectStore:
+    """A store that answers as S3 does to a role which may not use the key."""
+    said = (
+        "User: arn:aws:sts::123456789012:assumed-role/worker/polls is not authorized to perform: "
+        f"{action} on {resource} because no identity-based policy allows the {action} action"
+    )
+    return store_that_answers("AccessDenied", 403, said)
+
+
+@pytest.mark.parametrize(
+    ("resource", "named"),
+    [(f"resource: {KEY}", KEY), ("this resource", "the KMS key")],
+    ids=["named", "hidden"],
+)
+def test_who_may_not_use_the_key_is_told_so_and_not_that_the_object_is_refused(
+    resource: str, named: str
+) -> None:
+    with pytest.raises(ImageForbiddenError, match=rf"allow kms:Decrypt on {named} to") as read:
+        refused_with_key("kms:Decrypt", resource).open(URI)
+    sealing = refused_with_key("kms:GenerateDataKey", resource)
+    with pytest.raises(OutputForbiddenError, match=rf"allow kms:GenerateDataKey on {named} to"):
+        put(sealing)
+    with pytest.raises(OutputForbiddenError, match=rf"allow kms:GenerateDataKey on {named} to"):
+        sealing.copy(URI, S3Uri("catalog", "b.png"), content_type="image/png", metadata={})
+
+    assert "s3:GetObject" not in read.value.message
 
 
 def test_version_id_of_the_wrong_form_is_a_missing_version() -> None:

@@ -157,6 +157,31 @@ def test_only_named_topics_may_send_requests(strict: LocalAws) -> None:
     assert [body["Message"] for body in bodies] == [f"from {orders}"]
 
 
+def test_only_named_buckets_may_tell_of_uploads(strict: LocalAws) -> None:
+    s3: Any = strict.client("s3")
+    for name in ("my-photos", "strange-photos"):
+        s3.create_bucket(
+            Bucket=name, CreateBucketConfiguration={"LocationConstraint": strict.region}
+        )
+    outputs = deploy_open(strict, "with-bucket", RequestSourceArns="arn:aws:s3:::my-photos")
+    queue = {
+        "QueueArn": outputs_of(strict, "with-bucket")["RequestQueueArn"],
+        "Events": ["s3:ObjectCreated:*"],
+    }
+
+    def notify(bucket: str) -> None:
+        told = {"QueueConfigurations": [queue]}
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=told)
+
+    with pytest.raises(ClientError, match="validate the following destination"):
+        notify("strange-photos")
+    notify("my-photos")
+    s3.put_object(Bucket="my-photos", Key="coat.png", Body=b"x")
+
+    bodies = [message["Body"] for message in receive(strict, outputs.request_queue_url)]
+    assert any("coat.png" in body for body in bodies)
+
+
 @pytest.mark.parametrize(
     ("parameters", "says"),
     [

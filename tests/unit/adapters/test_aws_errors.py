@@ -158,6 +158,15 @@ def test_refused_call_names_the_permission() -> None:
     assert f"allow sqs:SendMessage on {URL}" in error.message
 
 
+def test_a_key_that_may_not_be_used_is_named_in_place_of_the_permission() -> None:
+    key = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd"
+    said = f"User: x is not authorized to perform: kms:GenerateDataKey on resource: {key} because"
+
+    error = translated(answer("KMS.AccessDeniedException", 400, said), CALL, URL)
+
+    assert error.message.endswith(f"allow kms:GenerateDataKey on {key} to the worker's role")
+
+
 def test_expired_credentials_do_not_ask_for_a_permission() -> None:
     error = translated(answer("ExpiredToken", 403), CALL, URL)
     assert "sqs:SendMessage" not in error.message

@@ -105,7 +105,12 @@ def test_another_image_is_told(
 ) -> None:
     world.container["image"] = image
     if level == "warning":  # the stack wants it
-        world.stacks[CONTAINER]["Parameters"][1]["ParameterValue"] = image
+        (wanted,) = (
+            one
+            for one in world.stacks[CONTAINER]["Parameters"]
+            if one["ParameterKey"] == "ImageUri"
+        )
+        wanted["ParameterValue"] = image
 
     found = wrong()
 

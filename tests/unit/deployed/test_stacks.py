@@ -35,6 +35,7 @@ def test_nothing_is_wrong_with_a_deployment_in_which_all_is_well(look: Look) -> 
         "Functions",
         "What starts them",
         "Code",
+        "Keys",
         "Logs",
         "Service",
         "Secret",

@@ -15,6 +15,7 @@ CONTAINER, MONITORING = "hautech-worker-container-dev", "hautech-worker-monitori
 SECRET = f"arn:aws:secretsmanager:{REGION}:{ACCOUNT}:secret:hautech-worker-dev-AbCdEf"
 TOKEN = "a-token-that-nobody-may-see"
 IMAGE = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/hautech-worker:build-7"
+KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab"
 RULE = "hautech-worker-dev-ReconcileEventsRuleSchedule1"
 TASK = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/worker:7"
 ALARMS = ["RequestsWait-1", "CircuitOpen-2"]
@@ -96,6 +97,9 @@ def mapping(queue: str) -> dict[str, Any]:
     }
 
 
+AES = {"SSEAlgorithm": "AES256"}
+
+
 class World:
     """What is deployed. `answers` is what AWS says of it at that moment; `refuses` are its actions
     that the caller may not use, `imports` whether it says who imports what."""
@@ -103,7 +107,10 @@ class World:
     def __init__(self) -> None:
         self.refuses: set[str] = set()
         self.imports: dict[str, list[str]] = {}
-        on_it = {"ResourcesStackName": RESOURCES}
+        # The bucket with the photos was there before, with a key of its own.
+        on_it = {"ResourcesStackName": RESOURCES, "InputBucketKeyArn": KEY}
+        self.encrypts: dict[str, str | None] = {"photos": "alias/photos", "pictures": None}
+        self.key_manager = "CUSTOMER"
         names = ("Requests", "Polls", "Reconcile")
         self.stacks: dict[str, dict[str, Any]] = {
             RESOURCES: stack(
@@ -207,6 +214,10 @@ class World:
             "ecs:DescribeTaskDefinition": lambda _: {
                 "taskDefinition": {"containerDefinitions": [self.container]}
             },
+            "s3:GetBucketEncryption": self._encryption,
+            "kms:DescribeKey": lambda _: {
+                "KeyMetadata": {"KeyId": "1234abcd", "Arn": KEY, "KeyManager": self.key_manager}
+            },
             "secretsmanager:GetSecretValue": lambda _: {"SecretString": self.secret},
         }
         return {action: self._unless_refused(action, table[action]) for action in table}
@@ -245,6 +256,12 @@ class World:
                 for at, (kind, physical_id) in enumerate(self.made[asked["StackName"]])
             ]
         }
+
+    def _encryption(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        key = self.encrypts[asked["Bucket"]]
+        default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": key} if key else AES
+        rule = {"ApplyServerSideEncryptionByDefault": default}
+        return {"ServerSideEncryptionConfiguration": {"Rules": [rule]}}
 
     def _reserved(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         name = asked["FunctionName"]

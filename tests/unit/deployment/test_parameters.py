@@ -120,7 +120,7 @@ def test_what_is_no_pair_is_told_in_the_words_of_make() -> None:
     [
         ({"PARAMS": {"memoryMb": "lots"}}, "memoryMb=lots: must be a whole number"),
         ({"PARAMS": {"pollsWindowSeconds": "0.5"}}, "a whole number"),
-        ({"PARAMS": {"inputBucketKeyArn": "alias/mine"}}, "the ARN of a KMS key"),
+        ({"PARAMS": {"inputBucketKeyArn": "alias/mine"}}, "ARNs of KMS keys"),
         ({"RESOURCE_PARAMS": {"BucketVersioning": "Sometimes"}}, "one of Enabled, Suspended"),
         ({"RESOURCE_PARAMS": {"NoncurrentVersionDays": "0"}}, "from 1 to 3,650"),
         ({"RESOURCE_PARAMS": {"EncryptionKey": "alias/mine"}}, "not an alias"),

@@ -108,25 +108,45 @@ def test_a_function_writes_its_own_log_and_no_other(role: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sid", "actions", "bucket"),
+    ("sid", "actions", "condition", "parameter"),
     [
-        ("OpenPhotos", {"kms:Decrypt"}, "InputBucket"),
-        ("SealPictures", {"kms:Decrypt", "kms:GenerateDataKey"}, "OutputBucket"),
+        ("OpenPhotos", {"kms:Decrypt"}, "InputBucketHasKey", "InputBucketKeyArn"),
+        (
+            "SealPhotosPutAside",
+            {"kms:GenerateDataKey"},
+            "DroppedPhotosAreSealed",
+            "InputBucketKeyArn",
+        ),
+        (
+            "SealPictures",
+            {"kms:Decrypt", "kms:GenerateDataKey"},
+            "OutputBucketHasKey",
+            "OutputBucketKeyArn",
+        ),
     ],
 )
-def test_the_key_of_an_own_bucket_may_be_used_through_s3_only_by_who_uses_the_bucket(
-    sid: str, actions: set[str], bucket: str
+def test_keys_of_own_buckets_may_be_used_through_s3_only_by_who_uses_the_bucket(
+    sid: str, actions: set[str], condition: str, parameter: str
 ) -> None:
     users = {role: one for role in roles() for one in statements(role) if one["Sid"] == sid}
 
     assert set(users) == {"RequestsRole", "PollsRole"}
     for one in users.values():
-        condition, key, no_key = one["Resource"]["Fn::If"]
+        asked, key, no_key = one["Resource"]["Fn::If"]
         assert set(one["Action"]) == actions
-        assert (condition, key) == (f"{bucket}HasKey", {"Ref": f"{bucket}KeyArn"})
+        assert (asked, key) == (condition, {"Ref": parameter})
         assert no_key["Fn::Sub"].endswith(":key/none")
         via = {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.*"}}
         assert one["Condition"] == {"StringLike": via}
+
+
+def test_photos_are_sealed_only_where_they_are_put_aside_in_a_bucket_with_keys() -> None:
+    conditions = document("infra/lambda.yml")["Conditions"]
+
+    assert conditions["DroppedPhotosAreSealed"] == {
+        "Fn::And": [{"Condition": "DropsAreTaken"}, {"Condition": "InputBucketHasKey"}]
+    }
+    assert conditions["DropsAreTaken"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "DropRules"}, ""]}]}
 
 
 def test_the_roles_allow_every_call_that_the_worker_makes_by_itself() -> None:

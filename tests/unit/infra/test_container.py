@@ -212,24 +212,40 @@ def test_without_a_key_of_its_own_the_secret_needs_no_permission_on_one(
     assert "OpenTheSecret" not in statements(stacks(), "TaskRole")
 
 
+RULES = "s3://catalog/rules.yaml"
+BOTH_KEYS = f"{KEY_ARN},{KEY_ARN}0"
+
+
+@pytest.mark.parametrize("keys", [KEY_ARN, BOTH_KEYS], ids=["one", "several"])
 @pytest.mark.parametrize(
-    ("parameter", "sid", "actions"),
+    ("parameter", "rules", "allowed"),
     [
-        ("InputBucketKeyArn", "OpenPhotos", {"kms:Decrypt"}),
-        ("OutputBucketKeyArn", "SealPictures", {"kms:Decrypt", "kms:GenerateDataKey"}),
+        ("InputBucketKeyArn", "", {"OpenPhotos": {"kms:Decrypt"}}),
+        (
+            "InputBucketKeyArn",
+            RULES,
+            {"OpenPhotos": {"kms:Decrypt"}, "SealPhotosPutAside": {"kms:GenerateDataKey"}},
+        ),
+        ("OutputBucketKeyArn", "", {"SealPictures": {"kms:Decrypt", "kms:GenerateDataKey"}}),
+        ("OutputBucketKeyArn", RULES, {"SealPictures": {"kms:Decrypt", "kms:GenerateDataKey"}}),
     ],
 )
-def test_the_key_of_an_own_bucket_may_be_used_through_s3_only_and_if_there_is_one(
-    stacks: Callable[..., Stack], parameter: str, sid: str, actions: set[str]
+def test_keys_of_own_buckets_may_be_used_through_s3_only_and_for_what_is_done_there(
+    stacks: Callable[..., Stack],
+    parameter: str,
+    rules: str,
+    allowed: dict[str, set[str]],
+    keys: str,
 ) -> None:
-    without = statements(stacks(), "TaskRole")
-    given = statements(stacks(**{parameter: KEY_ARN}), "TaskRole")
+    without = statements(stacks(DropRules=rules), "TaskRole")
+    given = statements(stacks(DropRules=rules, **{parameter: keys}), "TaskRole")
 
-    assert given.keys() - without.keys() == {sid}
-    assert set(actions_of(given[sid])) == actions
-    assert given[sid]["Resource"] == {"Ref": parameter}
+    added = {sid: set(actions_of(given[sid])) for sid in given.keys() - without.keys()}
+    assert added == allowed
     condition = {"StringLike": {"kms:ViaService": {"Fn::Sub": "s3.${AWS::Region}.*"}}}
-    assert given[sid]["Condition"] == condition
+    for sid in allowed:
+        assert given[sid]["Resource"] == {"Ref": parameter}
+        assert given[sid]["Condition"] == condition
 
 
 def actions_of(statement: Mapping[str, Any]) -> list[str]:

@@ -234,26 +234,54 @@ def test_uploads_are_told_only_on_request_and_only_of_a_bucket_made_here(
     assert assertion["Assert"] == {"Fn::Equals": [{"Ref": "ExistingInputBucket"}, ""]}
 
 
-def test_only_a_bucket_of_this_account_and_named_sources_may_send_without_a_role(
+def who_may_send(stack: Stack) -> dict[str, tuple[Any, Any]]:
+    """Services that the queue's policy lets send requests, and under which condition."""
+    policy = stack.of_type("AWS::SQS::QueuePolicy")["RequestQueuePolicy"]["Properties"]
+    allowed = [one for one in policy["PolicyDocument"]["Statement"] if one["Effect"] == "Allow"]
+    assert {one["Action"] for one in allowed} <= {"sqs:SendMessage"}
+    return {one["Sid"]: (one["Principal"]["Service"], one["Condition"]) for one in allowed}
+
+
+NAMED = {"aws:SourceArn": {"Ref": "RequestSourceArns"}}
+OF_THIS_ACCOUNT = {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+
+
+def test_only_named_topics_and_rules_and_named_buckets_of_this_account_may_send_without_a_role(
     stacks: Callable[..., Stack],
 ) -> None:
-    stack = stacks(NotifyOfUploads="true", RequestSourceArns="arn:aws:sns:eu-west-1:1:orders")
-    policy = stack.of_type("AWS::SQS::QueuePolicy")["RequestQueuePolicy"]["Properties"]
-    allowed = {
-        statement["Sid"]: (statement["Action"], statement["Condition"])
-        for statement in policy["PolicyDocument"]["Statement"]
-        if statement["Effect"] == "Allow"
-    }
+    allowed = who_may_send(stacks(RequestSourceArns="arn:aws:sns:eu-west-1:123456789012:orders"))
+
     assert allowed == {
-        "LetRequestSourcesSend": (
-            "sqs:SendMessage",
-            {"ArnEquals": {"aws:SourceArn": {"Ref": "RequestSourceArns"}}},
+        "LetTopicsAndRulesSend": (
+            ["sns.amazonaws.com", "events.amazonaws.com"],
+            {"ArnEquals": NAMED},
         ),
-        "LetBucketsOfThisAccountSend": (
-            "sqs:SendMessage",
-            {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+        "LetBucketsSend": (
+            "s3.amazonaws.com",
+            {"ArnEquals": NAMED, "StringEquals": OF_THIS_ACCOUNT},
         ),
     }
+
+
+def test_uploads_are_told_by_buckets_of_this_account_only(stacks: Callable[..., Stack]) -> None:
+    assert who_may_send(stacks(NotifyOfUploads="true")) == {
+        "LetBucketsOfThisAccountSend": ("s3.amazonaws.com", {"StringEquals": OF_THIS_ACCOUNT})
+    }
+
+
+def test_nobody_may_send_without_a_role_unless_somebody_says_so(
+    stacks: Callable[..., Stack],
+) -> None:
+    assert who_may_send(stacks()) == {}
+
+
+def test_no_service_may_send_polls_or_dead_letters(stacks: Callable[..., Stack]) -> None:
+    stack = stacks(NotifyOfUploads="true", RequestSourceArns="arn:aws:s3:::photos")
+    policies = stack.of_type("AWS::SQS::QueuePolicy")
+    assert set(policies) == {"RequestQueuePolicy", "PollQueuePolicy", "DeadLetterQueuePolicy"}
+    for name in ("PollQueuePolicy", "DeadLetterQueuePolicy"):
+        statements = policies[name]["Properties"]["PolicyDocument"]["Statement"]
+        assert {one["Effect"] for one in statements} == {"Deny"}, name
 
 
 @pytest.mark.parametrize(
@@ -270,6 +298,16 @@ def test_only_a_bucket_of_this_account_and_named_sources_may_send_without_a_role
             ["s3://photos", "arn:aws:s3:::photos", "A"],
         ),
         ("ExistingOutputBucket", ["", "pictures"], ["pictures/", "a"]),
+        (
+            "RequestSourceArns",
+            [
+                "",
+                "arn:aws:s3:::photos",
+                "arn:aws:sns:eu-west-1:123456789012:orders",
+                "arn:aws:events:eu-west-1:123456789012:rule/shop/orders",
+            ],
+            ["*", "photos", "arn:aws:s3:::*", "arn:aws:sns:eu-west-1:*:orders"],
+        ),
         (
             "ExistingResultTopicArn",
             ["", "arn:aws:sns:eu-west-1:123456789012:results"],

@@ -10,6 +10,7 @@ inside the `with` by the adapter that knows what it means; everything else comes
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -145,6 +146,10 @@ MISSING_CODES = frozenset(
 
 BROKEN_KEY_PREFIXES = ("KMS", "Kms")
 """The encryption key of a queue, table or bucket is disabled, deleted or of the wrong kind."""
+
+_KEY_REFUSAL = re.compile(
+    r"not authorized to perform: (kms:\w+)(?: on resource: (arn:aws[\w-]*:kms:[\w:/-]+))?"
+)
 
 _PERMISSION_CODES = frozenset(
     code
@@ -313,7 +318,20 @@ def _classified(
     return error
 
 
+def key_refusal(message: str) -> str:
+    """What AWS says a role may not do with which key, as `kms:Decrypt on arn:aws:kms:…`; "" if it says no such thing.
+
+    The code of such an answer of S3 is that of any other, and only its words tell: "… is not authorized to
+    perform: kms:GenerateDataKey on resource: arn:… because …", or "on this resource" for a key that is hidden
+    from us. (Source: S3 guide, "Troubleshoot access denied (403 Forbidden) errors".)
+    """
+    found = _KEY_REFUSAL.search(message)
+    return f"{found[1]} on {found[2] or 'the KMS key'}" if found else ""
+
+
 def _fix(code: str, message: str, call: AwsCall, resource: str) -> str:
+    if refused := key_refusal(message):
+        return f"allow {refused} to the worker's role"
     if code in _PERMISSION_CODES:
         return f"allow {call.permission} on {resource} to the worker's role"
     if code == "RequestTimeTooSkewed" or any(text in message for text in _CLOCK_TEXTS):

@@ -12,17 +12,20 @@ from botocore import exceptions as sdk
 from botocore.exceptions import ClientError
 from urllib3.exceptions import HTTPError
 
-from worker.adapters.aws.errors import AwsCall, aws_errors, error_code, status_of
+from worker.adapters.aws.errors import AwsCall, aws_errors, error_code
+from worker.adapters.aws.s3_refusals import (
+    MISSING_CODES,
+    input_error,
+    is_no_version,
+    output_error,
+)
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
-    ImageForbiddenError,
     ImageMissingError,
     NotThereError,
     ObjectChangedError,
     OutputDamagedError,
-    OutputForbiddenError,
     UnavailableError,
-    WorkerError,
 )
 from worker.ports.objects import (
     AS_USUAL,
@@ -53,12 +56,6 @@ _END = AwsCall("S3", "CompleteMultipartUpload", "s3:PutObject")
 _NO_UPLOAD_CODES = frozenset({"NoSuchUpload", "InvalidPart"})
 """The upload was ended or given up, or a part is not the one that it has."""
 
-_MISSING_CODES = frozenset({"NoSuchKey", "NoSuchVersion", "404", "MethodNotAllowed", "405"})
-"""405: that version is a delete marker (Source: S3 guide, "Working with delete markers")."""
-
-_FORBIDDEN_CODES = frozenset({"AccessDenied", "AllAccessDisabled", "403", "Forbidden"})
-"""The bucket's answer about this object; other 403 answers are about our credentials."""
-
 _DAMAGED_CODES = frozenset({"BadDigest", "XAmzContentChecksumMismatch"})
 
 _CHANGED_CODES = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey"})
@@ -79,7 +76,7 @@ class S3ObjectStore:
                 # The SDK then compares the body with the checksum that S3 keeps for most objects.
                 answer = self._client.get_object(**_place(uri), ChecksumMode="ENABLED")
             except ClientError as error:
-                about_image = _input_error(error, uri)
+                about_image = input_error(error, uri)
                 if about_image is None:
                     raise
                 raise about_image from error
@@ -131,7 +128,7 @@ class S3ObjectStore:
                     message = f"{_PUT} on {uri}: the bytes do not have the SHA-256 {sha256}"
                     raise OutputDamagedError(message) from error
                 call = _PUT_TAGGED if options.tags else _PUT
-                about_place = _output_error(error, uri, call)
+                about_place = output_error(error, uri, call)
                 if about_place is None:
                     raise
                 raise about_place from error
@@ -143,9 +140,9 @@ class S3ObjectStore:
                 answer = self._client.head_object(**_place(uri))
             except ClientError as error:
                 # HEAD answers have no body, so a missing bucket looks like a missing key.
-                if error_code(error) in _MISSING_CODES:
+                if error_code(error) in MISSING_CODES:
                     return None
-                about_place = _output_error(error, uri, _HEAD)
+                about_place = output_error(error, uri, _HEAD)
                 if about_place is None:
                     raise
                 raise about_place from error
@@ -221,7 +218,7 @@ class S3ObjectStore:
                     TaggingDirective="REPLACE",
                 )
             except ClientError as error:
-                if error_code(error) in _MISSING_CODES or _is_no_version(error, source):
+                if error_code(error) in MISSING_CODES or is_no_version(error, source):
                     raise ImageMissingError(f"{source}: is not there any more") from error
                 raise
 
@@ -249,7 +246,7 @@ def _writing(call: AwsCall, uri: S3Uri) -> Iterator[None]:
         except ClientError as error:
             if error_code(error) in _NO_UPLOAD_CODES:
                 raise NotThereError(f"{call} on {uri}: S3 does not know the upload") from error
-            about_place = _output_error(error, uri, call)
+            about_place = output_error(error, uri, call)
             if about_place is None:
                 raise
             raise about_place from error
@@ -329,58 +326,3 @@ def _options(options: StoringOptions) -> dict[str, Any]:
         "SSEKMSKeyId": options.kms_key_id,
     }
     return {name: value for name, value in asked.items() if value is not None}
-
-
-def _input_error(error: ClientError, uri: S3Uri) -> WorkerError | None:
-    """What the failed read says about the image; None if it says nothing about it."""
-    code = error_code(error)
-    if code == "NoSuchBucket":
-        return ImageMissingError(
-            f"{uri}: there is no bucket {uri.bucket}: correct the URI, or upload the image first"
-        )
-    if code in _MISSING_CODES or _is_no_version(error, uri):
-        what = f"version {uri.version_id} of this object" if uri.version_id else "such object"
-        return ImageMissingError(f"{uri}: there is no {what}: upload it first, or correct the URI")
-    if code == "InvalidObjectState":
-        return ImageForbiddenError(
-            f"{uri}: it lies in an archive class and cannot be read at once: restore it first"
-        )
-    if code in _FORBIDDEN_CODES or code.upper().startswith("KMS"):
-        return ImageForbiddenError(
-            f"{uri}: S3 refuses it ({code}): allow {_permission(uri)} on it to the worker's role (and "
-            "kms:Decrypt, if it is encrypted with a key). S3 answers the same for an object that does "
-            f"not exist when the role lacks s3:ListBucket on {uri.bucket}: check the key, too"
-        )
-    return None
-
-
-def _output_error(error: ClientError, uri: S3Uri, call: AwsCall) -> WorkerError | None:
-    code = error_code(error)
-    if code == "NoSuchBucket":
-        return OutputForbiddenError(
-            f"{uri}: there is no bucket {uri.bucket}: create it, or correct the request's output"
-        )
-    if code.upper().startswith("KMS"):
-        return OutputForbiddenError(
-            f"{uri}: the KMS key cannot be used ({code}): see that it exists, is enabled and in the "
-            "bucket's region, and that the worker's role may use it (kms:GenerateDataKey, kms:Decrypt)"
-        )
-    if code in _FORBIDDEN_CODES:
-        return OutputForbiddenError(
-            f"{uri}: S3 refuses {call.operation} ({code}): allow {call.permission} on it to the "
-            "worker's role, and see that no bucket policy denies it"
-        )
-    return None
-
-
-def _permission(uri: S3Uri) -> str:
-    return "s3:GetObjectVersion" if uri.version_id else "s3:GetObject"
-
-
-def _is_no_version(error: ClientError, uri: S3Uri) -> bool:
-    return (
-        uri.version_id is not None
-        and error_code(error) == "InvalidArgument"
-        and status_of(error) == 400
-        and "version id" in str(error).lower()
-    )

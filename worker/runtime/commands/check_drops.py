@@ -1,4 +1,7 @@
-"""Checks the rules file of drop folders: whether it can be read and used, and what counts if not."""
+"""Checks the rules file of drop folders: whether it can be read and used, and what counts if not.
+
+If it can, whether what it says can be done: `check_marks`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from worker.bootstrap import Application
+from worker.runtime.commands.check_marks import check_marks
 from worker.runtime.commands.findings import Finding, findings_of
 from worker.runtime.commands.rules_standing import RulesStanding, rules_standing
 from worker.runtime.commands.wording import ago, count, moment
@@ -35,6 +39,7 @@ def _rules(application: Application) -> Iterator[Finding]:
         rules = standing.in_force.rules
         said = f"{count(len(rules.rules), 'rule')} and {count(len(rules.presets), 'preset')} can be used"
         yield Finding(AREA, NAME, "ok", said)
+        yield from check_marks(application, rules, AREA)
         return
     if standing.error is not None:
         for found in standing.error.problems[:_PROBLEMS_SHOWN]:

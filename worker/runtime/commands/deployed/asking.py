@@ -41,20 +41,23 @@ class Aws:
             self._clients[service] = self._make_client(service)
         return self._clients[service]
 
-    def ask(self, action: str, resource: str, **parameters: Any) -> dict[str, Any]:
+    def ask(
+        self, action: str, resource: str, *, call: str = "", **parameters: Any
+    ) -> dict[str, Any]:
         """The answer to one read.
 
         Args:
-            action: permission that it needs, which for all reads here is the name of the call as
+            action: permission that it needs, which for most reads here is the name of the call as
                 well: `lambda:GetFunctionConfiguration`.
             resource: what is asked about, for messages.
+            call: its name where it is another one, as `s3:GetBucketEncryption`.
             parameters: of the call.
 
         Raises:
             WorkerError: refused or failed; it names the permission if that is missing.
         """
         with aws_errors(_call(action), resource):
-            answer: dict[str, Any] = self._method(action)(**parameters)
+            answer: dict[str, Any] = self._method(call or action)(**parameters)
         return answer
 
     def list(self, action: str, resource: str, key: str, **parameters: Any) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from worker.runtime.commands.deployed.check_functions import (
     read_functions,
     variables_of,
 )
+from worker.runtime.commands.deployed.check_keys import check_keys
 from worker.runtime.commands.deployed.check_mappings import check_starts
 from worker.runtime.commands.deployed.check_package import check_package
 from worker.runtime.commands.deployed.check_secret import check_secret
@@ -92,6 +93,7 @@ def _functions(
     yield from check_functions(aws, found, resources)
     yield from check_starts(aws, found, stack, resources)
     yield from check_package(aws, found)
+    yield from check_keys(aws, stack, resources)
     names = [stack.outputs[role.output] for role in ROLES if stack.outputs.get(role.output)]
     yield from check_logs(aws, [f"/aws/lambda/{name}" for name in names])
     return next((variables_of(one) for one in found.values()), {})
@@ -104,6 +106,7 @@ def _container(
     yield from findings_of(SERVICE, stack.name, partial(read_variables, aws, stack, variables))
     if variables:
         yield from check_service_variables(variables, resources)
+    yield from check_keys(aws, stack, resources)
     yield from check_logs(aws, [name for name in [stack.outputs.get("LogGroupName")] if name])
     return variables
 
