@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.aws.processes import EmulatorError
 from sandbox.samples import write_samples
+from tests.deploy.drop_folder import DropFolder
 from tests.deploy.orders import Desk
 from tests.deploy.stage import ROOT, DeployedStage
 from tests.deploy.strikes import Struck, strike_both
@@ -45,6 +46,20 @@ def desk(stage: DeployedStage, tmp_path_factory: pytest.TempPathFactory) -> Desk
 def struck(stage: DeployedStage, desk: Desk) -> Struck:
     """Two requests whose functions were struck down."""
     return strike_both(stage, desk)
+
+
+@pytest.fixture(scope="session")
+def in_flight(desk: Desk) -> list[str]:
+    """Requests that were sent just before the drop folder was opened, by id."""
+    return desk.send(*[desk.full_naomi() for _ in range(3)])
+
+
+@pytest.fixture(scope="session")
+def folder(desk: Desk, in_flight: list[str]) -> DropFolder:
+    """The drop folder, opened by another deployment."""
+    opened = DropFolder(desk)
+    opened.open()
+    return opened
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+from collections.abc import Callable
 
 from tests.deploy.orders import Desk
 from tests.deploy.silent import carried_batch, silent_job, woken_job
@@ -43,9 +44,14 @@ def picture_sent_twice(desk: Desk) -> str:
 
 def picture_that_was_not_fetched(desk: Desk) -> str:
     """One whose message comes again after its pipeline has ended, before anybody has its picture."""
+    return not_fetched(desk, picture)
+
+
+def not_fetched(desk: Desk, begin: Callable[[Desk], str]) -> str:
+    """The request that `begin` makes, left to the function for requests once its pipeline has ended."""
     fault = {"route": "images.download", "kind": "status", "times": -1}
     desk.stage.standin.add_fault(fault)
-    request_id = picture(desk)
+    request_id = begin(desk)
     desk.stage.wait_for(lambda: _has_ended(desk, request_id))
     desk.stage.enable("polls", is_on=False)
     desk.stage.standin.clear_faults()

@@ -19,6 +19,10 @@ _BATCH_FORMS: Final = {
 """AWS asks for the left one for both calls and knows no action of the right name (Source: SQS guide,
 "Actions for Amazon SQS: permissions reference"); the emulator asks for each call's own name."""
 
+TAGGED: Final = "tagged/"
+"""The folder of pictures with tags. AWS asks for `s3:PutObjectTagging`, too, to write one; the emulator
+looks at no tags, so a role that lacks the permission is refused what has to be written there."""
+
 
 @dataclass(frozen=True, slots=True)
 class Permission:
@@ -45,7 +49,7 @@ class DeployedRole:
         (self._policy_name,) = self._iam.list_role_policies(RoleName=name)["PolicyNames"]
         answer = self._iam.get_role_policy(RoleName=name, PolicyName=self._policy_name)
         document = answer["PolicyDocument"]
-        self.document: dict[str, Any] = (
+        self.document = _as_in_the_template(
             json.loads(document) if isinstance(document, str) else document
         )
         self._put(self.document)
@@ -81,6 +85,10 @@ class DeployedRole:
 
     def _put(self, document: dict[str, Any]) -> None:
         understood = copy.deepcopy(document)
+        if not _has(document, "s3:PutObjectTagging"):
+            place = f"arn:aws:s3:::*/{TAGGED}*"
+            refusal = {"Effect": "Deny", "Action": "s3:PutObject", "Resource": place}
+            understood["Statement"].append(refusal)
         for one in understood["Statement"]:
             actions = _listed(one["Action"])
             one["Action"] = [
@@ -92,6 +100,19 @@ class DeployedRole:
             PolicyName=self._policy_name,
             PolicyDocument=json.dumps(understood),
         )
+
+
+def _as_in_the_template(document: dict[str, Any]) -> dict[str, Any]:
+    """Without what was put in for the emulator when the role was read before."""
+    statements = [one for one in document["Statement"] if one["Effect"] == "Allow"]
+    ours = set(_BATCH_FORMS.values())
+    actions = [[each for each in _listed(one["Action"]) if each not in ours] for one in statements]
+    kept = [{**one, "Action": left} for one, left in zip(statements, actions, strict=True)]
+    return {**document, "Statement": kept}
+
+
+def _has(document: dict[str, Any], action: str) -> bool:
+    return any(action in _listed(one["Action"]) for one in document["Statement"])
 
 
 def _listed(actions: str | list[str]) -> list[str]:

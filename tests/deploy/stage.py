@@ -107,8 +107,13 @@ class DeployedStage(StackUser):
         assert (status != 0) == is_wrong, f"{' '.join(arguments)}:\n{said}\n{self.trouble()}"
         return said
 
-    def deploy(self, **changes: str) -> str:
-        """Runs `deploy` with what this machine needs, and these values of `params` changed."""
+    def deploy(self, resources: Mapping[str, str] | None = None, **changes: str) -> str:
+        """Runs `deploy` with what this machine needs, and what is changed; all that it said.
+
+        Args:
+            resources: values of RESOURCE_PARAMS.
+            changes: values of PARAMS.
+        """
         parameters = {
             "artifact": str(self.artifact),
             "architecture": "arm64" if platform.machine() in {"arm64", "aarch64"} else "x86_64",
@@ -120,15 +125,18 @@ class DeployedStage(StackUser):
             "logLevel": "debug",
             **changes,
         }
-        resources = {
+        of_resources = {
             "RequireTls": "false",  # the emulator speaks plain HTTP and enforces policies
             "RequestVisibilityTimeoutSeconds": str(VISIBILITY_S),
             "PollVisibilityTimeoutSeconds": str(VISIBILITY_S),
+            **(resources or {}),
         }
-        return self.run(
-            *("deploy", "--params", _pairs(parameters), "--resource-params", _pairs(resources)),
+        said = self.run(
+            *("deploy", "--params", _pairs(parameters), "--resource-params", _pairs(of_resources)),
             *("--monitoring-params", "UseMetricMath=false"),  # the emulator has none
         )
+        self.roles = {name: self._role(name) for name in FUNCTIONS}
+        return said
 
     def environment(self) -> dict[str, str]:
         """Of the commands: nothing of our own but the way to Python and Node."""
@@ -247,7 +255,6 @@ class DeployedStage(StackUser):
         self.outputs = StackOutputs.from_mapping(outputs)
         self.events_queue_url = subscribe_queue(self.aws, self.outputs.result_topic_arn)
         self._close_topic()
-        self.roles = {name: self._role(name) for name in FUNCTIONS}
 
     def _close_topic(self) -> None:
         """Replaces SNS's default policy, by which the whole account may publish.

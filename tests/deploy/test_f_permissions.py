@@ -15,21 +15,18 @@ from typing import Final
 
 import pytest
 
-from tests.deploy import needs
+from tests.deploy import drop_needs, needs
 from tests.deploy.orders import Desk
 from tests.deploy.permissions import Permission
 from tests.deploy.stage import FUNCTIONS, PIPELINE_S, DeployedStage
+
+pytestmark = pytest.mark.usefixtures("folder")
 
 UNSEEN: Final = {
     "sqs:ReceiveMessage": "the emulator's poller asks for no permission; Lambda's would be refused",
     "sqs:DeleteMessage": "the same: Lambda deletes what a function has done",
     "TakeRequests: sqs:GetQueueAttributes": "the same: only the poller looks at that queue",
     "s3:ListBucket": "the emulator says NoSuchKey with and without it; S3 says AccessDenied",
-    "s3:PutObjectTagging": "only requests with tags need it, and none is sent here",
-    "SendRequests: sqs:SendMessage": "only drop folders need it, and there are no rules here",
-    "PutPhotosAside: s3:PutObject": "the same",
-    "PutPhotosAside: s3:DeleteObject": "the same",
-    "TakeErrorsAway: s3:DeleteObject": "the same",
     "kms:Decrypt": "nothing is encrypted with a key here",
     "kms:GenerateDataKey": "the same",
     "xray:PutTraceSegments": "Lambda sends them; the emulator has no X-Ray",
@@ -91,7 +88,33 @@ PROBES: Final = [
         ending="image.forbidden",
     ),
     _probe("polls", "WritePictures: s3:PutObject", needs.picture, ending="output.forbidden"),
+    _probe(
+        "requests",
+        "WritePictures: s3:PutObjectTagging",
+        drop_needs.missing_photo_with_tags,
+        ending="image.missing",
+    ),
+    _probe(
+        "polls",
+        "WritePictures: s3:PutObjectTagging",
+        drop_needs.picture_with_tags,
+        ending="output.forbidden",
+    ),
+    # A photo that cannot be put aside, or whose error document stays, has its ending all the same.
+    _probe("requests", "PutPhotosAside: s3:PutObject", drop_needs.text, ending="image.unreadable"),
+    _probe(
+        "requests", "PutPhotosAside: s3:DeleteObject", drop_needs.text, ending="image.unreadable"
+    ),
+    _probe("polls", "PutPhotosAside: s3:PutObject", drop_needs.photo),
+    _probe("polls", "PutPhotosAside: s3:DeleteObject", drop_needs.photo),
+    _probe("polls", "TakeErrorsAway: s3:DeleteObject", drop_needs.photo_after_an_error),
+    _probe(
+        "requests",
+        "TakeErrorsAway: s3:DeleteObject",
+        drop_needs.photo_after_an_error_by_requests,
+    ),
     # What comes from here on goes on later, side by side.
+    _probe("requests", "SendRequests: sqs:SendMessage", drop_needs.photo),
     _probe("polls", "TakePolls: sqs:ChangeMessageVisibility", needs.slow_picture),
     _probe("requests", "WritePictures: s3:GetObject", needs.picture_that_was_not_fetched),
     _probe("requests", "StartPolls: sqs:SendMessage", needs.picture),
@@ -166,7 +189,7 @@ def test_the_step_that_lacks_a_permission_says_which(
     role = stage.roles[probe.function]
     taken = [Permission(*one.split(": ", 1)) for one in probe.taken]
     assert set(taken) <= set(role.permissions)
-    wanted = re.compile(rf"allow {re.escape(taken[0].action)}\b.*{role.resource_name(taken[0])}")
+    wanted = _told(taken[0].action, role.resource_name(taken[0]))
     if probe.is_fresh:
         stage.start_anew(probe.function, **_LIMIT)
     begun_at = time.time()
@@ -182,6 +205,11 @@ def test_the_step_that_lacks_a_permission_says_which(
     if probe.is_healed:
         desk.send_again(request_id)
         desk.wait_for_pictures(request_id)
+
+
+def _told(action: str, resource: str) -> re.Pattern[str]:
+    """How a log says that an action is missing; of two that one call needs, it is the second."""
+    return re.compile(rf"allow (?:\S+ and )?{re.escape(action)}\b.*{resource}")
 
 
 def test_what_met_a_missing_permission_goes_on_when_it_is_back(
