@@ -9,10 +9,12 @@ import pytest
 from tests.builders import FULL_NAOMI_INPUT, NAOMI_INPUT, body
 from tests.scenarios.crash import Killed
 from tests.scenarios.harness import Service
+from tests.unit.photo_lab.pictures import encoded, plain
+from worker.adapters.memory.hautech import MemoryHautech
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.s3_uri import S3Uri
 from worker.contracts.workflows import WORKFLOWS
-from worker.errors import ThrottledError, UnavailableError
+from worker.errors import NotThereError, ThrottledError, UnavailableError
 from worker.jobs.assets import AssetKind, Claim
 from worker.jobs.job import Job, JobState, StepState
 
@@ -367,6 +369,30 @@ def test_an_image_that_vanished_is_uploaded_again_once(checks_input_at_once: boo
     assert len(service.world.hautech.runs) == (3 if checks_input_at_once else 4)
 
 
+@pytest.mark.parametrize(("said", "refusals"), [("Image {} not found", 1), ("Image not found", 3)])
+def test_what_vanished_is_made_again_when_the_paid_call_answers_404(
+    monkeypatch: pytest.MonkeyPatch, said: str, refusals: int
+) -> None:
+    service = Service()
+    service.send(full_naomi("first"))
+    service.run()
+    gone = str(job(service, "first").image(str(GARMENT)).image_id)
+    run, answers = MemoryHautech.run, []
+
+    def not_there(self: MemoryHautech, workflow_id: str, given: Any, metadata: Any) -> str:
+        if given["imageId"] == gone:
+            answers.append(gone)
+            raise NotThereError(said.format(gone))
+        return run(self, workflow_id, given, metadata)
+
+    monkeypatch.setattr(MemoryHautech, "run", not_there)
+    service.send(full_naomi("second"))
+    service.run()
+    assert all_succeeded(service)
+    assert len(answers) == refusals, "what names nothing may be a moment's"
+    assert len(service.world.hautech.runs) == 2
+
+
 def test_what_vanishes_twice_fails_the_job_and_a_redrive_goes_on() -> None:
     service = Service()
     service.send(full_naomi("first"))
@@ -395,6 +421,32 @@ def test_a_failure_that_names_nothing_reused_fails_as_ever() -> None:
     service.run()
     assert job(service, "second").state is JobState.FAILED
     assert len(service.world.hautech.runs) == 2
+
+
+def test_what_was_changed_in_a_photo_is_told_of_it_and_not_of_another_with_the_same_pixels() -> (
+    None
+):
+    service = Service()
+    pixels = plain()
+    service.world.objects.add(S3Uri("catalog", "raw/coat.tif"), encoded(pixels, "TIFF"))
+    lossless = encoded(pixels, "WEBP", lossless=True)
+    service.world.objects.add(S3Uri("catalog", "raw/coat.webp"), lossless)
+    for request_id, key in (
+        ("tiff", "raw/coat.tif"),
+        ("webp", "raw/coat.webp"),
+        ("again", "raw/coat.webp"),
+    ):
+        service.send(full_naomi(request_id, imageId=f"s3://catalog/{key}"))
+        service.run()
+    told = {one.data.request_id: one.data.inputs[0] for one in service.events}
+    assert {name: one.changes for name, one in told.items()} == {
+        "tiff": ("TIFF saved as PNG",),
+        "webp": ("WebP saved as PNG",),
+        "again": ("WebP saved as PNG",),
+    }
+    assert len({one.image_id for one in told.values()}) == 1, (
+        "the bytes that were sent are the same"
+    )
 
 
 # -- whose pipeline it is --------------------------------------------------------------------

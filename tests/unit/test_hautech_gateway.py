@@ -191,6 +191,14 @@ def test_a_workflow_that_the_request_named_and_nobody_knows_fails_the_job() -> N
         gateway_of(error).run(OTHER_WORKFLOW, {}, {})
 
 
+@pytest.mark.parametrize("said", ["Image not found", "pose 7 not found"])
+def test_a_run_whose_input_is_not_there_is_the_matter_of_one_job(said: str) -> None:
+    error = theirs.WorkflowNotFoundError(f"They said: {said}", status=404)
+    for workflow in (OTHER_WORKFLOW, KNOWN_WORKFLOW):
+        with pytest.raises(ours.NotThereError, match=said):
+            gateway_of(error).run(workflow, {}, {})
+
+
 @pytest.mark.parametrize("call", ["upload", "list", "download"])
 def test_a_route_that_does_not_exist_is_the_settings_fault(call: str) -> None:
     error = theirs.NotFoundError("Cannot POST /v2/images", target="/v2/images", status=404)

@@ -25,7 +25,7 @@ BodySizeError                  Unavailable              AnswerUnknown ·        
 ²  "Cannot POST /…" means that there is no such route at all: Systemic (settings). A missing
    pipeline is the gateway's own case: PipelineLost
 ³  a workflow of the four documented ones: Systemic, for the account cannot run any such job;
-   one named by the request: HautechRefused
+   one named by the request: HautechRefused; if they speak of an image or a pose: NotThere
 ⁴  only for bytes that came with status 200 from the link itself
 ⁵  a run, and the last step of an upload: the permission is missing, or an id in the request is
    not ours. The account's own record tells (`hautech_access.py`): CredentialsRefused when it is
@@ -38,6 +38,7 @@ these two files holds no token and no signed link.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from worker.contracts.workflows import WORKFLOWS
@@ -59,6 +60,9 @@ from worker.hautech.redaction import redact
 
 _KNOWN_WORKFLOW_IDS = frozenset(spec.workflow_id for spec in WORKFLOWS.values())
 _MAX_CHARS = 1000
+
+_INPUT = re.compile(r"\b(image|pose)", re.IGNORECASE)
+"""In a 404 of the paid call: it speaks of the input, not of the workflow. That is the matter of one job."""
 
 _NOTES: Mapping[type[theirs.HautechError], tuple[type[WorkerError], str]] = {
     theirs.ForbiddenUrlError: (SystemicError, ""),
@@ -110,6 +114,8 @@ def translate_error(error: theirs.HautechError) -> WorkerError:
 def translate_run_error(error: theirs.HautechError, workflow_id: str) -> WorkerError:
     """As `translate_error`, for the paid call: what is not known to be unpaid is unknown."""
     match error:
+        case theirs.WorkflowNotFoundError() if _INPUT.search(error.detail):
+            return NotThereError(said_by(error))
         case theirs.WorkflowNotFoundError() if workflow_id not in _KNOWN_WORKFLOW_IDS:
             return HautechRefusedError(said_by(error))
         case theirs.WorkflowNotFoundError():

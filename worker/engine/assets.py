@@ -147,6 +147,8 @@ def _upload_for_all(world: World, held: HeldJob, uri: str, key: str) -> None:
         # Another object may lie there by now: what is sent is what counts.
         key_now = _key_at(world, place, photo.etag)
         if isinstance(there, Asset):
+            # Its bytes are those of another photo, which may have become the same in another way.
+            there = replace(there, details={**there.details, "changes": list(sent.changes)})
             _use(world, held, uri, there)
             share(world, key_now, there)
         else:

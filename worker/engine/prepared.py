@@ -39,6 +39,9 @@ _FIELDS: Final = {AssetKind.POSE: "poseId", AssetKind.GARMENT: "preparedImageId"
 _AFTER_TIMEOUT: Final = timedelta(minutes=5)
 """After a pipeline would have been given up, its claim is nobody's any more."""
 
+_UNNAMED_AFTER: Final = 2
+"""After so many failures a 404 that names nothing is taken for what was reused."""
+
 _LEAST_WAIT_S: Final = 3.0
 _SPREAD_S: Final = 2.0
 
@@ -97,17 +100,24 @@ def release_claims(world: World, job: Job) -> None:
             release(world, job, step.asset)
 
 
-def renew_vanished(world: World, held: HeldJob, name: str, said: str) -> bool:
+def renew_vanished(
+    world: World, held: HeldJob, name: str, said: str, *, is_not_there: bool = False
+) -> bool:
     """Whether what the step was refused or failed for is to be made anew: something reused, named in `said`.
 
+    An answer that something `is_not_there` and never says what (a bare 404) means all that was reused,
+    once it has been given often enough to be more than a moment's.
     To be called before the failure is recorded: when the cache cannot be told, nothing has changed.
     """
     job = held.job
     if job.renewals >= RENEWALS_MAX:
         return False
     step = job.step(name)
-    images = {one: image for one, image in reused_images(job, step).items() if one in said}
-    results = {one: key for one, key in reused_results(job, step).items() if one in said}
+    images, results = reused_images(job, step), reused_results(job, step)
+    named = {one for one in (*images, *results) if one in said}
+    if named or not is_not_there or job.failures < _UNNAMED_AFTER:
+        images = {one: image for one, image in images.items() if one in named}
+        results = {one: key for one, key in results.items() if one in named}
     gone = images.keys() | results.keys()
     if not gone:
         return False

@@ -148,7 +148,7 @@ class Story:
         try:
             submit.submit_or_do_without(world, held, step)
         except NotThereError as error:
-            if prepared.renew_vanished(world, held, step, error.message):
+            if prepared.renew_vanished(world, held, step, error.message, is_not_there=True):
                 return
             raise
         self._keep_what_was_paid(held)

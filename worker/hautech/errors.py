@@ -108,7 +108,7 @@ class NotFoundError(RefusedError):
 
 
 class WorkflowNotFoundError(NotFoundError):
-    """Every run route that may be used answered 404 for this workflow."""
+    """Every run route that may be used answered 404 for this workflow, or for what its input names."""
 
 
 class RateLimitedError(RefusedError):

@@ -54,12 +54,14 @@ class Runner:
         allowed_s = self._api.config.run_deadline_s if deadline_s is None else deadline_s
         deadline = Deadline.after(allowed_s, self._api.transport.monotonic)
         routes = self._routes
+        said: list[str] = []
         for route in routes:
             call = RUN_ROUTES[route]
             try:
                 pipeline_id = self._run_once(call, segment, body, deadline)
             except NotFoundError as not_found:
-                # 404 created nothing, whichever of route and workflow it is about.
+                # 404 created nothing, whichever of route, workflow and input it is about.
+                said.append(not_found.detail)
                 if route != routes[-1]:
                     if deadline.has_room():
                         continue
@@ -67,7 +69,7 @@ class Runner:
                 raise WorkflowNotFoundError(
                     f"workflow {workflow_id} is not known to this account "
                     f"(run route: {' and '.join(routes)}); check its id and the token's account. "
-                    f"They said: {not_found.detail}",
+                    f"They said: {'; '.join(dict.fromkeys(said))}",
                     method=call.method,
                     target=not_found.target,
                     status=not_found.status,

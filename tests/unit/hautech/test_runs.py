@@ -74,6 +74,12 @@ def test_404_on_both_routes_means_the_workflow_is_unknown_and_teaches_nothing() 
     assert network.paths == [DOCS, SDK, DOCS]
 
 
+def test_what_either_route_said_about_a_404_is_told() -> None:
+    network = FakeNetwork(Reply(404, {"message": "Image 7 not found"}), NO_ROUTE)
+    with pytest.raises(WorkflowNotFoundError, match=r"Image 7 not found; Cannot POST"):
+        client_of(network).run_workflow("w-1", {}, metadata={})
+
+
 @pytest.mark.parametrize(("route", "path"), [("docs", DOCS), ("sdk", SDK)])
 def test_a_fixed_route_is_the_only_one_tried(route: Any, path: Any) -> None:
     network = FakeNetwork(NO_ROUTE)
