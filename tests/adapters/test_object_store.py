@@ -306,6 +306,29 @@ def test_an_object_in_parts_is_whole_and_a_part_may_be_written_twice(bucket: Buc
     assert info.content_type == "application/x-ndjson"
 
 
+def test_an_object_in_parts_has_its_metadata_and_replaces_only_what_was_expected(
+    verifying_bucket: Bucket,
+) -> None:
+    bucket = verifying_bucket
+    uri = bucket.uri("results.jsonl")
+
+    def write(data: bytes, only_if: Precondition) -> None:
+        upload_id = bucket.store.begin_upload(
+            uri, content_type="text/plain", metadata={"batch-id": "spring-24"}
+        )
+        etag = bucket.store.upload_part(uri, upload_id, 1, data)
+        bucket.store.end_upload(uri, upload_id, [etag], only_if=only_if)
+
+    write(b"first", Precondition(etag=None))
+    info = bucket.store.head(uri)
+    assert info is not None
+    assert info.metadata["batch-id"] == "spring-24"
+    with pytest.raises(ObjectChangedError):
+        write(b"second", Precondition(etag=None))
+    write(b"third", Precondition(etag=info.etag))
+    assert bucket.store.open(uri).body.read() == b"third"
+
+
 def test_an_upload_that_was_ended_is_not_there_any_more(verifying_bucket: Bucket) -> None:
     bucket = verifying_bucket  # moto answers 500
     uri = bucket.uri("results.jsonl")

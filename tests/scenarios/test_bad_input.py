@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -13,6 +14,7 @@ from tests.scenarios.harness import Service
 from worker.adapters.memory.clock import START
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.readable import readable_batch_row
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import UnavailableError
 from worker.jobs.job import Job, JobState
@@ -289,3 +291,23 @@ def test_a_result_event_that_comes_back_as_a_request_is_not_announced(*, is_wrap
     assert reason.error_code == "request.malformed"
     assert "end that subscription" in reason.error_message
     assert reason.event_id is None
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"id": "spring-24", "row": True},
+        {"id": "spring-24", "row": 10**40},
+        {"id": "x" * 3_000, "row": 1},
+        {"id": "", "row": 1},
+    ],
+    ids=["no number", "a huge number", "a huge id", "no id"],
+)
+def test_a_refused_request_of_a_row_that_cannot_be_is_dead_lettered_once(
+    row: dict[str, Any],
+) -> None:
+    service = Service()
+    service.send(body(workflow="none", origin={"batch": row}))
+    service.run()
+    assert len(service.world.queue.sent_dead_letters) == 1
+    assert readable_batch_row(body(workflow="none", origin={"batch": row})) is None

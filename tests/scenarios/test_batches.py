@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,7 @@ from worker.batches import moves
 from worker.batches.batch import RowMark
 from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
+from worker.engine import batch_report
 from worker.engine.batch_following import RENEW_AFTER
 from worker.engine.in_flight import COUNT_AGE_S
 from worker.engine.redrive import Action
@@ -337,6 +339,61 @@ def test_a_list_of_results_that_may_not_be_written_does_not_keep_the_event_back(
     assert (data.counts.succeeded, data.results) == (2, None)
     assert data.error is not None
     assert data.error.code == "output.forbidden"
+
+
+@pytest.mark.parametrize("part_bytes", [batch_report.PART_BYTES, 1], ids=["whole", "in parts"])
+@pytest.mark.parametrize(
+    "place", ["generated/spring-24.1.png", "theirs.txt"], ids=["a picture", "another's"]
+)
+def test_a_list_of_results_is_never_written_over_what_is_no_list_of_the_batch(
+    place: str, part_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_report, "PART_BYTES", part_bytes)
+    monkeypatch.setattr(batch_report, "GROUP_ROWS", 1)
+    service = service_with()
+    service.world.objects.add(S3Uri("shop", "theirs.txt"), b"precious")
+    service.send(batch_body(resultsTo=f"s3://shop/{place}"))
+    while len(service.events) < 2:
+        service.step()
+    before = service.world.objects.stored(S3Uri("shop", place))
+    service.run()
+    assert service.world.objects.stored(S3Uri("shop", place)) == before
+    stem, _, ending = place.rpartition(".")
+    assert batch_event(service).data.results == f"s3://shop/{stem}.spring-24.{ending}"
+    assert [one["row"] for one in results_of(service)] == [1, 2, 3]
+
+
+def test_a_list_whose_places_are_both_taken_does_not_keep_the_event_back() -> None:
+    service = service_with()
+    for name in ("a.txt", "a.spring-24.txt"):
+        service.world.objects.add(S3Uri("shop", name), b"precious")
+    service.send(batch_body(resultsTo="s3://shop/a.txt"))
+    service.run()
+    data = batch_event(service).data
+    assert (data.counts.succeeded, data.results) == (2, None)
+    assert data.error is not None
+    assert data.error.code == "output.taken"
+
+
+def test_somebody_who_writes_where_the_list_is_put_at_this_moment_is_not_written_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def add_first(uri: S3Uri, *args: Any, **options: Any) -> None:
+        if uri == place:
+            service.world.objects.add(place, b"precious")
+        put(uri, *args, **options)
+
+    service = service_with()
+    place = S3Uri("shop", "generated/spring-24.results.jsonl")
+    put = service.world.objects.put
+    monkeypatch.setattr(service.world.objects, "put", add_first)
+    service.send(batch_body())
+    service.run()
+    stored = service.world.objects.stored(place)
+    assert stored is not None
+    assert stored.data == b"precious"
+    results = "s3://shop/generated/spring-24.results.spring-24.jsonl"
+    assert batch_event(service).data.results == results
 
 
 def test_a_row_that_is_redriven_before_the_batch_is_over_counts_as_it_ended() -> None:

@@ -100,6 +100,20 @@ def test_what_somebody_else_put_there_is_not_written_over() -> None:
     assert PHOTO in there(service, "catalog")
 
 
+def test_a_picture_is_not_written_over_by_the_photo_that_it_was_made_of() -> None:
+    beside = drops.GARMENTS.replace("{sku}/", "{sku}.png")
+    service = service_with(beside + '    onSuccess: {copyTo: "s3://shop/{season}/"}\n')
+    drop(service, "inbox/spring/sku.png", draw_png("the photo"))
+    with all_logs() as logs:
+        service.run()
+    (output,) = service.event.data.outputs
+    assert output.uri == "s3://shop/spring/sku.png"
+    stored = service.world.objects.stored(S3Uri.parse(output.uri))
+    assert stored is not None
+    assert stored.sha256 == output.sha256
+    assert "drop_mark_failed" in [entry["action"] for entry in logs]
+
+
 @pytest.mark.parametrize("versions", [True, False], ids=["with versions", "without"])
 def test_a_photo_that_took_the_place_meanwhile_is_not_moved_away(versions: bool) -> None:
     service = service_with(drops.MOVES)

@@ -19,6 +19,7 @@ from worker.contracts.workflows import WORKFLOWS
 from worker.errors import UnavailableError
 from worker.jobs.job import JobState
 from worker.jobs.outcomes import Done, RetryLater
+from worker.ports.objects import ObjectInfo
 
 PHOTO = "inbox/spring/sku 1042+a (größe).JPG"
 
@@ -81,6 +82,25 @@ def test_several_records_of_one_message_each_become_a_job() -> None:
     service.send(json.dumps({"Records": records}))
     service.run()
     assert len(jobs(service)) == 3
+
+
+def test_a_record_that_cannot_be_worked_on_does_not_hold_up_those_behind_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def look(uri: S3Uri) -> ObjectInfo | None:
+        if uri.key == "inbox/spring/0.png":
+            raise UnavailableError(f"{uri}: no answer")
+        return head(uri)
+
+    service = service_with()
+    records = [json.loads(put(service, f"inbox/spring/{n}.png"))["Records"][0] for n in range(3)]
+    head = service.world.objects.head
+    monkeypatch.setattr(service.world.objects, "head", look)
+    outcome = service.handle_request(json.dumps({"Records": records}))
+    assert isinstance(outcome, RetryLater)
+    assert "no answer" in outcome.because
+    service.run()
+    assert [job.request_id[:2] for job in jobs(service)] == ["1-", "2-"]
 
 
 def test_a_notification_may_come_through_sns_or_eventbridge() -> None:

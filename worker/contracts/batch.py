@@ -39,7 +39,7 @@ from worker.errors import InvalidRequestError, Problem
 BATCH_ID_PATTERN: Final = "[A-Za-z0-9._:-]{1,100}"
 """Shorter than a requestId: those of its rows are this, a dot and a number."""
 
-MAX_MATRIX_ROWS: Final = 100_000
+MAX_BATCH_ROWS: Final = 100_000
 
 _BATCH_ID = re.compile(BATCH_ID_PATTERN)
 _CREDITS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
@@ -76,9 +76,9 @@ def _check_matrix(matrix: dict[str, list[Any]]) -> dict[str, list[Any]]:
                 "leave the list out, or say its one value in request",
             )
     rows = math.prod(len(values) for values in matrix.values())
-    if rows > MAX_MATRIX_ROWS:
+    if rows > MAX_BATCH_ROWS:
         raise broken_rule(
-            f"makes {rows:,} rows, at most {MAX_MATRIX_ROWS:,} are allowed",
+            f"makes {rows:,} rows, at most {MAX_BATCH_ROWS:,} are allowed",
             "send it in several batches",
         )
     return matrix

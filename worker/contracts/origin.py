@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, model_validator
 
+from worker.contracts.batch import MAX_BATCH_ROWS, is_batch_id
 from worker.contracts.drop_origin import DropOrigin
 from worker.contracts.fields import REQUEST_CONFIG, broken_rule
 
@@ -35,11 +36,15 @@ class Origin(BaseModel):
 
 
 def batch_of(request: dict[str, Any]) -> BatchRow | None:
-    """The row of a batch that a request document is, if it says so."""
+    """The row of a batch that a request document is, if it says so and there can be such a row.
+
+    The document may be anybody's, and unchecked: what is said here becomes a key in the job table.
+    """
     origin = request.get("origin")
     batch = origin.get("batch") if isinstance(origin, dict) else None
     if not isinstance(batch, dict):
         return None
     batch_id, row = batch.get("id"), batch.get("row")
-    is_row = isinstance(batch_id, str) and isinstance(row, int) and row >= 1
-    return BatchRow(id=batch_id, row=row) if is_row else None
+    if not is_batch_id(batch_id) or type(row) is not int or not 1 <= row <= MAX_BATCH_ROWS:
+        return None
+    return BatchRow(id=batch_id, row=row)

@@ -217,6 +217,8 @@ def _together(shape: RuleShape) -> Iterable[Found]:
     for field in ("requestId", "origin", "preset"):
         if field in shape.request:
             yield no(f"request.{field}", "cannot stand in a rule's request")
+    if not isinstance(shape.request.get("metadata") or {}, Mapping):
+        yield no("request.metadata", "must have fields of its own")
     for field, text in (("creditCap", shape.credit_cap), ("resultsTo", shape.results_to)):
         if text is not None and not shape.manifest:
             yield no(field, "is for a rule with manifest: true")

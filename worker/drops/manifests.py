@@ -18,9 +18,10 @@ def plan_batch(match: Match, manifest: Identified) -> dict[str, Any]:
     rule = match.rule
     below = match.rules.presets.get(rule.preset or "", {})
     request = filled_known(merged(below, rule.request), match.names)
-    if rule.tenant is not None:
+    metadata = request.get("metadata") or {}
+    if rule.tenant is not None and isinstance(metadata, dict):  # else each row is refused for it
         tenant = filled_known(rule.tenant, match.names)
-        request["metadata"] = {**(request.get("metadata") or {}), "tenant": tenant}
+        request["metadata"] = {**metadata, "tenant": tenant}
     message: dict[str, Any] = {
         "batchId": drop_batch_id(match.stem, manifest),
         "manifest": str(S3Uri(manifest.bucket, manifest.key, manifest.version_id)),

@@ -8,6 +8,7 @@ a text, and `7:10` is an aspect ratio and not 430.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +20,19 @@ MAX_BYTES: Final = 262_144
 MAX_NESTING: Final = 32
 
 _TAG: Final = "tag:yaml.org,2002:"
+_WRITTEN: Final = {
+    "null": re.compile("|~|null|Null|NULL"),
+    "bool": re.compile("true|True|TRUE|false|False|FALSE"),
+    "int": re.compile("[-+]?([0-9]+|0o[0-7]+|0x[0-9a-fA-F]+|0b[01]+)"),
+    "float": re.compile(
+        r"[-+]?((\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?|\.(inf|Inf|INF))|\.(nan|NaN|NAN)"
+    ),
+}
+"""How values that are no texts are written (Source: YAML 1.2.2, 10.3.2); a tag may stand before anything,
+and %YAML 1.1 makes more of them: there, `no` is false.
+"""
+
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class YamlTextError(ValueError):
@@ -65,18 +79,34 @@ def read_yaml(text: str) -> YamlValue:
 def _composed(text: str) -> Any:
     # Imported when there is a text to read: it takes some 120 ms of CPU.
     from ruamel.yaml import YAML  # noqa: PLC0415
+    from ruamel.yaml.composer import Composer  # noqa: PLC0415
     from ruamel.yaml.error import MarkedYAMLError, YAMLError  # noqa: PLC0415
 
+    class Shallow(Composer):
+        """Stops at what is too deep: a text of brackets alone takes a minute to its end."""
+
+        nesting = 0
+
+        def compose_node(self, parent: Any, index: Any) -> Any:
+            self.nesting += 1
+            if self.nesting > MAX_NESTING + 1:
+                line = self.parser.peek_event().start_mark.line + 1
+                raise YamlTextError(line, f"is nested deeper than {MAX_NESTING} levels")
+            node = super().compose_node(parent, index)
+            self.nesting -= 1
+            return node
+
     reader = YAML(typ="safe", pure=True)
+    reader.Composer = Shallow
     try:
         return reader.compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = mark.line + 1 if mark else 1
         raise YamlTextError(line, _words(error.problem or error.context or "")) from error
-    except RecursionError as error:
-        raise YamlTextError(1, f"is nested deeper than {MAX_NESTING} levels") from error
-    except (YAMLError, ValueError) as error:
+    except YamlTextError:
+        raise
+    except (YAMLError, ValueError, OverflowError) as error:
         # A character that YAML does not take: the reader knows its position only.
         place = getattr(error, "position", 0)
         line = text.count("\n", 0, place if isinstance(place, int) else 0) + 1
@@ -119,7 +149,7 @@ def _mapping(node: Any, path: tuple[str | int, ...], lines: dict[str, int]) -> d
         line = key_node.start_mark.line + 1
         if key_node.id != "scalar" or key_node.anchor is not None:
             raise YamlTextError(line, "has a key that is no text")
-        key = str(key_node.value)
+        key = _sound(str(key_node.value), line)
         if key == "<<":
             raise YamlTextError(line, "has a merge key <<", "repeat the values, or use a preset")
         if key in found:
@@ -130,7 +160,12 @@ def _mapping(node: Any, path: tuple[str | int, ...], lines: dict[str, int]) -> d
 
 
 def _scalar(node: Any, line: int) -> Any:
-    text, kind = str(node.value), str(node.tag).removeprefix(_TAG)
+    text, kind = _sound(str(node.value), line), str(node.tag).removeprefix(_TAG)
+    written = _WRITTEN.get(kind)
+    if written is not None and "_" not in text and not written.fullmatch(text):
+        raise YamlTextError(
+            line, f"has {shown(text)}, which is no {kind} in YAML 1.2", "put it in quotes"
+        )
     if kind == "null":
         return None
     if kind == "bool":
@@ -145,6 +180,12 @@ def _scalar(node: Any, line: int) -> Any:
     if kind in ("str", "int", "float", "timestamp"):
         return text
     raise YamlTextError(line, f"has the tag {one_line(str(node.tag), 60)}: leave it out")
+
+
+def _sound(text: str, line: int) -> str:
+    if _HALF.search(text):
+        raise YamlTextError(line, "has half a character", "write it as it is, not as an escape")
+    return text
 
 
 def _integer(text: str, line: int) -> int:

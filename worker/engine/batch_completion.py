@@ -11,7 +11,7 @@ import structlog
 
 from worker.batches import moves
 from worker.batches.batch import Batch, Stop, Tally
-from worker.batches.keys import batch_event_id, results_uri
+from worker.batches.keys import batch_event_id
 from worker.contracts.batch_event import (
     BatchCounts,
     BatchData,
@@ -24,24 +24,25 @@ from worker.contracts.batch_event import (
 from worker.engine.batch_report import report
 from worker.engine.batch_world import BatchInHand
 from worker.engine.world import World
-from worker.errors import OutputForbiddenError, RequestCancelledError
+from worker.errors import OutputForbiddenError, OutputTakenError, RequestCancelledError
 
 log = structlog.get_logger(__name__)
 
 
 def settle(world: World, held: BatchInHand) -> bool:
     """Write the list of results and fix the event. False if that is not done yet."""
-    # Of a manifest that could not be read there is nothing to list.
-    results = None if held.batch.rows is None else str(results_uri(held.batch))
+    tally, results = held.batch.tally, None
     refused: Stop | None = None
     try:
-        tally = held.batch.tally if results is None else report(world, held)
-    except OutputForbiddenError as error:
+        # Of a manifest that could not be read there is nothing to list.
+        if held.batch.rows is not None:
+            listed = report(world, held)
+            if listed is None:
+                return False
+            tally, results = listed.tally, str(listed.uri)
+    except (OutputForbiddenError, OutputTakenError) as error:
         # The rows are over all the same, and whoever waits for the event has to hear of it.
-        tally, results = held.batch.tally, None
         refused = Stop(code=error.code, message=f"the list of results: {error.message}")
-    if tally is None:
-        return False
     event = _event(world, held.batch, tally, results, held.batch.stop or refused)
     held.batch = moves.settle(held.batch, json.loads(event.dumps()), at=world.now())
     held.save()

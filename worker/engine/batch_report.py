@@ -3,27 +3,36 @@
     rows 1 … n ─► lines ─► 8 MiB: a part, its checkpoint saved ─► … ─► the upload is completed
 
 A list that fits into one part is an object that is put whole. An upload that nobody knows any more is
-begun anew; so is one whose end was not recorded: the list says the same again.
+begun anew; so is one whose end was not recorded: the list says the same again. Where something of
+somebody else stands, such as a picture, the list goes beside it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import structlog
 
 from worker.batches import moves
-from worker.batches.batch import Report, RowStatus, Tally
+from worker.batches.batch import Batch, Report, RowStatus, Tally
 from worker.batches.keys import results_uri
 from worker.batches.moves import RowEnd, tally_with
 from worker.batches.rows import row_request_id
+from worker.contracts.s3_uri import S3Uri
 from worker.engine.batch_rows import GROUP_ROWS, FoundRow, read_rows
 from worker.engine.batch_world import BatchInHand
 from worker.engine.world import World
-from worker.errors import NotThereError, RequestCancelledError
+from worker.errors import (
+    NotThereError,
+    OutputForbiddenError,
+    OutputTakenError,
+    RequestCancelledError,
+)
+from worker.jobs.output_keys import aside_key
+from worker.ports.objects import Precondition
 
 log = structlog.get_logger(__name__)
 
@@ -35,22 +44,62 @@ CONTENT_TYPE: Final = "application/x-ndjson"
 _GROUP_S: Final = 8.0
 
 
-def report(world: World, held: BatchInHand) -> Tally | None:
-    """Write the list as far as the time allows.
+BATCH_ID: Final = "batch-id"
+"""Metadata of the list: whose it is."""
 
-    Returns what it says in all once it is complete, and None before. A row that turns out to be open
-    again (its job was redriven) is waited for.
+
+@dataclass(frozen=True, slots=True)
+class ResultList:
+    """A complete list: where it stands, and what it says in all."""
+
+    uri: S3Uri
+    tally: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    uri: S3Uri
+    only_if: Precondition
+    """What may be replaced there: nothing, or an earlier list of the same batch."""
+
+
+def report(world: World, held: BatchInHand) -> ResultList | None:
+    """Write the list as far as the time allows; None before it is complete.
+
+    A row that turns out to be open again (its job was redriven) is waited for. Raises
+    OutputForbiddenError or OutputTakenError where there can be no list.
     """
     try:
-        return _report(world, held)
+        place = _place(world, held.batch)
+        tally = _report(world, held, place)
     except NotThereError as error:
         log.warning(f"the list is begun anew: {error.message}", action="batch_report_lost")
         held.batch = moves.report_on(held.batch, None, at=world.now())
         held.save()
         return None
+    return None if tally is None else ResultList(place.uri, tally)
 
 
-def _report(world: World, held: BatchInHand) -> Tally | None:
+def _place(world: World, batch: Batch) -> _Place:
+    """Where the list goes. Raises OutputTakenError when others have both places."""
+    wanted = results_uri(batch)
+    for uri in (wanted, S3Uri(wanted.bucket, aside_key(wanted.key, batch.batch_id))):
+        try:
+            found = world.objects.head(uri)
+        except OutputForbiddenError:
+            # Without s3:ListBucket S3 answers so for what is not there, too. The put will tell.
+            found = None
+        if found is None or found.metadata.get(BATCH_ID) == batch.batch_id:
+            return _Place(uri, Precondition(etag=found.etag if found else None))
+        log.warning(
+            f"{uri} is left as it is: it is no list of this batch",
+            action="batch_results_displaced",
+            uri=str(uri),
+        )
+    raise OutputTakenError(f"objects of others stand at {wanted} and beside it")
+
+
+def _report(world: World, held: BatchInHand, place: _Place) -> Tally | None:
     batch = held.batch
     so_far = batch.report or Report(tally=Tally())
     row, tally, lines, size_bytes = so_far.rows, so_far.tally, list[bytes](), 0
@@ -67,9 +116,9 @@ def _report(world: World, held: BatchInHand) -> Tally | None:
             lines.append(line)
             size_bytes += len(line)
         if size_bytes >= PART_BYTES and row < rows:
-            so_far = _add_part(world, held, so_far, b"".join(lines), row, tally)
+            so_far = _add_part(world, held, place, so_far, b"".join(lines), row, tally)
             lines, size_bytes = [], 0
-    _complete(world, held, so_far, b"".join(lines))
+    _complete(world, held, place, so_far, b"".join(lines))
     return tally
 
 
@@ -112,32 +161,44 @@ def _as_line(document: dict[str, Any]) -> bytes:
 
 
 def _add_part(
-    world: World, held: BatchInHand, so_far: Report, data: bytes, row: int, tally: Tally
+    world: World,
+    held: BatchInHand,
+    place: _Place,
+    so_far: Report,
+    data: bytes,
+    row: int,
+    tally: Tally,
 ) -> Report:
-    uri = results_uri(held.batch)
     upload_id = so_far.upload_id
     if upload_id is None:
-        upload_id = world.objects.begin_upload(uri, content_type=CONTENT_TYPE)
-    etag = world.objects.upload_part(uri, upload_id, len(so_far.etags) + 1, data)
+        upload_id = world.objects.begin_upload(
+            place.uri, content_type=CONTENT_TYPE, metadata=_marks_of(held.batch)
+        )
+    etag = world.objects.upload_part(place.uri, upload_id, len(so_far.etags) + 1, data)
     added = replace(so_far, rows=row, tally=tally, upload_id=upload_id, etags=(*so_far.etags, etag))
     held.batch = moves.report_on(held.batch, added, at=world.now())
     held.save()
     return added
 
 
-def _complete(world: World, held: BatchInHand, so_far: Report, data: bytes) -> None:
-    uri = results_uri(held.batch)
+def _complete(world: World, held: BatchInHand, place: _Place, so_far: Report, data: bytes) -> None:
     if so_far.upload_id is None:
         world.objects.put(
-            uri,
+            place.uri,
             data,
             size_bytes=len(data),
             content_type=CONTENT_TYPE,
             sha256=hashlib.sha256(data).hexdigest(),
-            metadata={"batch-id": held.batch.batch_id},
+            metadata=_marks_of(held.batch),
+            only_if=place.only_if,
         )
         return
     etags = so_far.etags
     if data:
-        etags = (*etags, world.objects.upload_part(uri, so_far.upload_id, len(etags) + 1, data))
-    world.objects.end_upload(uri, so_far.upload_id, etags)
+        number = len(etags) + 1
+        etags = (*etags, world.objects.upload_part(place.uri, so_far.upload_id, number, data))
+    world.objects.end_upload(place.uri, so_far.upload_id, etags, only_if=place.only_if)
+
+
+def _marks_of(batch: Batch) -> dict[str, str]:
+    return {BATCH_ID: batch.batch_id}

@@ -132,7 +132,8 @@ def put_aside(world: World, source: S3Uri, marking: Marking, *, etag: str | None
         log.info(f"{source} is not there any more, or another one is", action="drop_mark_skipped")
         return
     there = world.objects.head(target)
-    if there is not None and not is_ours(there):
+    if there is not None and there.metadata.get(MARKER) != _PHOTO:
+        # A picture is ours, too, and paid for.
         log.warning(
             f"{target} is somebody else's, so {source} stays where it is", action="drop_mark_failed"
         )

@@ -74,13 +74,19 @@ class DropMessages:
         if not self._world.drops.are_set:
             announce.reject(self._world, body, _no_rules(), trace=delivery.trace)
             return Done()
-        try:
-            waits = [self._take(upload, delivery, budget) for upload in event.uploads]
-        except Exception as error:
-            if not self._is_over(error, delivery):
-                raise
-            return self._give_up(body, event.uploads, error)
-        later = [wait for wait in waits if wait is not None]
+        later: list[RetryLater] = []
+        first: Exception | None = None
+        for upload in event.uploads:
+            try:
+                wait = self._take(upload, delivery, budget)
+            except Exception as error:  # noqa: BLE001 -- raised below: the others need not wait for it
+                first = first or error
+            else:
+                later += [wait] if wait else []
+        if first is not None:
+            if not self._is_over(first, delivery):
+                raise first
+            return self._give_up(body, event.uploads, first)
         return min(later, key=lambda wait: wait.after_s) if later else Done()
 
     def _take(self, upload: Upload, delivery: Delivery, budget: WorkBudget) -> RetryLater | None:

@@ -170,12 +170,22 @@ class DropRules:
         # Imported with the first rules file: a worker without one need not wait for it at its start.
         from worker.drops.rules import load_rules  # noqa: PLC0415
 
-        return load_rules(
-            text,
-            input_buckets=self._input_buckets,
-            output_buckets=self._output_buckets,
-            source=source,
-        )
+        try:
+            return load_rules(
+                text,
+                input_buckets=self._input_buckets,
+                output_buckets=self._output_buckets,
+                source=source,
+            )
+        except WorkerError:
+            raise
+        except Exception as error:
+            # A file that nobody foresaw is a broken one: no drop waits for whoever understands it.
+            log.warning(
+                "the rules file is beyond what can be read", action="rules_unread", exc_info=error
+            )
+            problem = Problem("the file", "", f"cannot be read: {type(error).__name__}")
+            raise RulesError([RulesProblem(1, "", problem)], source=source) from error
 
     def _keep(self, rules: KeptRules) -> None:
         """Put good rules on the shelf; it is for a bad day, so trouble with it stops nothing."""

@@ -102,7 +102,9 @@ class ObjectStore(Protocol):
     def head(self, uri: S3Uri) -> ObjectInfo | None:
         """What is stored there, or None. Raises OutputForbiddenError or a transient error."""
 
-    def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
+    def begin_upload(
+        self, uri: S3Uri, *, content_type: str, metadata: dict[str, str] | None = None
+    ) -> str:
         """Begin to write an object in parts; the id of the upload. Raises as `put` does."""
 
     def upload_part(self, uri: S3Uri, upload_id: str, number: int, data: bytes) -> str:
@@ -112,8 +114,16 @@ class ObjectStore(Protocol):
         the upload (any more).
         """
 
-    def end_upload(self, uri: S3Uri, upload_id: str, etags: Sequence[str]) -> None:
-        """Make the object of its parts. Raises NotThereError as `upload_part` does.
+    def end_upload(
+        self,
+        uri: S3Uri,
+        upload_id: str,
+        etags: Sequence[str],
+        *,
+        only_if: Precondition | None = None,
+    ) -> None:
+        """Make the object of its parts. Raises NotThereError as `upload_part` does, and
+        ObjectChangedError as `put` does.
 
         Stores differ in whether it may be repeated; who does not know whether it took effect has to
         be content with either.

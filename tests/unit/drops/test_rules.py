@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.drops.samples import GARMENTS, INPUT, OUTPUT, PRESETS, SETS, photo, rules
+from worker.drops.manifests import plan_batch
 from worker.drops.planning import plan_drop
 from worker.drops.rules import load_rules
 from worker.errors import RulesError
@@ -201,6 +202,10 @@ def test_error_names_the_file_and_counts():
         ({"preset": None}, "preset: is required, or request"),
         ({"preset": "studios"}, 'did you mean "studio"?'),
         ({"request": "{origin: {}}"}, "request.origin: cannot stand in a rule's request"),
+        (
+            {"request": "{metadata: spring}", "metadata": '{sku: "{sku}"}'},
+            "request.metadata: must have fields of its own",
+        ),
         ({"fanOut": "{imageId: [a]}"}, "is the field that gets the photo"),
         ({"fanOut": "{seed: []}"}, "must have something in it"),
         ({"fanOut": "{seed: 1}"}, "fanOut.seed: 1: is not valid"),
@@ -406,3 +411,21 @@ def test_file_with_presets_alone_is_good():
     loaded = rules(PRESETS)
     assert loaded.rules == ()
     assert loaded.presets["studio"]["workflow"] == "full-naomi"
+
+
+def test_preset_of_a_manifest_whose_metadata_is_no_object_raises_for_no_key():
+    loaded = rules(
+        PRESETS.replace("workflow: full-naomi", "workflow: full-naomi\n    metadata: spring")
+        + """
+rules:
+  - name: lists
+    match: "lists/{name}.csv"
+    manifest: true
+    preset: studio
+    tenant: acme
+    output: "s3://shop/{name}/"
+"""
+    )
+    match = loaded.match("catalog", "lists/spring.csv")
+    assert match is not None
+    assert plan_batch(match, photo("lists/spring.csv"))["request"]["metadata"] == "spring"

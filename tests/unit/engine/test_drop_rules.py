@@ -6,6 +6,8 @@ import structlog
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
 from worker.adapters.memory import MemoryWorld
 from worker.contracts.s3_uri import S3Uri
+from worker.drops import rules as rules_file
+from worker.drops.rule_set import RuleSet
 from worker.engine.drop_rules import DropRules
 from worker.engine.rules import EngineRules
 from worker.errors import NoRulesError, OutputForbiddenError, UnavailableError, WorkerError
@@ -100,6 +102,26 @@ def test_a_broken_version_is_told_once_and_the_old_one_stays_in_force(
             assert names(rules) == ["garments"]
     assert [entry["action"] for entry in logs] == ["rules_broken"]
     assert "s3://catalog/rules.yaml" in logs[0]["event"]
+
+
+def test_a_version_that_nobody_foresaw_is_a_broken_one(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_rules(text: str, **_: object) -> RuleSet:
+        if "shirts" in text:
+            raise ZeroDivisionError
+        return load(text, input_buckets=INPUT_BUCKETS, output_buckets=OUTPUT_BUCKETS)
+
+    load = rules_file.load_rules
+    monkeypatch.setattr(rules_file, "load_rules", load_rules)
+    shop.put(text("garments"))
+    assert names(shop.worker()) == ["garments"]
+    shop.put(text("shirts"))
+    rules = shop.worker()
+    with structlog.testing.capture_logs() as logs:
+        assert names(rules) == ["garments"]
+    actions = [entry["action"] for entry in logs]
+    assert actions == ["rules_unread", "rules_broken", "rules_from_shelf"]
 
 
 def test_a_worker_that_starts_while_the_file_is_broken_goes_by_the_old_rules(shop: Shop) -> None:

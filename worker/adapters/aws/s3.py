@@ -161,11 +161,13 @@ class S3ObjectStore:
             version_id=_version(answer),
         )
 
-    def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
+    def begin_upload(
+        self, uri: S3Uri, *, content_type: str, metadata: dict[str, str] | None = None
+    ) -> str:
         """See `ObjectStore.begin_upload`."""
         with _writing(_BEGIN, uri):
             answer = self._client.create_multipart_upload(
-                Bucket=uri.bucket, Key=uri.key, ContentType=content_type
+                Bucket=uri.bucket, Key=uri.key, ContentType=content_type, Metadata=metadata or {}
             )
         return answer["UploadId"]
 
@@ -177,20 +179,30 @@ class S3ObjectStore:
             )
         return answer["ETag"]
 
-    def end_upload(self, uri: S3Uri, upload_id: str, etags: Sequence[str]) -> None:
+    def end_upload(
+        self,
+        uri: S3Uri,
+        upload_id: str,
+        etags: Sequence[str],
+        *,
+        only_if: Precondition | None = None,
+    ) -> None:
         """See `ObjectStore.end_upload`."""
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
         with _writing(_END, uri):
-            self._client.complete_multipart_upload(
-                Bucket=uri.bucket,
-                Key=uri.key,
-                UploadId=upload_id,
-                MultipartUpload={
-                    "Parts": [
-                        {"PartNumber": number, "ETag": etag}
-                        for number, etag in enumerate(etags, start=1)
-                    ]
-                },
-            )
+            try:
+                self._client.complete_multipart_upload(
+                    Bucket=uri.bucket,
+                    Key=uri.key,
+                    UploadId=upload_id,
+                    MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]  # as it says
+                    **_condition(only_if),
+                )
+            except ClientError as error:
+                if only_if is not None and error_code(error) in _CHANGED_CODES:
+                    message = f"{_END} on {uri}: something else stands there by now"
+                    raise ObjectChangedError(message) from error
+                raise
 
     def list_keys(self, bucket: str, prefix: str, *, limit: int) -> list[str]:
         """See `ObjectStore.list_keys`."""

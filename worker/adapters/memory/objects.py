@@ -58,7 +58,7 @@ class MemoryObjectStore:
         """Bodies end early after that many bytes, as over a connection that breaks."""
         self._lock = Lock()
         self._objects: dict[tuple[str, str], list[StoredBytes]] = {}
-        self._uploads: dict[str, tuple[str, dict[int, bytes]]] = {}
+        self._uploads: dict[str, tuple[S3Uri, str, dict[str, str], dict[int, bytes]]] = {}
         self._begun = 0
         self._deleted: set[tuple[str, str]] = set()
         """Places whose newest version is covered by a delete marker."""
@@ -128,13 +128,15 @@ class MemoryObjectStore:
         self._store(uri, data, content_type, dict(metadata or {}), sha256, only_if, options)
         self.puts.append(uri)
 
-    def begin_upload(self, uri: S3Uri, *, content_type: str) -> str:
+    def begin_upload(
+        self, uri: S3Uri, *, content_type: str, metadata: dict[str, str] | None = None
+    ) -> str:
         """See `ObjectStore.begin_upload`."""
         self._check_writable(uri)
         with self._lock:
             self._begun += 1
             upload_id = f"upload-{self._begun}"
-            self._uploads[upload_id] = (content_type, {})
+            self._uploads[upload_id] = (uri, content_type, dict(metadata or {}), {})
         return upload_id
 
     def upload_part(self, uri: S3Uri, upload_id: str, number: int, data: bytes) -> str:
@@ -143,19 +145,28 @@ class MemoryObjectStore:
             self._parts_of(uri, upload_id)[number] = data
         return hashlib.md5(data, usedforsecurity=False).hexdigest()
 
-    def end_upload(self, uri: S3Uri, upload_id: str, etags: Sequence[str]) -> None:
+    def end_upload(
+        self,
+        uri: S3Uri,
+        upload_id: str,
+        etags: Sequence[str],
+        *,
+        only_if: Precondition | None = None,
+    ) -> None:
         """See `ObjectStore.end_upload`."""
         with self._lock:
             parts = self._parts_of(uri, upload_id)
             data = b"".join(parts[number] for number in range(1, len(etags) + 1))
-            content_type, _ = self._uploads.pop(upload_id)
-        self._store(uri, data, content_type, {}, None)
+            _, content_type, metadata, _ = self._uploads[upload_id]
+        self._store(uri, data, content_type, metadata, None, only_if)
+        with self._lock:
+            self._uploads.pop(upload_id, None)
         self.puts.append(uri)
 
     def _parts_of(self, uri: S3Uri, upload_id: str) -> dict[int, bytes]:
-        if upload_id not in self._uploads:
+        if upload_id not in self._uploads or self._uploads[upload_id][0] != uri:
             raise NotThereError(f"{uri}: there is no upload {upload_id}")
-        return self._uploads[upload_id][1]
+        return self._uploads[upload_id][3]
 
     def head(self, uri: S3Uri) -> ObjectInfo | None:
         """See `ObjectStore.head`."""

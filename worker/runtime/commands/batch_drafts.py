@@ -15,7 +15,7 @@ from worker.batches.manifest import Manifest, count_rows, read_manifest
 from worker.batches.matrix import Matrix, matrix_rows, matrix_size
 from worker.batches.rows import CheckRequest, RowMaker
 from worker.batches.survey import Survey, survey
-from worker.contracts.batch import MAX_MATRIX_ROWS
+from worker.contracts.batch import MAX_BATCH_ROWS
 from worker.contracts.json_text import canonical_json, read_json
 from worker.contracts.text import shown
 from worker.errors import MalformedRequestError
@@ -107,9 +107,9 @@ def read_matrix(given: Sequence[str]) -> Matrix:
         if name in matrix:
             raise BatchDraftError(f"{name} is given twice")
         matrix[name] = _values(name, values)
-    if matrix_size(matrix) > MAX_MATRIX_ROWS:
+    if matrix_size(matrix) > MAX_BATCH_ROWS:
         raise BatchDraftError(
-            f"makes {matrix_size(matrix):,} rows, at most {MAX_MATRIX_ROWS:,} are allowed"
+            f"makes {matrix_size(matrix):,} rows, at most {MAX_BATCH_ROWS:,} are allowed"
         )
     return matrix
 
