@@ -7,7 +7,7 @@ import pytest
 from tests.adapters.clients import clients_for
 from tests.builders import NOON, at
 from tests.support.aws import DeployedAws
-from worker.adapters.aws.batch_store import DynamoBatchStore
+from worker.adapters.aws.batch_store import RETENTION, DynamoBatchStore
 from worker.adapters.memory.batches import MemoryBatchStore
 from worker.batches import moves
 from worker.batches.batch import Batch, BatchState, RowMark
@@ -111,10 +111,32 @@ def test_a_final_batch_and_its_marks_are_removed_in_time_and_an_open_one_never(
     store.mark_rows("spring-24", [mark(1)])
     keys = ("batch#spring-24", "batchrow#spring-24#1")
 
-    def expiries() -> list[bool]:
+    def expiries() -> list[int | None]:
         items = [client.get_item(TableName=table, Key={"pk": {"S": key}})["Item"] for key in keys]
-        return ["expiresAtEpochS" in item for item in items]
+        found = [item.get("expiresAtEpochS", {}).get("N") for item in items]
+        return [int(one) if one is not None else None for one in found]
 
-    assert expiries() == [False, True]
+    record, marks = expiries()
+    assert record is None
     store.save(moves.finish(moves.settle(batch, {"id": "1"}, at=NOON), at=NOON))
-    assert expiries() == [True, True]
+    record, marks = expiries()
+    assert record is not None
+    assert marks is not None
+    assert record >= marks, "a new batch of that id would have inherited it"
+
+
+@pytest.mark.parametrize("emulator", ["ministack", "moto"])
+def test_marks_and_cancellations_whose_time_is_over_are_not_read_before_they_are_removed(
+    emulator: str, request: pytest.FixtureRequest
+) -> None:
+    aws: DeployedAws = request.getfixturevalue(f"{emulator}_aws")
+    client, table = clients_for(aws).dynamodb, aws.outputs.job_table_name
+    store = DynamoBatchStore(client, table, now=lambda: NOON)
+    store.mark_rows("spring-24", [mark(1)])
+    store.cancel("spring-24", at=NOON)
+    long_after = NOON + RETENTION
+    later = DynamoBatchStore(client, table, now=lambda: long_after)
+    assert later.marks("spring-24", [1]) == {}
+    assert later.cancelled_at("spring-24") is None
+    assert later.cancel("spring-24", at=long_after) == long_after
+    assert later.cancelled_at("spring-24") == long_after

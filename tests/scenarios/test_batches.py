@@ -446,22 +446,6 @@ def test_a_manifest_that_is_too_large_to_be_read_on_each_visit_ends_the_batch(
     assert "at most 10 are read" in data.error.message
 
 
-def test_rows_whose_requests_are_lost_are_given_up_once_the_batch_is_cancelled() -> None:
-    service = service_with("prompt\n" + "a man\n" * 3)
-    service.send(batch_body())
-    service.run_for(deliveries=2)
-    assert batch_of(service).is_sent
-    service.world.requests.purge()
-    service.world.clock.advance(3_600)
-    service.run_for(deliveries=3)
-    assert batch_of(service).over == 0, "given up without anybody asking for it"
-    service.world.batches.cancel("spring-24", at=service.world.clock.now())
-    service.run()
-    data = batch_event(service).data
-    assert (data.status, data.counts.cancelled) == ("cancelled", 3)
-    assert {one["error"]["code"] for one in results_of(service)} == {"request.cancelled"}
-
-
 def test_a_look_at_many_rows_ends_when_the_time_does(monkeypatch: pytest.MonkeyPatch) -> None:
     service = Service()
     service.send(matrix_body(1_000))

@@ -11,7 +11,7 @@ from rows that were read in order, so a step that is made twice counts the same.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -155,6 +155,8 @@ class Batch:
     """How many times it was woken since it last got on."""
     failures: int = 0
     """Failed visits in a row."""
+    quiet_since: datetime | None = None
+    """When it last got on, or its rows were last looked for; None in records that do not say so."""
     notes: tuple[Note, ...] = ()
     kept: JsonObject | None = None
     """Fields that a newer release wrote, by name; see `document`."""
@@ -175,6 +177,10 @@ class Batch:
     def open_rows(self) -> int:
         """Rows that were sent and have not been seen to end."""
         return self.read - self.over - len(self.ahead)
+
+    def quiet_for(self, now: datetime) -> timedelta:
+        """How long nothing has happened to its rows."""
+        return now - (self.quiet_since or self.updated_at)
 
     @property
     def credit_cap(self) -> Decimal | None:

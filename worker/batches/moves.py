@@ -168,6 +168,16 @@ def carry(batch: Batch, *, because: str, is_wake: bool = False, at: datetime) ->
     return _noted(carried, because, at)
 
 
+def look_for(batch: Batch, lost: Sequence[int], *, at: datetime) -> Batch:
+    """Rows that are open were looked for: the requests of these were sent again."""
+    _need(batch, BatchState.OPEN)
+    looked = replace(batch, quiet_since=at)
+    if not lost:
+        return looked
+    because = f"{len(lost)} rows from row {lost[0]} had no job for long: sent again"
+    return _noted(looked, because, at)
+
+
 def note_failure(batch: Batch, because: str, *, at: datetime) -> Batch:
     """A visit failed, and is repeated."""
     noted = replace(batch, failures=batch.failures + 1, updated_at=at)
@@ -187,7 +197,7 @@ def _need(batch: Batch, state: BatchState) -> None:
 
 
 def _moved(batch: Batch, at: datetime) -> Batch:
-    return replace(batch, updated_at=at, wakes=0, failures=0)
+    return replace(batch, updated_at=at, quiet_since=at, wakes=0, failures=0)
 
 
 def _noted(batch: Batch, what: str, at: datetime) -> Batch:

@@ -24,7 +24,7 @@ from worker.batches.window import rows_to_send, window_rows
 from worker.contracts.request import Request
 from worker.contracts.text import one_line
 from worker.engine.accept import is_past, read_request
-from worker.engine.batch_world import BatchInHand, unread_rows
+from worker.engine.batch_world import BatchInHand, rows_after
 from worker.engine.world import World
 from worker.errors import InvalidRequestError, RequestCancelledError, RequestExpiredError
 
@@ -55,7 +55,7 @@ def expand(world: World, held: BatchInHand) -> None:
     room = rows_to_send(held.batch, window_rows(rules.batch_open_rows, rules.in_flight_most))
     if room == 0 or not held.has_time(_GROUP_S):
         return
-    with unread_rows(world, held) as rows:
+    with rows_after(world, held, held.batch.read) as rows:
         for number in count(1):
             group = [*islice(rows, min(_GROUP_ROWS, room))]
             room -= _send(world, held, group)

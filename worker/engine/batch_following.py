@@ -18,7 +18,7 @@ import structlog
 from worker.batches import moves
 from worker.batches.batch import Batch, BatchState
 from worker.contracts.follow import FollowMessage
-from worker.engine import batch_completion, batch_expansion, batch_rows, trouble
+from worker.engine import batch_completion, batch_expansion, batch_lost, batch_rows, trouble
 from worker.engine.batch_world import BatchInHand, count
 from worker.engine.classify import Decision, classify
 from worker.engine.trouble import Delivery
@@ -73,6 +73,7 @@ class BatchFollowing:
             self._send_rows(held)
             if held.batch.bad > bad:
                 batch_rows.look(world, held)
+            batch_lost.look_for_lost(world, held)
             if not held.batch.is_over or not batch_completion.settle(world, held):
                 return False
         batch_completion.announce(world, held)

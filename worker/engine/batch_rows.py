@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import Final
 
-import structlog
-
 from worker.batches import moves
-from worker.batches.batch import RowMark, RowStatus
+from worker.batches.batch import Batch, RowMark, RowStatus
 from worker.batches.moves import RowEnd
 from worker.batches.rows import row_request_id
 from worker.contracts.origin import batch_of
@@ -20,8 +17,6 @@ from worker.engine.world import World
 from worker.errors import RequestCancelledError
 from worker.jobs.job import Job, JobState
 
-log = structlog.get_logger(__name__)
-
 GROUP_ROWS: Final = 100
 """Rows that are read at once."""
 
@@ -29,9 +24,6 @@ _WINDOW_ROWS: Final = 2_000
 """So far beyond the first row that is open others are looked at; the record names those that are over."""
 
 _GROUP_S: Final = 5.0
-
-LOST_AFTER: Final = timedelta(minutes=10)
-"""Of a cancelled batch in which nothing happens: rows without a job are given up then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +45,13 @@ class FoundRow:
         return RowEnd(status=RowStatus.CANCELLED if is_cancelled else RowStatus.REFUSED)
 
 
+def open_groups(batch: Batch) -> Iterator[range]:
+    """The rows that are looked at, from the first one that is open, in groups to be read at once."""
+    last = min(batch.read, batch.over + _WINDOW_ROWS)
+    for first in range(batch.over + 1, last + 1, GROUP_ROWS):
+        yield range(first, min(first + GROUP_ROWS, last + 1))
+
+
 def read_rows(world: World, batch_id: str, rows: Sequence[int]) -> list[FoundRow]:
     """What is known of these rows, at most `GROUP_ROWS`, in their order."""
     ids = {row: row_request_id(batch_id, row) for row in rows}
@@ -67,11 +66,9 @@ def look(world: World, held: BatchInHand) -> None:
     """See which rows have ended since the last time, as far as is likely to be worth it."""
     while held.has_time(_GROUP_S):
         batch = held.batch
-        last = min(batch.read, batch.over + _WINDOW_ROWS)
         ends: dict[int, RowEnd] = {}
         known = set(batch.ahead)
-        for first in range(batch.over + 1, last + 1, GROUP_ROWS):
-            group = range(first, min(first + GROUP_ROWS, last + 1))
+        for group in open_groups(batch):
             unknown = [row for row in group if row not in known]
             found = read_rows(world, batch.batch_id, unknown) if unknown else []
             ended = {one.row: one.end for one in found if one.end is not None}
@@ -82,37 +79,7 @@ def look(world: World, held: BatchInHand) -> None:
         held.batch = moves.end_rows(batch, ends, at=world.now())
         if held.batch.over in {batch.over, held.batch.read}:
             break
-    _give_up_lost(world, held)
     held.save()
-
-
-def _give_up_lost(world: World, held: BatchInHand) -> None:
-    """Mark rows of a cancelled batch whose requests are lost, such as in a queue that was purged.
-
-    A request that comes late all the same finds its batch cancelled, and is not paid for.
-    """
-    batch, now = held.batch, world.now()
-    if not batch.is_sent or batch.is_over or now - batch.updated_at < LOST_AFTER:
-        return
-    cancelled_at = world.batches.cancelled_at(batch.batch_id)
-    if cancelled_at is None or now - cancelled_at < LOST_AFTER:
-        return
-    last = min(batch.read, batch.over + _WINDOW_ROWS)
-    for first in range(batch.over + 1, last + 1, GROUP_ROWS):
-        if not held.has_time(_GROUP_S):
-            return
-        found = read_rows(world, batch.batch_id, range(first, min(first + GROUP_ROWS, last + 1)))
-        lost = [one.row for one in found if one.job is None and one.mark is None]
-        code, message = RequestCancelledError.code, "its request was not seen again"
-        marks = [RowMark(row=row, line=None, code=code, message=message) for row in lost]
-        if marks:
-            world.batches.mark_rows(batch.batch_id, marks)
-            log.warning(
-                f"{len(marks)} rows from row {lost[0]} have no job: given up, the batch is cancelled",
-                action="batch_rows_lost",
-            )
-        ends = {row: RowEnd(status=RowStatus.CANCELLED) for row in lost}
-        held.batch = moves.end_rows(held.batch, ends, at=now)
 
 
 def _is_row(job: Job, batch_id: str, row: int) -> bool:

@@ -78,11 +78,11 @@ def count(world: World, held: BatchInHand) -> None:
 
 
 @contextmanager
-def unread_rows(world: World, held: BatchInHand) -> Iterator[Iterator[SourceRow]]:
-    """The rows that were not read yet, as a stream that is closed afterwards."""
+def rows_after(world: World, held: BatchInHand, after: int) -> Iterator[Iterator[SourceRow]]:
+    """The rows behind that one, as a stream that is closed afterwards."""
     batch = held.batch
     if held.message.matrix is not None:
-        yield matrix_rows(held.message.matrix, after=batch.read)
+        yield matrix_rows(held.message.matrix, after=after)
         return
     with _opened(world, held) as opened:
         if opened.etag != batch.source:
@@ -91,7 +91,7 @@ def unread_rows(world: World, held: BatchInHand) -> Iterator[Iterator[SourceRow]
                 f"{batch.read:,} were (send the others as a batch of their own)"
             )
         rows = read_manifest(opened.body, held.message.manifest_uri.key).rows
-        yield islice(rows, batch.read, None)
+        yield islice(rows, after, None)
 
 
 @contextmanager

@@ -5,10 +5,11 @@ document         the batch as JSON text (`worker.batches.document`)
 version          number of writes so far; every write expects the one before it
 writeToken       drawn anew for each write, to recognise our own (see `guarded_put`)
 state, batchId, createdAt, updatedAt     for lists and for people
-expiresAtEpochS  final batches only: DynamoDB removes them after this time
+expiresAtEpochS  final batches only: DynamoDB removes them after this time, within some days
 
 pk               "batchrow#" + batch id + "#" + row: a row that never became a job, and why
 pk               "batchcancel#" + batch id: somebody has cancelled the batch, and when
+expiresAtEpochS  of both: nobody reads them after this time, removed or not
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ if TYPE_CHECKING:
 
 _GET = AwsCall("DynamoDB", "GetItem", "dynamodb:GetItem")
 
-_MARK_LIFE = 2 * DEFAULT_RETENTION
-"""From its writing: longer than any batch lasts, and its record is kept."""
+RETENTION = 2 * DEFAULT_RETENTION
+"""Of a record from its last change, and of marks from their writing, which is before: once an id may be
+used again, nothing of the batch before it is left. Longer than any batch lasts."""
 
 
 class DynamoBatchStore:
@@ -48,8 +50,9 @@ class DynamoBatchStore:
     Args:
         client: shared by all threads.
         table_name: the table of `infra/resources.yml`.
-        now: what time it is; marks are removed a while after they were written.
-        retention: how long the record of a final batch is kept after its last change.
+        now: what time it is, for what is removed in time.
+        retention: how long the record of a final batch is kept after its last change, and a mark or
+            a cancellation after it was written.
         new_token: draws a string that no other write has.
     """
 
@@ -59,7 +62,7 @@ class DynamoBatchStore:
         table_name: str,
         *,
         now: Callable[[], datetime],
-        retention: timedelta = DEFAULT_RETENTION,
+        retention: timedelta = RETENTION,
         new_token: Callable[[], str] = lambda: secrets.token_hex(8),
     ) -> None:
         self._client = client
@@ -111,7 +114,7 @@ class DynamoBatchStore:
 
     def mark_rows(self, batch_id: str, marks: Sequence[RowMark]) -> None:
         """See `BatchStore.mark_rows`."""
-        expires = self._expires(_MARK_LIFE)
+        expires = self._expires()
         put_many(
             self._client,
             self._table,
@@ -139,6 +142,7 @@ class DynamoBatchStore:
                 message=item["message"]["S"],
             )
             for item in items
+            if not self._is_gone(item)
         )
         return {mark.row: mark for mark in marks}
 
@@ -147,14 +151,16 @@ class DynamoBatchStore:
         item = {
             "pk": {"S": f"batchcancel#{batch_id}"},
             "cancelledAt": {"S": sortable(at)},
-            **self._expires(_MARK_LIFE),
+            **self._expires(),
         }
+        now = {":now": {"N": str(int(self._now().timestamp()))}}
         with aws_errors(PUT, self._table):
             try:
                 self._client.put_item(
                     TableName=self._table,
                     Item=item,
-                    ConditionExpression="attribute_not_exists(pk)",
+                    ConditionExpression="attribute_not_exists(pk) OR expiresAtEpochS <= :now",
+                    ExpressionAttributeValues=now,
                 )
             except ClientError as error:
                 if refused_item(error) is None:
@@ -164,7 +170,9 @@ class DynamoBatchStore:
     def cancelled_at(self, batch_id: str) -> datetime | None:
         """See `BatchStore.cancelled_at`."""
         item = self._get(f"batchcancel#{batch_id}")
-        return datetime.fromisoformat(item["cancelledAt"]["S"]) if item else None
+        if item is None or self._is_gone(item):
+            return None
+        return datetime.fromisoformat(item["cancelledAt"]["S"])
 
     def _get(self, key: str) -> Item | None:
         with aws_errors(_GET, self._table):
@@ -186,12 +194,16 @@ class DynamoBatchStore:
             "updatedAt": {"S": sortable(batch.updated_at)},
         }
         if batch.state.is_final:
-            item |= self._expires(self._retention)
+            item |= self._expires()
         what = f"batch {batch.batch_id}"
         return put_if(self._client, self._table, item, condition, values, what=what)
 
-    def _expires(self, after: timedelta) -> Item:
-        return {"expiresAtEpochS": {"N": str(int((self._now() + after).timestamp()))}}
+    def _expires(self) -> Item:
+        return {"expiresAtEpochS": {"N": str(int((self._now() + self._retention).timestamp()))}}
+
+    def _is_gone(self, item: Item) -> bool:
+        """Whether its time is over. DynamoDB takes days to remove it (Source: DynamoDB, TTL)."""
+        return int(item["expiresAtEpochS"]["N"]) <= self._now().timestamp()
 
 
 def _mark_key(batch_id: str, row: int) -> str:
