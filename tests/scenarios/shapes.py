@@ -190,6 +190,12 @@ def _variants(*failing: int) -> Callable[[Service], str]:
     return ask
 
 
+def _variant_unknown(service: Service) -> str:
+    """Nobody ever learns whether the first one was started; in truth it was not."""
+    service.world.hautech.unanswered_seeds.add(7)
+    return body(input={**FULL_NAOMI_INPUT, "seed": [7, 8]})
+
+
 def _failing(step: str) -> Callable[[Service], str]:
     def ask(service: Service) -> str:
         failure = ("LABEL_NOT_FOUND", "nothing in the picture matches the label")
@@ -223,6 +229,8 @@ SHAPES = (
           outputs=("sku-1042-front-2.png",)),
     Shape(name="variants-fail", ask=_variants(7, 8), steps=("full-naomi-1", "full-naomi-2"),
           error="pipeline.failed"),
+    Shape(name="variant-unknown", ask=_variant_unknown, steps=("full-naomi-2",),
+          outputs=("sku-1042-front-2.png",)),
     Shape(name="naomi-reused", ask=_naomi_reused, steps=("naomi",)),
     Shape(name="pose-vanished", ask=_pose_vanished, steps=("prepare-pose", "naomi", "naomi")),
     Shape(name="image-missing", ask=_plain(input=_MISSING), error="image.missing"),

@@ -82,16 +82,29 @@ def end_after_two_kills(shape: Shape, service: Service) -> Shape:
     """The shape's own end, but for two kills that both hit between one intent and its call.
 
     Nothing tells them from two calls whose answers were lost, and a third call is never made: the
-    job ends as `submission.unknown`, and in truth the step was not paid at all.
+    job ends as `submission.unknown`, and in truth the step was not paid at all. Of several variants
+    only that one is lost.
     """
     sent = [run.metadata["hautechWorker"] for run in service.world.hautech.runs]
     for step in (step for job in service.world.store.all_jobs() for step in job.steps):
         intent = step.submission if step.state is StepState.SUBMITTING else None
         keys = {mark["submitKey"] for mark in sent}
         if intent and intent.calls == MAX_CALLS and intent.key not in keys:
+            if step.variant is not None:
+                return _without_variant(shape, step.name)
             paid = tuple(mark["step"] for mark in sent)
             return replace(shape, steps=paid, error="submission.unknown")
     return shape
+
+
+def _without_variant(shape: Shape, name: str) -> Shape:
+    """The others go on: the job fails as they do, or because there are none."""
+    steps = tuple(one for one in shape.steps if one != name)
+    outputs = tuple(one for one in shape.outputs if not one.endswith(f"{name[-2:]}.png"))
+    lost = shape.error or ("pipeline.failed" if steps else "submission.unknown")
+    return replace(
+        shape, steps=steps, outputs=outputs, error=None if outputs and not shape.error else lost
+    )
 
 
 def test_two_kills_right_before_the_paid_call_are_the_only_ones_that_fail_a_good_job() -> None:

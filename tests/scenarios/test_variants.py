@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -10,17 +11,21 @@ from tests.builders import FULL_NAOMI_INPUT, NAOMI_INPUT, body
 from tests.scenarios.crash import When
 from tests.scenarios.harness import Service
 from tests.scenarios.test_trouble import failing
+from worker.contracts.fields import rfc3339
 from worker.contracts.result import VariantResult
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import (
+    AnswerUnknownError,
     HautechRefusedError,
     OutputForbiddenError,
     OutputUnusableError,
     PipelineLostError,
     ThrottledError,
+    UnavailableError,
 )
 from worker.jobs.document import MUST_UNDERSTAND, from_document, to_document
 from worker.jobs.job import JobState
+from worker.jobs.transitions import MAX_CALLS
 
 
 def asked(*seeds: int, failing_seeds: tuple[int, ...] = (), **changes: Any) -> Service:
@@ -193,6 +198,83 @@ def test_what_refuses_the_first_variant_refuses_the_request() -> None:
     service.run()
     assert codes(service) == ["hautech.refused"] * 2
     assert service.world.hautech.runs == []
+
+
+def test_a_variant_that_nobody_knows_of_fails_alone_and_the_others_go_on() -> None:
+    service = asked(7, 8, 9)
+    service.world.hautech.unanswered_seeds.add(7)
+    service.run()
+    assert codes(service) == ["submission.unknown", None, None]
+    assert seeds_paid(service) == [8, 9]
+    assert names(service) == ["sku-1042-front-2.png", "sku-1042-front-3.png"]
+    assert (service.event.data.status, service.event.data.partial) == ("succeeded", True)
+    submission = service.job.step("full-naomi-1").submission
+    assert submission is not None
+    assert submission.calls == MAX_CALLS
+
+
+def test_when_nobody_knows_of_any_variant_the_job_fails_with_that() -> None:
+    service = asked(7, 8)
+    service.world.hautech.unanswered_seeds.update({7, 8})
+    service.run()
+    assert service.job_is(JobState.FAILED)
+    assert codes(service) == ["submission.unknown"] * 2
+    service.world.hautech.unanswered_seeds.clear()
+    (judgement,) = service.redrive()
+    assert "full-naomi-1 is looked for at Hautech" in judgement.because
+    assert "full-naomi-2 is looked for at Hautech" in judgement.because
+    service.run()
+    assert seeds_paid(service) == [7, 8]
+    assert not service.events[-1].data.partial
+
+
+def test_a_variant_that_was_started_after_all_is_adopted_by_a_redrive_and_not_paid_again() -> None:
+    service = asked(7, 8)
+    run, hidden = service.world.hautech.run, []
+
+    def unheard(workflow_id: str, workflow_input: Any, metadata: Any) -> str:
+        pipeline_id = run(workflow_id, workflow_input, metadata)
+        if workflow_input["seed"] == 7:
+            hidden.append(service.world.hautech.runs.pop())
+            raise AnswerUnknownError("read timed out")
+        return pipeline_id
+
+    service.world.hautech.run = unheard  # type: ignore[method-assign]  # -- the fault to test
+    failing(service.world.objects, "put", iter([OutputForbiddenError("no s3:PutObject")] * 2))
+    service.run()
+    assert service.job_is(JobState.FAILED)
+    assert codes(service)[0] == "submission.unknown"
+    assert len(hidden) == MAX_CALLS
+    service.world.hautech.runs.append(hidden[0])
+    service.world.hautech.run = run  # type: ignore[method-assign]
+    service.redrive()
+    service.run()
+    assert seeds_paid(service) == [8, 7]
+    assert service.job.step("full-naomi-1").pipeline is not None
+    assert not service.events[-1].data.partial
+
+
+def test_no_other_variant_is_begun_for_one_that_nobody_knows_of_once_the_time_has_passed() -> None:
+    expires_at = rfc3339(Service().world.clock.now() + timedelta(seconds=5))
+    service = asked(7, 8, expiresAt=expires_at)
+    service.world.hautech.unanswered_seeds.add(7)
+    service.run()
+    assert codes(service) == ["submission.unknown"] * 2
+    assert service.world.hautech.runs == []
+
+
+def test_what_other_variants_gave_is_delivered_when_one_cannot_be_looked_for_any_more() -> None:
+    service = asked(7, 8)
+    service.world.hautech.unanswered_seeds.add(8)
+
+    def down(_since: Any) -> Any:
+        raise UnavailableError("503")
+
+    service.world.hautech.runs_since = down  # type: ignore[method-assign, assignment]  # -- the fault to test
+    service.run()
+    assert codes(service) == [None, "submission.unknown"]
+    assert seeds_paid(service) == [7]
+    assert names(service) == ["sku-1042-front-1.png"]
 
 
 def test_a_variant_that_hautech_has_no_room_for_is_paid_later() -> None:

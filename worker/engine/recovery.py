@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import structlog
 
-from worker.engine import announce, poll, prepared, trouble
+from worker.engine import announce, poll, prepared, submit, trouble
 from worker.engine.classify import Decision, classify
 from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
@@ -14,8 +14,10 @@ from worker.errors import (
     PermanentError,
     RecordTooLargeError,
     Stage,
+    SubmissionUnknownError,
 )
-from worker.jobs.job import JobState
+from worker.jobs import plan
+from worker.jobs.job import JobState, StepState
 from worker.jobs.outcomes import RetryLater
 from worker.jobs.transitions import note_failure, note_rest, without_outputs
 
@@ -27,7 +29,8 @@ def recover(
 ) -> RetryLater | None:
     """Decide about an error of a held job, write down what is to be remembered, answer.
 
-    None: the job fails. Its verdict is in the record, and is to be announced.
+    None: the job goes on at once. As a rule it fails: its verdict is in the record, and is to be
+    announced. One with variants may go on without the one that is in trouble.
     """
     try:
         decision = classify(error).decision
@@ -47,7 +50,9 @@ def recover(
             because = f"{stage}: resting: {trouble.text_of(error)}"
             held.job = note_rest(held.job, because=because, at=world.now())
         if is_open and trouble.is_exhausted(world, held.job, stage, delivery, decision):
-            _fail(world, held, trouble.exhausted_error(held.job, error), stage)
+            over = trouble.exhausted_error(held.job, error)
+            if not _goes_on_without(world, held, over):
+                _fail(world, held, over, stage)
             return None
         held.release()
         return trouble.retry(world, error, delivery, failures=max(1, held.job.failures))
@@ -62,6 +67,17 @@ def recover(
         # Our own write may be what moved the record: then the first trouble says how long.
         said = error if isinstance(second, LostRaceError) else second
         return trouble.retry(world, said, delivery, failures=delivery.failures_unseen)
+
+
+def _goes_on_without(world: World, held: HeldJob, error: PermanentError) -> bool:
+    """Whether the job does without the variant that it was looking for, since others are paid for."""
+    lost = [step for step in held.job.steps if step.state is StepState.SUBMITTING]
+    if not isinstance(error, SubmissionUnknownError) or len(lost) != 1:
+        return False
+    if not plan.others_may_succeed(held.job, lost[0]):
+        return False
+    submit.do_without_unknown(world, held, lost[0].name, error)
+    return True
 
 
 def _fail_plainly(

@@ -112,7 +112,7 @@ class Story:
                 if not self._gets_on_without_paying(world, held, step, delivery):
                     self._pay(world, held, step)
             case plan.FindOut(step):
-                wait_s = submit.find_out(world, held, step)
+                wait_s = submit.find_out_or_do_without(world, held, step)
                 if wait_s is not None:
                     held.release()
                     return RetryLater(wait_s, "looking for a run whose answer was lost")

@@ -35,6 +35,7 @@ from worker.jobs.plan import others_may_succeed, own_ids, resolved_input, string
 from worker.jobs.transitions import (
     MAX_CALLS,
     adopt,
+    do_without,
     intend,
     intend_again,
     look_in_vain,
@@ -96,6 +97,35 @@ def submit_or_do_without(world: World, held: HeldJob, name: str) -> None:
         )
         failure = Failure.of(error, "submit")
         held.job = refuse(held.job, name, failure=failure, at=world.now())
+
+
+def find_out_or_do_without(world: World, held: HeldJob, name: str) -> float | None:
+    """As `find_out`; but a variant that stays unknown fails alone while others may give a picture.
+
+    Those that nobody has paid for yet count here, while they may be: that one answer was lost says
+    nothing about them.
+    """
+    try:
+        return find_out(world, held, name)
+    except SubmissionUnknownError as error:
+        may_pay = not is_expired(held.job, world)
+        if not others_may_succeed(held.job, held.job.step(name), unpaid_too=may_pay):
+            raise
+        do_without_unknown(world, held, name, error)
+        return None
+
+
+def do_without_unknown(
+    world: World, held: HeldJob, name: str, error: SubmissionUnknownError
+) -> None:
+    """Give a variant up of which nobody knows whether it was started: the others go on."""
+    log.warning(
+        f"a variant is given up, the others go on: {error.message}",
+        action="variant_unknown",
+        step=name,
+    )
+    failure = Failure.of(error, "submit")
+    held.job = do_without(held.job, name, failure=failure, at=world.now())
 
 
 def find_out(world: World, held: HeldJob, name: str) -> float | None:

@@ -27,16 +27,16 @@ The charts; a test checks that they and the tables below list the same edges.
          │ ┌─────────────── o ───────────────────────────┐ │
          │ ▼     a               c              d        │ ▼
         planned ───► submitting ───► running ───────► completed
-       │ ▲ ▲           │  │ ▲         │ ▲ ▲       j       │
-       │ │ └───────────┘  └─┘         │ │ └───────────────┘
-       │ │      b       g, h, k       │ │    i
-       │ │                            │ └────────┐
-       │ │                            └───────► failed
-       │ │                                e      │ ▲
-       │ └───────────────────────────────────────┘ │
-       │                   l, p                    │
-       └───────────────────────────────────────────┘
-                             m
+       │ ▲ ▲         │ │ ▲ ▲ │        │ ▲ ▲       j       │
+       │ │ └─────────┘ └─┘ │ │        │ │ └───────────────┘
+       │ │     b     g, h, k │        │ │    i
+       │ │                 │ │        │ └────────┐
+       │ │                 │ │        └───────► failed
+       │ │                 │ │            e     ▲│  │▲
+       │ │                 │ └──────── q ───────┘│  ││
+       │ │                 └────────── r ────────┘  ││
+       │ └──────────────── l, p ────────────────────┘│
+       └────────────────── m ────────────────────────┘
 
     a  intend            the intent to pay is recorded, before the call
     b  withdraw          the call is known to have cost nothing (not sent, or refused)
@@ -55,6 +55,9 @@ The charts; a test checks that they and the tables below list the same edges.
     n  reuse             another job had paid for the same: nothing is submitted
     o  forget            what was reused has vanished at Hautech
     p  renew             the run failed for something reused that had vanished; the next one is paid
+    q  do_without        whether this one of several variants was started cannot be found out; the
+                         others go on, and its intent is kept
+    r  look_anew         reopened: it is looked for again; found nowhere, it is sent once more
 """
 
 from __future__ import annotations
@@ -97,6 +100,8 @@ STEP_MOVES: Mapping[str, tuple[StepState, StepState]] = {
     "read_again": (StepState.COMPLETED, StepState.RUNNING),
     "ask_again": (StepState.SUBMITTING, StepState.SUBMITTING),
     "run_anew": (StepState.FAILED, StepState.PLANNED),
+    "do_without": (StepState.SUBMITTING, StepState.FAILED),
+    "look_anew": (StepState.FAILED, StepState.SUBMITTING),
     "renew": (StepState.FAILED, StepState.PLANNED),
     "reuse": (StepState.PLANNED, StepState.COMPLETED),
     "forget": (StepState.COMPLETED, StepState.PLANNED),

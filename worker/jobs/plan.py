@@ -143,14 +143,16 @@ def next_move(job: Job, *, at: datetime) -> Move:
     return Collect()
 
 
-def others_may_succeed(job: Job, step: Step) -> bool:
+def others_may_succeed(job: Job, step: Step, *, unpaid_too: bool = False) -> bool:
     """Whether the job can do without that step, since another variant may give a picture.
 
-    Of one that was not paid for nobody knows that it will ever be. No variant is, before what they
-    share is prepared.
+    Of one that was not paid for nobody knows that it will ever be: it counts if `unpaid_too`. No
+    variant is paid for before what they share is prepared.
     """
-    others = (other for other in job.variants() if other.name != step.name)
-    return any(other.state in _PAID for other in others)
+    if step.variant is None:
+        return False
+    others = [other.state for other in job.variants() if other.name != step.name]
+    return any(state in _PAID or (unpaid_too and state is StepState.PLANNED) for state in others)
 
 
 def resolved_input(job: Job, step: Step) -> JsonObject:

@@ -1,6 +1,7 @@
 """reopening: a failed job goes on where it stood, once a person redrives it.
 
-Its steps move by `poll_on`, `read_again`, `ask_again` and `run_anew`; only the last one pays anew.
+Its steps move by `poll_on`, `read_again`, `ask_again`, `look_anew` and `run_anew`. Only the last one pays anew;
+the two before it do when two looks have found nothing.
 """
 
 from __future__ import annotations
@@ -40,11 +41,14 @@ def _reopen_step(job: Job, step: Step, former: str, at: datetime) -> Job:
     """The step as it goes on in a job that failed with the code `former`."""
     run, submission = step.pipeline, step.submission
     is_last = step is job.steps[-1]
-    if step.state is StepState.SUBMITTING and submission:
+    is_unknown = step.state is StepState.SUBMITTING or (step.state is StepState.FAILED and not run)
+    if is_unknown and submission:
         calls = min(submission.calls, MAX_CALLS - 1)
-        moved = replace(step, submission=replace(submission, calls=calls, looks=()))
+        again = replace(submission, calls=calls, looks=())
+        moved = replace(step, state=StepState.SUBMITTING, submission=again, failure=None)
         because = "looked for again; if two looks find nothing, it is sent once more"
-        return step_moved(job, step, moved, "ask_again", because, at)
+        move = "look_anew" if step.state is StepState.FAILED else "ask_again"
+        return step_moved(job, step, moved, move, because, at)
     if step.state is StepState.FAILED and run:
         if run.is_reported_failed:
             earlier = (*step.earlier, run)

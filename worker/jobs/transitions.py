@@ -104,6 +104,16 @@ def refuse(job: Job, name: str, *, failure: Failure, at: datetime) -> Job:
     return with_step(job, step, moved, failure.message, at)
 
 
+def do_without(job: Job, name: str, *, failure: Failure, at: datetime) -> Job:
+    """SUBMITTING -> FAILED, for a variant of which nobody can find out whether it was started.
+
+    Its intent is kept: a redrive looks for that run before it pays again.
+    """
+    step, _ = _submission(job, name, "do_without")
+    moved = replace(step, state=StepState.FAILED, failure=failure)
+    return with_step(job, step, moved, failure.message, at)
+
+
 def start(job: Job, name: str, *, pipeline_id: str, at: datetime) -> Job:
     """SUBMITTING -> RUNNING: Hautech answered with the pipeline's id."""
     return _run(job, name, "start", PipelineRun(pipeline_id=pipeline_id, submitted_at=at), at)

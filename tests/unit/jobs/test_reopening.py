@@ -90,3 +90,17 @@ def test_an_output_that_did_not_fit_into_the_record_is_read_again() -> None:
     )
     job = failed_job(transitions.without_outputs(job))
     assert reopen(job, because="", at=at(20)).steps[0].state is StepState.RUNNING
+
+
+def test_a_variant_that_was_given_up_unknown_is_looked_for_and_not_planned_anew() -> None:
+    """Planned anew it would be paid again, without a look for what may have been paid already."""
+    job = job_sent_twice()
+    for _ in range(2):
+        job = transitions.look_in_vain(job, "full-naomi", because="no", at=at(3))
+    unknown = Failure(code="submission.unknown", message="?", stage="submit", retryable=True)
+    job = transitions.do_without(job, "full-naomi", failure=unknown, at=at(4))
+    assert (job.steps[0].state, job.steps[0].failure) == (StepState.FAILED, unknown)
+    step = reopen(failed_job(job), because="", at=at(20)).steps[0]
+    assert step.submission is not None
+    assert (step.state, step.failure) == (StepState.SUBMITTING, None)
+    assert (step.submission.key, step.submission.calls, step.submission.looks) == ("k", 1, ())

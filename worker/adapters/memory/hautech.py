@@ -21,6 +21,7 @@ from uuid import NAMESPACE_URL, uuid5
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import (
+    AnswerUnknownError,
     HautechRefusedError,
     NotThereError,
     OutOfFundsError,
@@ -90,6 +91,8 @@ class MemoryHautech:
         """Error code and message, by workflow id, of runs that fail from now on."""
         self.failing_seeds: set[int] = set()
         """Seeds with which a run fails from now on."""
+        self.unanswered_seeds: set[int] = set()
+        """Seeds with which a call is never answered, and starts nothing."""
         self.checks_input_at_once = False
         """Whether bad input is refused instead of making the run fail."""
         self.cut_downloads = 0
@@ -167,6 +170,8 @@ class MemoryHautech:
         with self._lock:
             if self.balance <= 0:
                 raise OutOfFundsError(f"the balance is {self.balance}: top up the account")
+            if workflow_input.get("seed") in self.unanswered_seeds:
+                raise AnswerUnknownError("read timed out")
             bad_input = self._bad_input(workflow_input, now)
             if bad_input and self.checks_input_at_once:
                 raise HautechRefusedError(": ".join(bad_input))
