@@ -13,6 +13,7 @@ read as such. What cannot be is left to the checks of a request, which say so.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -30,7 +31,7 @@ from worker.contracts.request import Request
 from worker.contracts.text import shorten, shown, shown_key
 from worker.contracts.workflows import WORKFLOWS
 from worker.errors import ManifestError, RequestError
-from worker.jobs.job import JsonObject
+from worker.jobs.job import JsonObject, Step
 from worker.jobs.plan import plan_steps
 
 _GROUPS: Final = ("input", "metadata", "outputOptions")
@@ -69,8 +70,17 @@ class RowRequest:
     line: int
     body: str = ""
     pipelines: int = 0
-    """So many runs are paid for it."""
+    """So many runs are paid for it, by itself."""
+    preparations: tuple[bytes, ...] = ()
+    """Those of them that other rows may do without, by what is prepared: equal ones are paid once."""
     problem: str | None = None
+
+
+def preparation_digest(step: Step) -> bytes:
+    """What a step prepares, told from all others: 16 bytes. The same photo is known by its URI."""
+    uris = [[list(one.path), one.image_uri] for one in step.bindings]
+    text = json.dumps([step.name, step.input, uris], sort_keys=True)
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 def row_request_id(batch_id: str, row: int) -> str:
@@ -87,6 +97,10 @@ class RowMaker:
     expires_at: str | None = None
     """For requests that say nothing of their own (RFC 3339)."""
     is_matrix: bool = False
+    reuses: bool = False
+    """Whether workers use what is prepared already (WORKER_REUSE)."""
+    shares_poses: bool = False
+    """Whether they plan `full-naomi` as `naomi` for that (WORKER_SHARE_POSES)."""
     asked: frozenset[str] = field(init=False)
     """Keys of a JSON row that fill the template instead of being laid over it."""
     names: frozenset[str] = field(init=False)
@@ -128,7 +142,14 @@ class RowMaker:
             return replace(found, problem=shorten(str(error), MAX_REASON_CHARACTERS))
         except RequestError as error:
             return replace(found, problem=shorten(error.message, MAX_REASON_CHARACTERS))
-        return replace(found, body=body, pipelines=len(plan_steps(request)))
+        steps = plan_steps(request, shares_poses=self.shares_poses)
+        shared = tuple(preparation_digest(step) for step in steps[:-1] if step.variant is None)
+        return replace(
+            found,
+            body=body,
+            pipelines=len(steps),
+            preparations=shared if self.reuses else (),
+        )
 
     def document_of(self, source: SourceRow) -> JsonObject:
         """The request document of a row. Raises RowError."""

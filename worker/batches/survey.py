@@ -19,7 +19,7 @@ class Survey:
     rows: int
     good: int
     pipelines: int
-    """Runs that would be paid for."""
+    """Runs that would be paid for: what several rows prepare counts once, where it is used again."""
     bad: tuple[RowRequest, ...]
     """The first bad rows, `BAD_KEPT_MOST` of them at most."""
     sample: RowRequest | None
@@ -29,6 +29,7 @@ class Survey:
 def survey(rows: Iterable[SourceRow], maker: RowMaker, check: CheckRequest) -> Survey:
     """Look at all rows, one at a time. Raises ManifestError where they cannot be read on."""
     number = good = pipelines = 0
+    prepared: set[bytes] = set()
     bad: list[RowRequest] = []
     sample: RowRequest | None = None
     for source in rows:
@@ -36,8 +37,11 @@ def survey(rows: Iterable[SourceRow], maker: RowMaker, check: CheckRequest) -> S
         found = maker.request_of(source, check)
         if found.problem is None:
             good += 1
-            pipelines += found.pipelines
+            pipelines += found.pipelines - len(found.preparations)
+            prepared.update(found.preparations)
             sample = sample or found
         elif len(bad) < BAD_KEPT_MOST:
             bad.append(found)
-    return Survey(rows=number, good=good, pipelines=pipelines, bad=tuple(bad), sample=sample)
+    return Survey(
+        rows=number, good=good, pipelines=pipelines + len(prepared), bad=tuple(bad), sample=sample
+    )

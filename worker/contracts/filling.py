@@ -25,7 +25,8 @@ from worker.contracts.plain_words import did_you_mean, path_of
 from worker.contracts.text import shown_key
 
 NAME_PATTERN = "[A-Za-z][A-Za-z0-9_]{0,31}"
-"""Names that a path can give; those of a batch are whatever its columns are called."""
+"""Names that a path can give; those of a batch are whatever its columns are called, those of a picture
+whatever its metadata is."""
 
 LEFT_FOR_LATER = "outputOptions.key"
 """Where a request has names of its own, which are filled when its pictures are there."""

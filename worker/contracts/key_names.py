@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from worker.contracts.filling import NAME_PATTERN
+from worker.contracts.filling import composed
 from worker.contracts.inputs import MAX_SEED
 from worker.contracts.variants import is_list_of_seeds
 
 KEY_NAMES: Final = ("requestId", "n", "ext", "workflow", "seed")
 """Those that every request gives, `seed` only with a seed; metadata cannot give them another meaning."""
-
-_NAME: Final = re.compile(NAME_PATTERN)
 
 
 def known_names(
@@ -26,9 +23,9 @@ def known_names(
     """
     metadata, given = document.get("metadata"), document.get("input")
     names = {
-        name: value
+        composed(name): value
         for name, value in (metadata if isinstance(metadata, dict) else {}).items()
-        if isinstance(value, str) and _NAME.fullmatch(name) and name not in KEY_NAMES
+        if isinstance(value, str) and composed(name) not in KEY_NAMES
     }
     for name in ("requestId", "workflow"):
         if isinstance(document.get(name), str):

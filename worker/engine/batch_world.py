@@ -55,6 +55,7 @@ class BatchInHand:
             template=self.message.request,
             expires_at=self.batch.message.get("expiresAt"),
             is_matrix=self.message.matrix is not None,
+            shares_poses=self._world.rules.shares_poses,
         )
 
 

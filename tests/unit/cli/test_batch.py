@@ -8,7 +8,8 @@ import pytest
 
 from tests.scenarios.batches import CSV, REQUEST, batch_event, batch_of, complaints
 from tests.scenarios.harness import Service
-from tests.unit.cli.conftest import Invoke
+from tests.unit.cli.conftest import ENVIRONMENT, Invoke, MemoryServices
+from worker.settings import load_settings
 
 GOOD = "prompt\na woman\na child\n"
 
@@ -80,6 +81,68 @@ def test_the_credits_are_estimated_from_jobs_that_have_ended(
     document = json.loads(result.stdout)
     assert float(document["credits"]) == pytest.approx(float(spent))
     assert (document["creditsKnownFromJobs"], document["pipelines"]) == (2, 2)
+
+
+GARMENTS_AND_POSES = (
+    *("--matrix", "imageId=s3://catalog/raw/a.png,s3://catalog/raw/b.png"),
+    *("--matrix", "poseImageId=s3://catalog/poses/1.png,s3://catalog/poses/2.png"),
+)
+
+
+@pytest.mark.parametrize(
+    ("settings", "pipelines"),
+    [
+        ({}, 4),
+        ({"WORKER_SHARE_POSES": "on"}, 4 + 2 + 2),  # each pose and each garment is prepared once
+        ({"WORKER_SHARE_POSES": "on", "WORKER_REUSE": "off"}, 4),
+    ],
+)
+def test_the_dry_run_counts_what_these_workers_would_pay_for(
+    services: MemoryServices,
+    invoke: Invoke,
+    tmp_path: Path,
+    settings: dict[str, str],
+    pipelines: int,
+) -> None:
+    services.settings = load_settings(ENVIRONMENT | settings)
+    template = tmp_path / "poses.json"
+    given = {"aspectRatio": "7:10", "prompt": "a coat"}
+    template.write_text(
+        json.dumps({"workflow": "full-naomi", "input": given, "output": "s3://shop/{row}/"})
+    )
+    call = ("batch", "submit", *GARMENTS_AND_POSES, "--template", template, "--dry-run", "--json")
+    assert json.loads(invoke(*call).stdout)["pipelines"] == pipelines
+
+
+def test_without_reuse_every_row_prepares_for_itself(
+    services: MemoryServices, invoke: Invoke, tmp_path: Path
+) -> None:
+    template = tmp_path / "naomi.json"
+    given = {"aspectRatio": "7:10", "prompt": "a coat", "poseId": "s3://catalog/poses/1.png"}
+    template.write_text(
+        json.dumps({"workflow": "naomi", "input": given, "output": "s3://shop/{row}/"})
+    )
+    call = (
+        "batch",
+        "submit",
+        *GARMENTS_AND_POSES[:2],
+        "--template",
+        template,
+        "--dry-run",
+        "--json",
+    )
+    assert json.loads(invoke(*call).stdout)["pipelines"] == 2 + 2 + 1
+    services.settings = load_settings(ENVIRONMENT | {"WORKER_REUSE": "off"})
+    assert json.loads(invoke(*call).stdout)["pipelines"] == 2 * 3
+
+
+def test_jobs_of_another_plan_tell_nothing_about_the_credits(
+    service: Service, services: MemoryServices, invoke: Invoke, table: Path, template: Path
+) -> None:
+    sent_and_done(service, invoke, table, template)
+    services.settings = load_settings(ENVIRONMENT | {"WORKER_SHARE_POSES": "on"})
+    result = invoke("batch", "submit", table, "--template", template, "--dry-run", "--json")
+    assert json.loads(result.stdout)["credits"] is None
 
 
 def test_bad_rows_keep_a_batch_back_until_they_are_to_be_skipped(

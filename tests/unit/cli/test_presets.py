@@ -24,6 +24,11 @@ presets:
       poseImageId: s3://catalog/poses/standing.png
       aspectRatio: "7:10"
       prompt: "a {colour} jacket"
+  poses:
+    workflow: naomi
+    input:
+      aspectRatio: "7:10"
+      prompt: a woman in a jacket
 rules: []
 """
 
@@ -136,3 +141,39 @@ def test_a_batch_has_its_preset_below_its_template(invoke, service, tmp_path, ru
     (message,) = sent(service)
     assert "preset" not in message["request"]
     assert message["request"]["input"]["prompt"] == "a {colour} jacket"
+
+
+def test_a_pose_goes_where_the_workflow_of_the_preset_takes_it(
+    invoke, service, photo, rules
+) -> None:
+    done = invoke(
+        *("submit", "--preset", "poses", "--image", photo, "--pose", photo, "--rules", rules)
+    )
+
+    assert done.exit_code == 0, done.output
+    (request,) = sent(service)
+    assert request["workflow"] == "naomi"
+    assert request["input"]["poseId"].startswith("s3://catalog/uploads/")
+    assert "poseImageId" not in request["input"]
+
+
+def test_a_broken_rules_file_stops_only_who_needs_it(invoke, service, photo, rules) -> None:
+    rules.write_text("version: 1\nrulez: []\n")
+    options = ("--image", photo, "--pose", photo, "--aspect-ratio", "7:10", "--prompt", "a man")
+    done = invoke("submit", *options, "--rules", rules)
+
+    assert done.exit_code == 0, done.output
+    assert len(sent(service)) == 1
+    stopped = invoke("submit", "--preset", "studio", *options, "--rules", rules)
+    assert stopped.exit_code == 2
+    assert "rulez" in stopped.stderr
+
+
+def test_a_broken_address_of_the_rules_file_stops_only_who_needs_it(
+    invoke, service, photo, monkeypatch
+) -> None:
+    monkeypatch.setenv("WORKER_DROP_RULES", "s3://catalog/nobody-put-it-there.yaml")
+    options = ("--image", photo, "--pose", photo, "--aspect-ratio", "7:10", "--prompt", "a man")
+    assert invoke("submit", *options).exit_code == 0
+    assert invoke("submit", "--preset", "studio", *options).exit_code != 0
+    assert len(sent(service)) == 1

@@ -5,6 +5,8 @@ from typing import Any
 import pytest
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS, body, request
+from worker.contracts.filling import fill
+from worker.contracts.key_names import known_names
 from worker.contracts.request import content_digest, parse_request
 from worker.errors import InvalidRequestError
 
@@ -144,3 +146,12 @@ def test_all_that_is_wrong_is_told_at_once() -> None:
     found = problems(wrong, requestId="a b")
     assert len(found) == 5
     assert found[0].startswith("requestId")
+
+
+def test_metadata_gives_names_as_people_call_them() -> None:
+    """The one language of templates: what a column of a batch may be called, a key may ask for."""
+    metadata = {"Gro\u0308\u00dfe (EU)": "42", "art-no": "7", "x" * 40: "long", "n": "nobody's"}
+    key = f"{{Gr\u00f6\u00dfe (EU)}}/{{art-no}}/{{{'x' * 40}}}-{{n}}.{{ext}}"
+    assert request(outputOptions={"key": key}, metadata=metadata).output_options is not None
+    names = known_names({"metadata": metadata}, n=3)
+    assert fill(key, names) == "42/7/long-3.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from statistics import median
@@ -22,15 +23,18 @@ class CostPerRow:
     jobs: int
 
 
-def cost_per_row(store: JobStore, workflow: str) -> CostPerRow | None:
-    """What a row of that workflow is likely to cost; None when no ended job of it tells.
+def cost_per_row(store: JobStore, workflow: str, steps: Sequence[str]) -> CostPerRow | None:
+    """What a row of that workflow and plan is likely to cost; None when no ended job of it tells.
 
-    The latest jobs count: prices change.
+    The latest jobs count: prices change. A job that used what others had prepared cost less, as most
+    rows will. One of another plan, such as before poses were shared, or with variants, tells nothing.
     """
     listed = store.list_by_state(JobState.SUCCEEDED, limit=_LOOKED_AT)
     ids = [one.request_id for one in listed if one.workflow == workflow][:_SAMPLES]
     costs = []
     for job in store.load_many(ids).values():
+        if [step.name for step in job.steps] != list(steps):
+            continue
         told = [step.pipeline.credits for step in job.steps if step.pipeline]
         if told and all(one is not None for one in told):
             costs.append(sum((Decimal(one or "0") for one in told), Decimal(0)))

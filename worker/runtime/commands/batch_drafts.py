@@ -63,10 +63,19 @@ class BatchDraft:
         self.table.seek(0)
         yield read_manifest(self.table, self.name)
 
-    def survey(self, batch_id: str, check: CheckRequest) -> Survey:
-        """What it would do. Raises ManifestError."""
+    def survey(
+        self, batch_id: str, check: CheckRequest, *, reuses: bool, shares_poses: bool
+    ) -> Survey:
+        """What it would do, by workers that reuse and share what is prepared or not.
+
+        Raises ManifestError.
+        """
         maker = RowMaker(
-            batch_id=batch_id, template=self.template, is_matrix=self.matrix is not None
+            batch_id=batch_id,
+            template=self.template,
+            is_matrix=self.matrix is not None,
+            reuses=reuses,
+            shares_poses=reuses and shares_poses,
         )
         with self.rows() as manifest:
             if manifest.columns is not None:

@@ -23,6 +23,7 @@ from worker.contracts.batch import BatchMessage, parse_batch
 from worker.contracts.request import Request, parse_request
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import InvalidRequestError, ManifestError
+from worker.jobs.plan import plan_steps
 from worker.runtime.commands.batch_costs import CostPerRow, cost_per_row
 from worker.runtime.commands.batch_drafts import BatchDraft, BatchDraftError
 from worker.runtime.commands.output import USAGE, fail, remark, stdout, styled
@@ -95,7 +96,9 @@ def prepare(draft: BatchDraft, wishes: Wishes, services: Services) -> Prepared:
     body = json.dumps(document)
     try:
         message = parse_batch(body, **buckets)
-        survey = draft.survey(batch_id, check)
+        survey = draft.survey(
+            batch_id, check, reuses=settings.reuses, shares_poses=settings.shares_poses
+        )
     except InvalidRequestError as error:
         lines = "".join(f"\n  - {problem}" for problem in error.problems)
         raise fail(f"the batch cannot be sent:{lines}", code=USAGE) from error
@@ -188,8 +191,14 @@ def _is_csv(draft: BatchDraft) -> bool:
 def _cost(survey: Survey, services: Services) -> CostPerRow | None:
     if survey.sample is None or not services.settings.job_table:
         return None
-    workflow = json.loads(survey.sample.body)["workflow"]
-    return cost_per_row(services.store, workflow)
+    settings = services.settings
+    request = parse_request(
+        survey.sample.body,
+        input_buckets=frozenset(settings.input_buckets),
+        output_buckets=frozenset(settings.output_buckets),
+    )
+    steps = plan_steps(request, shares_poses=settings.reuses and settings.shares_poses)
+    return cost_per_row(services.store, request.workflow, [step.name for step in steps])
 
 
 def _upload(prepared: Prepared, services: Services) -> None:

@@ -18,6 +18,7 @@ from worker.runtime.commands.wording import count
 _UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _LIFE = re.compile(r"(?P<number>\d{1,6})(?P<unit>[smhd])")
 
+POSE_FIELD: Final = "poseImageId"
 POSE_FIELDS: Final[Mapping[str, str]] = {"naomi": "poseId"}
 """The input that takes the pose, where it is not `poseImageId`."""
 
@@ -56,6 +57,8 @@ class Draft:
     document: dict[str, Any]
     folder: Path
     """What relative paths in it are relative to."""
+    asks_preset: bool = False
+    """Whether its pose is for whichever field the workflow of its preset has for it."""
 
 
 class DraftError(ValueError):
@@ -89,7 +92,7 @@ def from_options(options: Options, *, now: datetime) -> Draft:
     """The request that the options describe."""
     # A preset says it, unless the options do.
     workflow = options.workflow or ("full-naomi" if options.preset is None else None)
-    pose_field = POSE_FIELDS.get(workflow or "", "poseImageId")
+    pose_field = POSE_FIELDS.get(workflow or "", POSE_FIELD)
     inputs = {
         pose_field: options.pose,
         "imageId": options.image,
@@ -108,7 +111,7 @@ def from_options(options: Options, *, now: datetime) -> Draft:
         "metadata": dict(options.metadata) if options.metadata else None,
         "expiresAt": rfc3339(now + options.expires_in) if options.expires_in else None,
     }
-    return Draft("", _present(document), Path.cwd())
+    return Draft("", _present(document), Path.cwd(), asks_preset=workflow is None)
 
 
 def from_text(text: str, folder: Path) -> list[Draft]:

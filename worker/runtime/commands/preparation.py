@@ -15,7 +15,7 @@ from worker.contracts.json_text import canonical_json
 from worker.contracts.presets import PRESET, Presets, with_preset
 from worker.contracts.request import content_digest, parse_request
 from worker.errors import InvalidRequestError, MalformedRequestError, Problem, WorkerError
-from worker.runtime.commands.drafts import Draft
+from worker.runtime.commands.drafts import POSE_FIELD, POSE_FIELDS, Draft
 from worker.runtime.commands.photos import Photo, PhotoShelf, missing_photos, stems
 from worker.runtime.commands.services import Services
 from worker.runtime.commands.wording import moment
@@ -86,7 +86,7 @@ def prepare(
     by_id: dict[str, Ready] = {}
     for draft in drafts:
         document, photos, problems = shelf.settle(draft.document, draft.folder)
-        document, more = _resolved(document, presets)
+        document, more = _resolved(document, presets, asks_preset=draft.asks_preset)
         is_open = document.get(PRESET) is not None
         document = _completed(document, output or (None if is_open else usual_output))
         ready, found = _checked(document, input_buckets, output_buckets)
@@ -162,16 +162,27 @@ def default_request_id(document: dict[str, Any]) -> str:
 
 
 def _resolved(
-    document: dict[str, Any], presets: Presets | None
+    document: dict[str, Any], presets: Presets | None, *, asks_preset: bool
 ) -> tuple[dict[str, Any], list[Problem]]:
     """The document with its preset below it, where that is known. What was checked is sent."""
     if document.get(PRESET) is None or presets is None:
         return document, []
     try:
-        return with_preset(document, presets), []
+        resolved = with_preset(document, presets)
     except InvalidRequestError as error:
         without = {name: value for name, value in document.items() if name != PRESET}
         return without, list(error.problems)
+    field = POSE_FIELDS.get(str(resolved.get("workflow"))) if asks_preset else None
+    return (with_preset(_with_pose_as(document, field), presets) if field else resolved), []
+
+
+def _with_pose_as(document: dict[str, Any], field: str) -> dict[str, Any]:
+    """The document with the pose that was given in another field of its input."""
+    given = {
+        field if name == POSE_FIELD else name: value
+        for name, value in document.get("input", {}).items()
+    }
+    return {**document, "input": given}
 
 
 def _completed(document: dict[str, Any], output: str | None) -> dict[str, Any]:
