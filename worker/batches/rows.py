@@ -49,6 +49,8 @@ FIELDS: Final = frozenset(field.alias or name for name, field in Request.model_f
 
 _NAME: Final = re.compile(r"\{([^{}]+)\}")
 
+_WHOLE_NUMBER: Final = re.compile(r"-?[0-9]{1,18}")
+
 _TRUE_OR_FALSE: Final = {
     "true": True,
     "yes": True,
@@ -245,7 +247,7 @@ def _read_fields(values: JsonObject, model: type[BaseModel]) -> None:
             continue
         if kind is bool and text.lower() in _TRUE_OR_FALSE:
             values[name] = _TRUE_OR_FALSE[text.lower()]
-        elif kind is int and text.isascii() and text.isdigit() and len(text) <= 18:
+        elif kind is int and _WHOLE_NUMBER.fullmatch(text):
             values[name] = int(text)
 
 

@@ -36,6 +36,10 @@ _RULE_FIELDS: Final = frozenset(field.alias or "" for field in RuleShape.model_f
 _FIELDS: Final = ("version", "presets", "rules")
 MAX_PROBLEMS: Final = 50
 
+_BEGINNING: Final = (
+    'begin with "version: 1", then "rules:" and a list of them (docs/reference/rules.md)'
+)
+
 
 def load_rules(
     text: str,
@@ -85,9 +89,7 @@ class _Loading:
     def load(self) -> RuleSet:
         document = self._read.value
         if not isinstance(document, dict):
-            self._note(
-                "", "", Problem("the file", shown(document), "must have rules:", "see below")
-            )
+            self._note("", "", Problem("the file", shown(document), "must have rules:", _BEGINNING))
             return RuleSet()
         self._check_head(document)
         presets = self._presets(document.get("presets") or {})

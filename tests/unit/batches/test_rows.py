@@ -256,3 +256,10 @@ def test_a_list_member_that_stands_in_two_places_is_set_in_one_and_left_in_the_o
     assert document["metadata"]["all"] == {"prompt": "a"}
     assert document["input"]["sku"] == "1042"
     assert matrix["all"] == [{"prompt": "a"}]
+
+
+def test_a_negative_number_is_told_to_be_too_small_and_not_to_be_no_number() -> None:
+    problem = made(row({**VALUES, "input.seed": "-3"})).problem
+    assert problem is not None
+    assert "whole number" not in problem
+    assert "-3" in problem

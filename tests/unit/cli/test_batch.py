@@ -83,6 +83,28 @@ def test_the_credits_are_estimated_from_jobs_that_have_ended(
     assert (document["creditsKnownFromJobs"], document["pipelines"]) == (2, 2)
 
 
+def test_what_is_wrong_with_many_rows_is_told_once_with_their_lines(
+    invoke: Invoke, table: Path, template: Path
+) -> None:
+    rows = ["a man,wide" if number % 3 else "a man,1:9" for number in range(30)]
+    table.write_text("prompt,input.aspectRatio\n" + "\n".join(rows) + "\n")
+    result = invoke("batch", "submit", table, "--template", template, "--dry-run")
+    shown = [line for line in result.output.splitlines() if line.startswith("  line")]
+    assert [line.partition(": input.aspectRatio")[0] for line in shown] == [
+        "  lines 2, 5, 8, 11, 14, 17, 20 … 29 (10 rows)",
+        "  lines 3, 4, 6, 7, 9, 10, 12 … 31 (20 rows)",
+    ]
+    assert "credits" not in result.output  # nothing would be paid
+    assert "more bad row" not in result.output
+
+
+def test_without_a_template_the_way_to_give_one_is_told(invoke: Invoke, table: Path) -> None:
+    table.write_text("sku\n1042\n")
+    result = invoke("batch", "submit", table, "--dry-run")
+    assert result.exit_code == 2
+    assert "give --template FILE" in result.output
+
+
 GARMENTS_AND_POSES = (
     *("--matrix", "imageId=s3://catalog/raw/a.png,s3://catalog/raw/b.png"),
     *("--matrix", "poseImageId=s3://catalog/poses/1.png,s3://catalog/poses/2.png"),

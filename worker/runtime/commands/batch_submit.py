@@ -11,13 +11,16 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
+from rich.text import Text
+
+from worker.batches.rows import RowRequest
 from worker.batches.survey import Survey
 from worker.contracts.batch import BatchMessage, parse_batch
 from worker.contracts.request import Request, parse_request
@@ -26,11 +29,12 @@ from worker.errors import InvalidRequestError, ManifestError
 from worker.jobs.plan import plan_steps
 from worker.runtime.commands.batch_costs import CostPerRow, cost_per_row
 from worker.runtime.commands.batch_drafts import BatchDraft, BatchDraftError
-from worker.runtime.commands.output import USAGE, fail, remark, stdout, styled
+from worker.runtime.commands.output import USAGE, fail, plain, print_hanging, remark, stdout, styled
 from worker.runtime.commands.services import Services
 from worker.runtime.commands.wording import count
 
 _BAD_SHOWN: Final = 20
+_LINES_SHOWN: Final = 8
 _SPOOL_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -53,6 +57,8 @@ class Prepared:
     message: BatchMessage
     body: str
     cost: CostPerRow | None
+    can_estimate: bool = True
+    """Whether there is a table of jobs that could tell."""
 
     @property
     def credits_in_all(self) -> Decimal | None:
@@ -101,11 +107,19 @@ def prepare(draft: BatchDraft, wishes: Wishes, services: Services) -> Prepared:
         )
     except InvalidRequestError as error:
         lines = "".join(f"\n  - {problem}" for problem in error.problems)
-        raise fail(f"the batch cannot be sent:{lines}", code=USAGE) from error
+        hint = "" if draft.template else "\ngive --template FILE: what the requests have in common"
+        raise fail(f"the batch cannot be sent:{lines}{hint}", code=USAGE) from error
     except (ManifestError, BatchDraftError) as error:
         raise fail(f"{draft.name or 'the matrix'}: {error}", code=USAGE) from error
     cost = _cost(survey, services)
-    return Prepared(draft=draft, survey=survey, message=message, body=body, cost=cost)
+    return Prepared(
+        draft=draft,
+        survey=survey,
+        message=message,
+        body=body,
+        cost=cost,
+        can_estimate=bool(settings.job_table),
+    )
 
 
 def send(prepared: Prepared, services: Services) -> None:
@@ -121,13 +135,16 @@ def print_survey(prepared: Prepared) -> None:
     rows = f"{count(survey.rows, 'row')}: {survey.good:,} good, {survey.rows - survey.good:,} bad"
     console.print(styled(f"{prepared.message.batch_id}  {rows}", "bold"), soft_wrap=True)
     console.print(styled(f"  pipelines  {survey.pipelines:,}"), soft_wrap=True)
-    console.print(styled(f"  credits    {_credits_text(prepared)}"), soft_wrap=True)
+    if survey.good:
+        console.print(styled(f"  credits    {_credits_text(prepared)}"), soft_wrap=True)
     if survey.sample is not None:
         console.print(styled(f"  first row  {survey.sample.body}", "dim"), soft_wrap=True)
-    for bad in survey.bad[:_BAD_SHOWN]:
-        console.print(styled(f"  line {bad.line}: {bad.problem}", "red"), soft_wrap=True)
-    if survey.rows - survey.good > _BAD_SHOWN:
-        more = survey.rows - survey.good - _BAD_SHOWN
+    alike = _alike(survey.bad)
+    for problem, lines in list(alike.items())[:_BAD_SHOWN]:
+        line = Text.assemble((f"  {_lines_text(lines)}: ", "bold red"), (plain(problem), "red"))
+        print_hanging(console, line, 4)
+    shown = sum(len(lines) for lines in list(alike.values())[:_BAD_SHOWN])
+    if more := survey.rows - survey.good - shown:
         console.print(styled(f"  … and {count(more, 'more bad row')} (--json has 1,000)"))
 
 
@@ -149,8 +166,28 @@ def survey_json(prepared: Prepared) -> dict[str, Any]:
     }
 
 
+def _alike(bad: Iterable[RowRequest]) -> dict[str, list[int]]:
+    """The lines of rows by what is wrong with them: a mistake in the template is one of many rows."""
+    alike: dict[str, list[int]] = {}
+    for one in bad:
+        alike.setdefault(one.problem or "", []).append(one.line)
+    return alike
+
+
+def _lines_text(lines: Sequence[int]) -> str:
+    """`line 3`, `lines 2, 4, 5`, `lines 2, 4, 5 … 90 (44 rows)`."""
+    if len(lines) == 1:
+        return f"line {lines[0]}"
+    if len(lines) <= _LINES_SHOWN:
+        return f"lines {', '.join(map(str, lines))}"
+    first = ", ".join(map(str, lines[: _LINES_SHOWN - 1]))
+    return f"lines {first} … {lines[-1]} ({count(len(lines), 'row')})"
+
+
 def _credits_text(prepared: Prepared) -> str:
     total, cost = prepared.credits_in_all, prepared.cost
+    if not prepared.can_estimate:
+        return "unknown: WORKER_JOB_TABLE is not set, which has what ended jobs cost"
     if total is None or cost is None:
         return "unknown: no job of this workflow has ended that says what it cost"
     return (
