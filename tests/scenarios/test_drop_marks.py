@@ -114,6 +114,26 @@ def test_a_picture_is_not_written_over_by_the_photo_that_it_was_made_of() -> Non
     assert "drop_mark_failed" in [entry["action"] for entry in logs]
 
 
+def test_photos_of_two_folders_are_not_moved_over_each_other() -> None:
+    rule = drops.GARMENTS.replace("inbox/{season}", "{place}").replace("{season}/", "")
+    both = [
+        rule.replace("garments", place).replace("{place}", place)
+        + '    onSuccess: {moveTo: "processed/"}\n'
+        for place in ("one", "two")
+    ]
+    service = service_with("".join(both))
+    drop(service, "one/sku.png", draw_png("of one"))
+    service.run()
+    drop(service, "two/sku.png", draw_png("of two"))
+    service.run()
+    assert there(service, "catalog") == ["processed/sku.png", "two/sku.png"]
+    drop(service, "one/sku.png", draw_png("of one, better"))
+    service.run()
+    moved = service.world.objects.stored(S3Uri("catalog", "processed/sku.png"))
+    assert moved is not None
+    assert moved.data == draw_png("of one, better")
+
+
 @pytest.mark.parametrize("versions", [True, False], ids=["with versions", "without"])
 def test_a_photo_that_took_the_place_meanwhile_is_not_moved_away(versions: bool) -> None:
     service = service_with(drops.MOVES)

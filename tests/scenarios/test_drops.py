@@ -160,6 +160,24 @@ def test_what_s3_has_now_counts_and_not_the_event() -> None:
     assert jobs(service)[0].request["origin"]["drop"]["source"].endswith("?versionId=version-2")
 
 
+@pytest.mark.parametrize("reuses", [True, False])
+def test_a_photo_that_was_replaced_before_it_was_fetched_is_not_paid_for_as_another(
+    reuses: bool,
+) -> None:
+    service = service_with(reuses=reuses)
+    service.world.objects.unversioned.add("catalog")
+    service.send(put(service, PHOTO, draw_png("first")))
+    service.step()  # its request is on the queue
+    service.send(put(service, PHOTO, draw_png("second")))
+    service.run()
+    first, second = jobs(service)
+    assert first.failure is not None
+    assert first.failure.code == "image.missing"
+    assert "another photo has taken its place" in first.failure.message
+    assert second.state is JobState.SUCCEEDED
+    assert len(service.world.hautech.runs) == 1
+
+
 def test_what_the_worker_wrote_itself_is_no_drop_wherever_it_lies() -> None:
     service = service_with()
     service.send(body(output="s3://shop/generated/"))

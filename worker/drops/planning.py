@@ -267,9 +267,8 @@ def _origin(
         drop["beside"] = beside
     if rule.writes_errors:
         drop["error"] = error_place(match, request.get("output"), number)
-    if rule.on_success or rule.on_failure:
-        # Without versions, another photo may stand there when this one is to be moved.
-        drop["etags"] = {_uri(one): one.etag for one in photos.values() if not one.version_id}
+    # Without versions, another photo may stand there when this one is to be fetched, or moved.
+    drop["etags"] = {_uri(one): one.etag for one in photos.values() if not one.version_id}
     for name, mark in (("onSuccess", rule.on_success), ("onFailure", rule.on_failure)):
         if mark is not None:
             drop[name] = {mark.field: fill(mark.folder, match.names)}

@@ -21,7 +21,14 @@ from typing import Any, Final
 import structlog
 
 from worker.contracts.s3_uri import S3Uri
-from worker.engine.upload import FromStart, ReadyPhoto, ready_photo, send, upload_image
+from worker.engine.upload import (
+    FromStart,
+    ReadyPhoto,
+    ready_photo,
+    refuse_if_replaced,
+    send,
+    upload_image,
+)
 from worker.engine.world import HeldJob, World
 from worker.errors import HeldBackError, PermanentError, WorkerError
 from worker.jobs.assets import Asset, AssetKind, Claim
@@ -51,10 +58,12 @@ def bring_image(world: World, held: HeldJob, uri: str, *, waits: bool) -> None:
     Raises an ImageError, a passing error, or ClaimedError while another job uploads the same; a job
     that does not wait uploads it, too.
     """
-    key = _place_key(world, uri)
-    if key is None:
+    etag = _etag(world, uri)
+    if etag is None:
         _upload_for_itself(world, held, uri)
         return
+    refuse_if_replaced(held.job, uri, etag)
+    key = _key_at(world, S3Uri.parse(uri), etag)
     there = look_or_claim(world, held.job, key, AssetKind.UPLOAD, for_=_UPLOAD_CLAIM)
     if isinstance(there, Asset):
         _use(world, held, uri, there)
@@ -97,8 +106,11 @@ def release(world: World, job: Job, key: str) -> None:
 
 def drop_image(world: World, uri: str, sha256: str, image_id: str) -> None:
     """Forget an image that vanished at Hautech, under each key that leads to it."""
-    keys = (_place_key(world, uri), content_key(world.hautech.account(), sha256))
-    for key in filter(None, keys):
+    etag = _etag(world, uri)
+    keys = [content_key(world.hautech.account(), sha256)]
+    if etag is not None:
+        keys.append(_key_at(world, S3Uri.parse(uri), etag))
+    for key in keys:
         world.assets.drop(key, image_id, at=world.now())
 
 
@@ -109,18 +121,15 @@ def _quietly(tell: Callable[[], None], what: str, key: str) -> None:
         log.warning(f"{key} was not {what}: {error.message}", action="asset_not_shared")
 
 
-def _place_key(world: World, uri: str) -> str | None:
-    """Where the asset of what lies there now is; None when nothing is to be reused, or to be seen."""
+def _etag(world: World, uri: str) -> str | None:
+    """What lies there now; None when nothing is to be reused, or to be seen."""
     if not world.rules.reuses:
         return None
-    place = S3Uri.parse(uri)
     try:
-        info = world.objects.head(place)
+        info = world.objects.head(S3Uri.parse(uri))
     except PermanentError:
         return None  # reading it says what is wrong, in words about an image
-    if info is None:
-        return None
-    return _key_at(world, place, info.etag)
+    return info.etag if info else None
 
 
 def _key_at(world: World, place: S3Uri, etag: str) -> str:

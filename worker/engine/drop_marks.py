@@ -30,6 +30,9 @@ log = structlog.get_logger(__name__)
 MARKER = "hautech-worker"
 """Metadata of an object that the worker made of a drop, with what it is."""
 
+SOURCE = "hautech-worker-source"
+"""Metadata of a photo that was put aside: a digest of where it lay."""
+
 _OURS = (MARKER, "request-id")
 _ERROR, _PHOTO = "error", "photo"
 
@@ -132,14 +135,15 @@ def put_aside(world: World, source: S3Uri, marking: Marking, *, etag: str | None
         log.info(f"{source} is not there any more, or another one is", action="drop_mark_skipped")
         return
     there = world.objects.head(target)
-    if there is not None and there.metadata.get(MARKER) != _PHOTO:
-        # A picture is ours, too, and paid for.
+    marks = {MARKER: _PHOTO, SOURCE: _digest_of(source)}
+    if there is not None and not marks.items() <= there.metadata.items():
+        # Somebody's, a picture (ours, too, and paid for), or what was moved here from elsewhere.
         log.warning(
-            f"{target} is somebody else's, so {source} stays where it is", action="drop_mark_failed"
+            f"{target} is another object, so {source} stays where it is", action="drop_mark_failed"
         )
         return
     world.objects.copy(
-        source, target, content_type=found.content_type, metadata=_marked(found.metadata)
+        source, target, content_type=found.content_type, metadata=_kept(found.metadata) | marks
     )
     if marking.move_to is not None:
         copied = world.objects.head(target)
@@ -170,11 +174,16 @@ def _error_of(job: Job, drop: DropOrigin) -> DropError:
     )
 
 
-def _marked(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The metadata of the photo, as far as S3 takes it again, and the marker."""
+def _kept(metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata of the photo, as far as S3 takes it again and there is room for the marks."""
     kept = {name: value for name, value in metadata.items() if (name + value).isascii()}
     size_bytes = sum(len(name) + len(value) for name, value in kept.items())
-    return {**(kept if size_bytes <= _METADATA_MAX_BYTES else {}), MARKER: _PHOTO}
+    return kept if size_bytes <= _METADATA_MAX_BYTES else {}
+
+
+def _digest_of(source: S3Uri) -> str:
+    """Of a place, whatever version stands there (32 hex digits)."""
+    return hashlib.sha256(f"{source.bucket}/{source.key}".encode()).hexdigest()[:32]
 
 
 def _text_of(document: Mapping[str, Any], name: str) -> str | None:

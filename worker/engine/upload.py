@@ -17,11 +17,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import BinaryIO
 
+from worker.contracts.drop_origin import drop_of
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.develop import developed
 from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
-from worker.errors import ImageTooLargeError, ImageUnreadableError, UnavailableError
+from worker.errors import (
+    ImageMissingError,
+    ImageTooLargeError,
+    ImageUnreadableError,
+    UnavailableError,
+)
 from worker.jobs.images import ImageHeader, NotAnImageError
 from worker.jobs.job import Job
 from worker.jobs.photo_look import TAKEN, PhotoLook, look_at
@@ -83,10 +89,25 @@ def ready_photo(world: World, held: HeldJob, uri: str) -> Iterator[ReadyPhoto]:
     place = S3Uri.parse(uri)
     stored = world.objects.open(place)
     try:
+        refuse_if_replaced(held.job, uri, stored.etag)
         with _made_ready(world, held, place, stored) as photo:
             yield photo
     finally:
         stored.body.close()
+
+
+def refuse_if_replaced(job: Job, uri: str, etag: str) -> None:
+    """Raise ImageMissingError if the job is about a dropped photo whose place another one has taken.
+
+    That one has a request of its own: this job would pay for the same picture once more.
+    """
+    drop = drop_of(job.request)
+    expected = drop.etags.get(uri) if drop else None
+    if expected is not None and etag != expected:
+        raise ImageMissingError(
+            f"{uri}: another photo has taken its place since it was dropped, and gets a picture of its "
+            "own (nothing is paid for this one; keep versions of the bucket on to get both)"
+        )
 
 
 def send(world: World, photo: ReadyPhoto) -> UploadedImage:
