@@ -291,19 +291,37 @@ def test_bytes_that_have_another_sha256_are_not_stored(verifying_bucket: Bucket)
 def test_an_object_in_parts_is_whole_and_a_part_may_be_written_twice(bucket: Bucket) -> None:
     parts = [b"a" * 5 * 1024 * 1024, b"b" * 5 * 1024 * 1024, b"c"]
     uri = bucket.uri("results.jsonl")
-    upload_id = bucket.store.begin_upload(uri, content_type="application/x-ndjson")
+    upload_id = bucket.store.begin_upload(
+        uri, content_type="application/x-ndjson", metadata={"batch-id": "b1"}
+    )
     bucket.store.upload_part(uri, upload_id, 2, b"z" * 5 * 1024 * 1024)
     etags = [
         bucket.store.upload_part(uri, upload_id, number, data)
         for number, data in enumerate(parts, start=1)
     ]
     assert bucket.store.head(uri) is None
-    bucket.store.end_upload(uri, upload_id, etags)
+    bucket.store.end_upload(uri, upload_id, etags, only_if=Precondition(etag=None))
     stored = bucket.store.open(uri)
     assert stored.body.read() == b"".join(parts)
     info = bucket.store.head(uri)
     assert info is not None
     assert info.content_type == "application/x-ndjson"
+    assert info.metadata == {"batch-id": "b1"}
+
+
+def test_parts_that_expect_nothing_leave_alone_what_stands_there(bucket: Bucket) -> None:
+    uri, upload_id, etags = begun(bucket)
+    bucket.put(b"theirs", key=uri.key)
+    with pytest.raises(ObjectChangedError, match=r"s3://.*results\.jsonl"):
+        bucket.store.end_upload(uri, upload_id, etags, only_if=Precondition(etag=None))
+    assert bucket.store.open(uri).body.read() == b"theirs"
+
+
+def begun(bucket: Bucket) -> tuple[S3Uri, str, list[str]]:
+    """An upload that has only to be ended: the place, its id, and the ETags of its parts."""
+    uri = bucket.uri("results.jsonl")
+    upload_id = bucket.store.begin_upload(uri, content_type="text/plain", metadata={})
+    return uri, upload_id, [bucket.store.upload_part(uri, upload_id, 1, b"a part")]
 
 
 def test_an_object_in_parts_has_its_metadata_and_replaces_only_what_was_expected(
@@ -331,17 +349,17 @@ def test_an_object_in_parts_has_its_metadata_and_replaces_only_what_was_expected
 
 def test_an_upload_that_was_ended_is_not_there_any_more(verifying_bucket: Bucket) -> None:
     bucket = verifying_bucket  # moto answers 500
-    uri = bucket.uri("results.jsonl")
-    upload_id = bucket.store.begin_upload(uri, content_type="text/plain")
-    etag = bucket.store.upload_part(uri, upload_id, 1, b"a")
-    bucket.store.end_upload(uri, upload_id, [etag])
+    uri, upload_id, etags = begun(bucket)
+    bucket.store.end_upload(uri, upload_id, etags, only_if=Precondition(etag=None))
     with pytest.raises(NotThereError):
         bucket.store.upload_part(uri, upload_id, 1, b"a")
 
 
 def test_an_object_in_parts_needs_a_bucket(bucket: Bucket) -> None:
     with pytest.raises(OutputForbiddenError):
-        bucket.store.begin_upload(S3Uri("no-such-bucket-here", "x"), content_type="text/plain")
+        bucket.store.begin_upload(
+            S3Uri("no-such-bucket-here", "x"), content_type="text/plain", metadata={}
+        )
 
 
 def test_head_names_the_version_that_stands_there(bucket: Bucket) -> None:
@@ -374,6 +392,27 @@ def test_a_copy_has_the_bytes_and_what_it_was_told(bucket: Bucket) -> None:
     assert info is not None
     assert (info.size_bytes, info.content_type) == (len(DATA), "image/jpeg")
     assert info.metadata == {"mark": "drop"}
+    assert bucket.store.open(target).body.read() == DATA
+
+
+def test_a_copy_leaves_alone_what_stands_there(bucket: Bucket) -> None:
+    bucket.add(bucket.uri("in/a.jpg"), DATA)
+    bucket.add(bucket.uri("processed/a.jpg"), b"theirs")
+    with pytest.raises(ObjectChangedError, match=r"processed/a\.jpg"):
+        bucket.store.copy(
+            bucket.uri("in/a.jpg"),
+            bucket.uri("processed/a.jpg"),
+            content_type="image/jpeg",
+            metadata={},
+        )
+    assert bucket.store.open(bucket.uri("processed/a.jpg")).body.read() == b"theirs"
+
+
+def test_a_copy_goes_where_what_stood_there_was_deleted(bucket: Bucket) -> None:
+    bucket.add(bucket.uri("in/a.jpg"), DATA)
+    target = bucket.put(b"first", key="processed/a.jpg")
+    bucket.remove(target)
+    bucket.store.copy(bucket.uri("in/a.jpg"), target, content_type="image/jpeg", metadata={})
     assert bucket.store.open(target).body.read() == DATA
 
 
@@ -412,6 +451,17 @@ def test_only_what_was_seen_is_deleted(bucket: Bucket) -> None:
     assert bucket.store.delete(bucket.uri(), etag=newest.etag)
     assert bucket.store.head(bucket.uri()) is None
     assert not bucket.store.delete(bucket.uri(), etag=newest.etag)
+
+
+def test_the_same_bytes_are_not_deleted_in_the_place_of_an_earlier_version(bucket: Bucket) -> None:
+    first = bucket.add(bucket.uri(), b"same")
+    bucket.add(bucket.uri(), b"same")
+    info = bucket.store.head(bucket.uri())
+    assert info is not None
+    assert not bucket.store.delete(bucket.uri(), etag=info.etag, version_id=first)
+    assert bucket.store.head(bucket.uri()) is not None
+    assert bucket.store.delete(bucket.uri(), etag=info.etag, version_id=info.version_id)
+    assert bucket.store.head(bucket.uri()) is None
 
 
 def test_what_was_deleted_can_still_be_read_by_its_version(bucket: Bucket) -> None:

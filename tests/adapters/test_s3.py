@@ -23,6 +23,7 @@ from worker.errors import (
     CredentialsRefusedError,
     ImageForbiddenError,
     ImageMissingError,
+    ObjectChangedError,
     OutputDamagedError,
     OutputForbiddenError,
     ThrottledError,
@@ -131,7 +132,7 @@ def test_bytes_that_are_not_those_that_were_stored_are_not_taken_for_the_object(
 
 class RefusingClient:
     def __init__(self, code: str, status: int, message: str = "no") -> None:
-        self._error = ClientError(
+        self.error = ClientError(
             {
                 "Error": {"Code": code, "Message": message},
                 "ResponseMetadata": {
@@ -146,7 +147,7 @@ class RefusingClient:
         )
 
     def _refuse(self, **_: Any) -> Any:
-        raise self._error
+        raise self.error
 
     get_object = put_object = head_object = copy_object = _refuse
 
@@ -289,3 +290,43 @@ def test_put_neither_waits_for_leave_nor_hashes_the_body_again(aws: DeployedAws)
     assert "chunked" not in headers.get("content-encoding", "") + headers.get(
         "transfer-encoding", ""
     )
+
+
+class TakingMoment(RefusingClient):
+    """Somebody puts something there between our look and our copy."""
+
+    def head_object(self, **_: Any) -> Any:
+        raise RefusingClient("404", 404).error
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("PreconditionFailed", 412), ("ConditionalRequestConflict", 409)]
+)
+def test_a_copy_that_s3_refuses_because_something_stands_there_says_so(
+    code: str, status: int
+) -> None:
+    client: Any = TakingMoment(code, status)
+    with pytest.raises(ObjectChangedError, match=r"s3://catalog/b\.png"):
+        S3ObjectStore(client).copy(URI, S3Uri("catalog", "b.png"), content_type="x/y", metadata={})
+
+
+def test_a_copy_has_its_condition_for_s3_to_decide_at_the_moment_of_the_write(
+    aws: DeployedAws,
+) -> None:
+    # The emulators do not know it. Without it, two copies at once would both be made.
+    s3 = clients_for(aws).s3
+    seen: list[Any] = []
+
+    def look(request: Any, **_: object) -> None:
+        seen.append(request.headers["If-None-Match"])
+
+    bucket = aws.outputs.output_bucket_name
+    s3.put_object(Bucket=bucket, Key="a.png", Body=DATA)
+    s3.meta.events.register("before-send.s3.CopyObject", look)
+    try:
+        S3ObjectStore(s3).copy(
+            S3Uri(bucket, "a.png"), S3Uri(bucket, "b.png"), content_type="x/y", metadata={}
+        )
+    finally:
+        s3.meta.events.unregister("before-send.s3.CopyObject", look)
+    assert seen in (["*"], [b"*"])

@@ -24,6 +24,7 @@ from tests.scenarios.batches import (
 from tests.scenarios.harness import Service
 from worker.batches import moves
 from worker.batches.batch import RowMark
+from worker.batches.keys import results_aside_uri
 from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.engine import batch_report
@@ -358,21 +359,8 @@ def test_a_list_of_results_is_never_written_over_what_is_no_list_of_the_batch(
     before = service.world.objects.stored(S3Uri("shop", place))
     service.run()
     assert service.world.objects.stored(S3Uri("shop", place)) == before
-    stem, _, ending = place.rpartition(".")
-    assert batch_event(service).data.results == f"s3://shop/{stem}.spring-24.{ending}"
+    assert batch_event(service).data.results == str(results_aside_uri(batch_of(service)))
     assert [one["row"] for one in results_of(service)] == [1, 2, 3]
-
-
-def test_a_list_whose_places_are_both_taken_does_not_keep_the_event_back() -> None:
-    service = service_with()
-    for name in ("a.txt", "a.spring-24.txt"):
-        service.world.objects.add(S3Uri("shop", name), b"precious")
-    service.send(batch_body(resultsTo="s3://shop/a.txt"))
-    service.run()
-    data = batch_event(service).data
-    assert (data.counts.succeeded, data.results) == (2, None)
-    assert data.error is not None
-    assert data.error.code == "output.taken"
 
 
 def test_somebody_who_writes_where_the_list_is_put_at_this_moment_is_not_written_over(
@@ -392,8 +380,7 @@ def test_somebody_who_writes_where_the_list_is_put_at_this_moment_is_not_written
     stored = service.world.objects.stored(place)
     assert stored is not None
     assert stored.data == b"precious"
-    results = "s3://shop/generated/spring-24.results.spring-24.jsonl"
-    assert batch_event(service).data.results == results
+    assert batch_event(service).data.results == str(results_aside_uri(batch_of(service)))
 
 
 def test_a_row_that_is_redriven_before_the_batch_is_over_counts_as_it_ended() -> None:

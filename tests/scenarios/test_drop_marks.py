@@ -1,5 +1,7 @@
 """What people see in S3 of a photo that they dropped: where it went, and what went wrong."""
 
+import re
+
 import pytest
 
 from tests.scenarios import drops
@@ -14,6 +16,11 @@ from worker.jobs.job import JobState
 
 PHOTO = "inbox/spring/sku.jpg"
 ERROR = S3Uri("shop", "spring/sku/sku.error.json")
+
+
+def bytes_at(service: Service, place: S3Uri) -> bytes | None:
+    stored = service.world.objects.stored(place)
+    return stored.data if stored else None
 
 
 def test_a_moved_photo_is_in_the_other_folder_and_not_in_its_own() -> None:
@@ -68,6 +75,29 @@ def test_the_error_document_goes_when_the_photo_succeeds_later() -> None:
     assert [job.state for job in jobs(service)] == [JobState.FAILED, JobState.SUCCEEDED]
 
 
+def test_the_error_document_of_another_photo_stays_when_one_of_the_same_name_succeeds() -> None:
+    service = service_with()
+    drop(service, PHOTO, b"no photo at all")
+    service.run()
+    drop(service, "inbox/spring/sku.png", draw_png("x"))
+    service.run()
+    assert [job.state for job in jobs(service)] == [JobState.FAILED, JobState.SUCCEEDED]
+    assert service.document(ERROR.key)["photo"].startswith(f"s3://catalog/{PHOTO}")
+
+
+def test_the_error_document_of_a_group_goes_when_it_succeeds_whichever_photo_came_first() -> None:
+    service = service_with(drops.PARTS)
+    drop(service, "inbox/spring/sku_pose.png")
+    service.run_for(deliveries=1)
+    service.world.clock.advance(1_000)
+    service.run()
+    assert service.document(ERROR.key)["photo"].startswith("s3://catalog/inbox/spring/sku_pose.png")
+    drop(service, "inbox/spring/sku_front.png")
+    service.run()
+    assert service.job.state is JobState.SUCCEEDED
+    assert service.world.objects.stored(ERROR) is None
+
+
 def test_a_refused_request_of_a_drop_says_so_beside_the_pictures() -> None:
     service = service_with(drops.SIDECARS)
     put(service, "inbox/spring/sku.json", b'{"expiresAt": "2020-01-01T00:00:00Z"}')
@@ -91,47 +121,12 @@ def test_what_somebody_else_put_there_is_not_written_over() -> None:
     drop(service, PHOTO, b"no photo")
     with all_logs() as logs:
         service.run()
-    assert [entry["action"] for entry in logs].count("drop_mark_failed") == 2
-    stored = [
-        service.world.objects.stored(place)
-        for place in (S3Uri("catalog", "failed/spring/sku.jpg"), ERROR)
-    ]
-    assert [one.data for one in stored if one] == [b"theirs", b"theirs, too"]
-    assert PHOTO in there(service, "catalog")
-
-
-def test_a_picture_is_not_written_over_by_the_photo_that_it_was_made_of() -> None:
-    beside = drops.GARMENTS.replace("{sku}/", "{sku}.png")
-    service = service_with(beside + '    onSuccess: {copyTo: "s3://shop/{season}/"}\n')
-    drop(service, "inbox/spring/sku.png", draw_png("the photo"))
-    with all_logs() as logs:
-        service.run()
-    (output,) = service.event.data.outputs
-    assert output.uri == "s3://shop/spring/sku.png"
-    stored = service.world.objects.stored(S3Uri.parse(output.uri))
-    assert stored is not None
-    assert stored.sha256 == output.sha256
-    assert "drop_mark_failed" in [entry["action"] for entry in logs]
-
-
-def test_photos_of_two_folders_are_not_moved_over_each_other() -> None:
-    rule = drops.GARMENTS.replace("inbox/{season}", "{place}").replace("{season}/", "")
-    both = [
-        rule.replace("garments", place).replace("{place}", place)
-        + '    onSuccess: {moveTo: "processed/"}\n'
-        for place in ("one", "two")
-    ]
-    service = service_with("".join(both))
-    drop(service, "one/sku.png", draw_png("of one"))
-    service.run()
-    drop(service, "two/sku.png", draw_png("of two"))
-    service.run()
-    assert there(service, "catalog") == ["processed/sku.png", "two/sku.png"]
-    drop(service, "one/sku.png", draw_png("of one, better"))
-    service.run()
-    moved = service.world.objects.stored(S3Uri("catalog", "processed/sku.png"))
-    assert moved is not None
-    assert moved.data == draw_png("of one, better")
+    assert [entry["action"] for entry in logs].count("drop_mark_failed") == 1
+    assert bytes_at(service, S3Uri("catalog", "failed/spring/sku.jpg")) == b"theirs"
+    assert bytes_at(service, ERROR) == b"theirs, too"
+    (aside,) = set(there(service, "catalog")) - {"failed/spring/sku.jpg"}
+    assert re.fullmatch(r"failed/spring/sku\.[0-9a-f]{12}\.jpg", aside)
+    assert bytes_at(service, S3Uri("catalog", aside)) == b"no photo"
 
 
 @pytest.mark.parametrize("versions", [True, False], ids=["with versions", "without"])

@@ -6,6 +6,7 @@ from worker.batches.batch import Batch
 from worker.contracts.batch import shared_folder
 from worker.contracts.s3_uri import S3Uri
 from worker.jobs.keys import digest_of
+from worker.jobs.output_keys import aside_key
 
 
 def batch_event_id(batch: Batch) -> str:
@@ -29,3 +30,9 @@ def results_uri(batch: Batch) -> S3Uri:
     if uri.key and not uri.key.endswith("/"):
         return uri
     return S3Uri(uri.bucket, f"{uri.key}{batch.batch_id}.results.jsonl")
+
+
+def results_aside_uri(batch: Batch) -> S3Uri:
+    """Where the list of results goes if something else stands at its place: no other batch's is there."""
+    uri = results_uri(batch)
+    return S3Uri(uri.bucket, aside_key(uri.key, batch_event_id(batch)[:12]))

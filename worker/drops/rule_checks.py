@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ _NUMBER = "n"
 
 def problems_of_rule(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     """What every request of the rule would be refused for, whatever the photo is called."""
-    document = merged(rules.presets.get(rule.preset or "", {}), rule.request)
+    document = _document(rules, rule)
     if of_output := list(_problems_of_output(rules, rule, document.get("output"))):
         yield from of_output
     elif rule.is_manifest:
@@ -90,7 +91,7 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
         for piece in segment
         if isinstance(piece, Capture) and not piece.is_path
     }
-    document = merged(rules.presets.get(rule.preset or "", {}), rule.request)
+    document = _document(rules, rule)
     written: list[tuple[str, Any, bool]] = [
         ("output", document.get("output"), "outputOptions" in document or rule.is_manifest)
     ]
@@ -115,6 +116,41 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
             rule_text = f"would be dropped itself: {whose} watches {watcher.template.text}"
             fix = "another bucket, or a folder that no rule watches"
             yield field, Problem(field, shown(text), rule_text, fix)
+
+
+def problems_of_marks(rules: RuleSet, rule: Rule) -> Iterable[Found]:
+    """Folders for photos where a rule puts pictures under names that a photo may have.
+
+    Nothing would be lost: what comes second goes beside the first. But people could not tell them
+    apart. Looked at is what is so for every photo: {sku}/ is not taken for originals/.
+    """
+    pictures = {_folder_of_pictures(_document(rules, one)): one for one in reversed(rules.rules)}
+    for field, mark in (("onSuccess", rule.on_success), ("onFailure", rule.on_failure)):
+        if mark is not None and (other := pictures.get(_shape_of_folder(mark.folder))):
+            whose = "this rule" if other is rule else f'rule "{other.name}" (line {other.line})'
+            rule_text = f"is where {whose} puts pictures, under names that a photo may have"
+            yield field, Problem(field, shown(mark.folder), rule_text, "a folder of its own")
+
+
+def _folder_of_pictures(document: Mapping[str, Any]) -> str | None:
+    """The form of it; None where the name of a picture is its request's id, which no photo has."""
+    output, options = document.get("output"), document.get("outputOptions")
+    key = options.get("key") if isinstance(options, dict) else None
+    if not isinstance(output, str) or not (key or output[-1:] != "/"):
+        return None
+    return _shape_of_folder(output + (key if isinstance(key, str) else ""))
+
+
+def _shape_of_folder(place: str) -> str:
+    """Bucket and folder, with the same sign for every name."""
+    pieces = ("{}" if isinstance(piece, Name) else piece for piece in pieces_of(place))
+    shape = unicodedata.normalize("NFC", "".join(pieces))
+    return shape[: shape.rfind("/") + 1]
+
+
+def _document(rules: RuleSet, rule: Rule) -> dict[str, Any]:
+    """The rule's request over its preset: a template."""
+    return merged(rules.presets.get(rule.preset or "", {}), rule.request)
 
 
 def _shared(rule: Rule, output: Any) -> str | None:

@@ -24,7 +24,7 @@ from worker.contracts.plain_words import did_you_mean, problems_of
 from worker.contracts.presets import Presets
 from worker.contracts.text import shown
 from worker.drops.compiling import RuleCompiler
-from worker.drops.rule_checks import problems_of_rule, problems_of_writing
+from worker.drops.rule_checks import problems_of_marks, problems_of_rule, problems_of_writing
 from worker.drops.rule_set import Match, Rule, RuleSet
 from worker.drops.rule_shapes import MAX_RULES, RuleShape, check_name
 from worker.drops.yaml_text import YamlTextError, YamlValue, read_yaml
@@ -103,6 +103,8 @@ class _Loading:
             for at, problem in problems_of_rule(rule_set, rule):
                 self._note_in_request(place, rule, at, problem)
             for at, problem in problems_of_writing(rule_set, rule):
+                self._note_in_request(place, rule, at, problem)
+            for at, problem in problems_of_marks(rule_set, rule):
                 self._note_in_request(place, rule, at, problem)
         return rule_set
 

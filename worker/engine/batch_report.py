@@ -18,7 +18,7 @@ import structlog
 
 from worker.batches import moves
 from worker.batches.batch import Batch, Report, RowStatus, Tally
-from worker.batches.keys import results_uri
+from worker.batches.keys import results_aside_uri, results_uri
 from worker.batches.moves import RowEnd, tally_with
 from worker.batches.rows import row_request_id
 from worker.contracts.s3_uri import S3Uri
@@ -31,7 +31,7 @@ from worker.errors import (
     OutputTakenError,
     RequestCancelledError,
 )
-from worker.jobs.output_keys import aside_key
+from worker.jobs.object_marks import ACCEPTED_AT, BATCH_ID, MARKER, RESULTS
 from worker.ports.objects import Precondition
 
 log = structlog.get_logger(__name__)
@@ -42,10 +42,6 @@ PART_BYTES: Final = 8 * 1024 * 1024
 CONTENT_TYPE: Final = "application/x-ndjson"
 
 _GROUP_S: Final = 8.0
-
-
-BATCH_ID: Final = "batch-id"
-"""Metadata of the list: whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +79,13 @@ def report(world: World, held: BatchInHand) -> ResultList | None:
 def _place(world: World, batch: Batch) -> _Place:
     """Where the list goes. Raises OutputTakenError when others have both places."""
     wanted = results_uri(batch)
-    for uri in (wanted, S3Uri(wanted.bucket, aside_key(wanted.key, batch.batch_id))):
+    for uri in (wanted, results_aside_uri(batch)):
         try:
             found = world.objects.head(uri)
         except OutputForbiddenError:
             # Without s3:ListBucket S3 answers so for what is not there, too. The put will tell.
             found = None
-        if found is None or found.metadata.get(BATCH_ID) == batch.batch_id:
+        if found is None or _marks_of(batch).items() <= found.metadata.items():
             return _Place(uri, Precondition(etag=found.etag if found else None))
         log.warning(
             f"{uri} is left as it is: it is no list of this batch",
@@ -201,4 +197,6 @@ def _complete(world: World, held: BatchInHand, place: _Place, so_far: Report, da
 
 
 def _marks_of(batch: Batch) -> dict[str, str]:
-    return {BATCH_ID: batch.batch_id}
+    """The metadata that tells this batch's list from everything else, also of an earlier one of its id."""
+    accepted_at = batch.accepted_at.isoformat()
+    return {MARKER: RESULTS, BATCH_ID: batch.batch_id, ACCEPTED_AT: accepted_at}

@@ -81,10 +81,10 @@ def take_note_away(world: World, requests: Iterable[Mapping[str, Any]]) -> None:
     for request in requests:
         drop = drop_of(request)
         place = _place_of_note(drop) if drop else None
-        if place is None:
+        if drop is None or place is None:
             continue
         try:
-            drop_marks.take_error_away(world, place)
+            drop_marks.take_error_away(world, place, drop)
         except TransientError:
             raise
         except WorkerError as error:

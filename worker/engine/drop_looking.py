@@ -11,7 +11,6 @@ from worker.contracts.s3_uri import S3Uri
 from worker.drops.planning import Photo
 from worker.drops.rule_set import Match
 from worker.drops.sidecars import MAX_SIDECAR_BYTES, Sidecar, SidecarError, read_sidecar
-from worker.engine.drop_marks import is_ours
 from worker.engine.world import World
 from worker.errors import (
     CredentialsRefusedError,
@@ -19,6 +18,7 @@ from worker.errors import (
     ImageMissingError,
     OutputForbiddenError,
 )
+from worker.jobs.object_marks import is_ours
 from worker.ports.objects import ObjectInfo
 
 log = structlog.get_logger(__name__)
@@ -49,12 +49,14 @@ def photos_of(world: World, match: Match) -> list[Photo] | None:
 
 def is_drop(world: World, bucket: str, key: str) -> bool:
     """Whether something lies there now that people or their programs have put there."""
-    return not _why_ignored(world.objects.head(S3Uri(bucket, key)))
+    place = S3Uri(bucket, key)
+    return not _why_ignored(world.objects.head(place), place)
 
 
 def _photo(world: World, bucket: str, key: str, *, is_told: bool = False) -> Photo | None:
-    found = world.objects.head(S3Uri(bucket, key))
-    reason = _why_ignored(found)
+    place = S3Uri(bucket, key)
+    found = world.objects.head(place)
+    reason = _why_ignored(found, place)
     if found is None or reason:
         if is_told:
             log.info(f"ignored: {reason}", action="drop_ignored")
@@ -94,12 +96,12 @@ def looking() -> Iterator[None]:
         raise CredentialsRefusedError(error.message) from error
 
 
-def _why_ignored(found: ObjectInfo | None) -> str:
+def _why_ignored(found: ObjectInfo | None, place: S3Uri) -> str:
     """Why an object is no drop; "" if it is one."""
     if found is None:
         return "it is not there any more"
     if found.size_bytes == 0:
         return "a file without a single byte"
-    if is_ours(found):
+    if is_ours(found.metadata, place):
         return "the worker wrote it itself"
     return ""

@@ -4,15 +4,17 @@
     failed      sku.error.json says why, in plain words photo ─► failed/
 
 All of it may be repeated, and none of it decides about a job: what cannot be written is told in the
-log. What others have put at these places is never written over.
+log. Where something else stands than what this photo has left there before, nothing is written over:
+a photo goes beside it, and an error document is only told in the log.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import posixpath
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -21,28 +23,22 @@ from worker.contracts.drop_origin import DropOrigin, Marking, drop_of, drop_prob
 from worker.contracts.readable import readable_document
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.world import HeldJob, World
-from worker.errors import OutputDamagedError, PermanentError, WorkerError
+from worker.errors import (
+    ObjectChangedError,
+    OutputDamagedError,
+    OutputTakenError,
+    PermanentError,
+    WorkerError,
+)
 from worker.jobs.job import Job
+from worker.jobs.object_marks import ERROR, MARKER, copy_marks, is_copy, source_mark
+from worker.jobs.output_keys import aside_key
 from worker.ports.objects import ObjectInfo, Precondition
 
 log = structlog.get_logger(__name__)
 
-MARKER = "hautech-worker"
-"""Metadata of an object that the worker made of a drop, with what it is."""
-
-SOURCE = "hautech-worker-source"
-"""Metadata of a photo that was put aside: a digest of where it lay."""
-
-_OURS = (MARKER, "request-id")
-_ERROR, _PHOTO = "error", "photo"
-
-_METADATA_MAX_BYTES = 1_800
-"""Source: S3 user guide, user-defined metadata: 2 KB of names and values."""
-
-
-def is_ours(found: ObjectInfo) -> bool:
-    """Whether the worker wrote an object: it is no drop, wherever it lies."""
-    return any(name in found.metadata for name in _OURS)
+_ASIDE_DIGITS: Final = 12
+_ERROR_MAX_BYTES: Final = 256 * 1024
 
 
 def mark_end(world: World, held: HeldJob) -> None:
@@ -57,7 +53,7 @@ def mark_end(world: World, held: HeldJob) -> None:
     held.renew_if_short()
     try:
         if job.failure is None and drop.error is not None:
-            take_error_away(world, S3Uri.parse(drop.error))
+            take_error_away(world, S3Uri.parse(drop.error), drop)
         elif job.failure is not None and drop.error is not None:
             write_error(world, S3Uri.parse(drop.error), _error_of(job, drop))
     except WorkerError as error:
@@ -100,7 +96,7 @@ def mark_refusal(world: World, body: str, error: PermanentError) -> None:
 def write_error(world: World, place: S3Uri, said: DropError) -> None:
     """Write an error document where nothing stands, or an error document. Raises what the store raises."""
     there = world.objects.head(place)
-    if there is not None and there.metadata.get(MARKER) != _ERROR:
+    if there is not None and there.metadata.get(MARKER) != ERROR:
         log.warning(
             f"{place} is somebody else's, so it does not say what went wrong",
             action="drop_mark_failed",
@@ -116,49 +112,94 @@ def write_error(world: World, place: S3Uri, said: DropError) -> None:
         size_bytes=len(text),
         content_type="application/json",
         sha256=sha256,
-        metadata={MARKER: _ERROR},
+        metadata={MARKER: ERROR},
         only_if=Precondition(etag=there.etag if there else None),
     )
     log.info(f"{place} says what went wrong", action="drop_error_written", uri=str(place))
 
 
 def put_aside(world: World, source: S3Uri, marking: Marking, *, etag: str | None = None) -> None:
-    """Copy a photo into a folder, or move it there. Raises what the store raises.
+    """Copy a photo into a folder, or move it there. Raises what the store raises, or OutputTakenError.
 
     Moved is what was worked on: a photo that has taken its place in the meantime stays. `etag` tells
     it where the bucket keeps no versions.
     """
     folder = S3Uri.parse(marking.move_to or marking.copy_to or "")
-    target = S3Uri(folder.bucket, folder.key + posixpath.basename(source.key))
     found = world.objects.head(source)
     if found is None or (etag is not None and found.etag != etag):
         log.info(f"{source} is not there any more, or another one is", action="drop_mark_skipped")
         return
-    there = world.objects.head(target)
-    marks = {MARKER: _PHOTO, SOURCE: _digest_of(source)}
-    if there is not None and not marks.items() <= there.metadata.items():
-        # Somebody's, a picture (ours, too, and paid for), or what was moved here from elsewhere.
-        log.warning(
-            f"{target} is another object, so {source} stays where it is", action="drop_mark_failed"
-        )
-        return
-    world.objects.copy(
-        source, target, content_type=found.content_type, metadata=_kept(found.metadata) | marks
-    )
+    mark = source_mark(source, version_id=found.version_id, etag=found.etag)
+    target = S3Uri(folder.bucket, folder.key + posixpath.basename(source.key))
+    place = _copy(world, source, found, mark, target)
     if marking.move_to is not None:
-        copied = world.objects.head(target)
-        if copied is None or copied.size_bytes != found.size_bytes:
-            raise OutputDamagedError(f"{target}: is not the copy of {source} that was made")
-        world.objects.delete(S3Uri(source.bucket, source.key), etag=found.etag)
+        copied = world.objects.head(place)
+        # S3 has copied it only where nothing stood. Somebody may still have put something over it.
+        if copied is None or not is_copy(copied.metadata, mark):
+            raise OutputDamagedError(f"{place}: is not the copy of {source} that was made")
+        if copied.size_bytes != found.size_bytes:
+            raise OutputDamagedError(f"{place}: is not as large as {source}, which it is a copy of")
+        world.objects.delete(
+            S3Uri(source.bucket, source.key), etag=found.etag, version_id=found.version_id
+        )
     done = "copied" if marking.move_to is None else "moved"
-    log.info(f"{source} is {done} to {target}", action="drop_marked", uri=str(target))
+    log.info(f"{source} is {done} to {place}", action="drop_marked", uri=str(place))
 
 
-def take_error_away(world: World, place: S3Uri) -> None:
-    """Delete an error document, if one stands there. Raises what the store raises."""
+def _copy(world: World, source: S3Uri, found: ObjectInfo, mark: str, target: S3Uri) -> S3Uri:
+    """Where a copy of the photo stands now: at its place, or beside what else stands there.
+
+    One that a repetition finds is the same: it is not made again. Raises OutputTakenError if beside
+    it, too, stands something else.
+    """
+    beside = S3Uri(target.bucket, aside_key(target.key, mark[:_ASIDE_DIGITS]))
+    for place in (target, beside):
+        try:
+            world.objects.copy(
+                source,
+                place,
+                content_type=found.content_type,
+                metadata=copy_marks(found.metadata, mark, place),
+            )
+        except ObjectChangedError:
+            there = world.objects.head(place)
+            if there is None:
+                raise  # somebody takes it away, or writes at this moment
+            if not is_copy(there.metadata, mark):
+                continue
+        return place
+    raise OutputTakenError(f"at {target} and at {beside} stands something else")
+
+
+def take_error_away(world: World, place: S3Uri, drop: DropOrigin) -> None:
+    """Delete an error document, if one about this photo stands there. Raises what the store raises."""
     there = world.objects.head(place)
-    if there is not None and there.metadata.get(MARKER) == _ERROR:
-        world.objects.delete(place, etag=there.etag)
+    if there is None or there.metadata.get(MARKER) != ERROR:
+        return
+    etag, photo = _photo_in(world, place)
+    if photo is not None and photo in {
+        _without_version(one) for one in (drop.source, *drop.beside)
+    }:
+        world.objects.delete(place, etag=etag)
+
+
+def _photo_in(world: World, place: S3Uri) -> tuple[str, str | None]:
+    """The ETag of an error document, and the photo that it is about, whatever its version was."""
+    stored = world.objects.open(place)
+    try:
+        text = stored.body.read(_ERROR_MAX_BYTES)
+    finally:
+        stored.body.close()
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return stored.etag, None
+    photo = _text_of(said, "photo") if isinstance(said, dict) else None
+    return stored.etag, None if photo is None else _without_version(photo)
+
+
+def _without_version(text: str) -> str:
+    return text.partition("?versionId=")[0]
 
 
 def _error_of(job: Job, drop: DropOrigin) -> DropError:
@@ -172,18 +213,6 @@ def _error_of(job: Job, drop: DropOrigin) -> DropError:
         at=job.updated_at,
         request_id=job.request_id,
     )
-
-
-def _kept(metadata: Mapping[str, str]) -> dict[str, str]:
-    """The metadata of the photo, as far as S3 takes it again and there is room for the marks."""
-    kept = {name: value for name, value in metadata.items() if (name + value).isascii()}
-    size_bytes = sum(len(name) + len(value) for name, value in kept.items())
-    return kept if size_bytes <= _METADATA_MAX_BYTES else {}
-
-
-def _digest_of(source: S3Uri) -> str:
-    """Of a place, whatever version stands there (32 hex digits)."""
-    return hashlib.sha256(f"{source.bucket}/{source.key}".encode()).hexdigest()[:32]
 
 
 def _text_of(document: Mapping[str, Any], name: str) -> str | None:

@@ -16,7 +16,6 @@ import structlog
 from worker.contracts.result import ResultEvent
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.storing import (
-    ACCEPTED_AT,
     NOTHING,
     as_document,
     marks_of,
@@ -26,6 +25,7 @@ from worker.engine.storing import (
 from worker.engine.world import HeldJob, World
 from worker.errors import ObjectChangedError, OutputForbiddenError, UnavailableError
 from worker.jobs.job import Job
+from worker.jobs.object_marks import ACCEPTED_AT
 from worker.jobs.output_keys import document_aside_key, document_key
 from worker.ports.objects import ObjectInfo, Precondition
 

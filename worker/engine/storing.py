@@ -27,14 +27,11 @@ from worker.errors import (
     OutputTakenError,
 )
 from worker.jobs.job import Job
+from worker.jobs.object_marks import ACCEPTED_AT, REQUEST_ID
 from worker.jobs.output_keys import aside_key, known_keys
 from worker.ports.objects import AS_USUAL, ObjectInfo, Precondition, StoringOptions
 
 log = structlog.get_logger(__name__)
-
-REQUEST_ID = "request-id"
-ACCEPTED_AT = "accepted-at"
-"""Metadata of every object that a worker writes: which request it is of, and which job of that id."""
 
 NOTHING = Precondition(etag=None)
 

@@ -75,16 +75,16 @@ def output_key(
     return _numbered(output_key_or_prefix, index + 1, extension)
 
 
-def aside_key(key: str, request_id: str) -> str:
-    """The S3 key beside a taken one: `sku-1.png` gives `sku-1.<requestId>.png`.
+def aside_key(key: str, mark: str) -> str:
+    """The S3 key beside a taken one: `sku-1.png` gives `sku-1.<mark>.png`.
 
-    The request id makes it a name that no other request takes. A stem that would make the key too
-    long for S3 is cut.
+    The mark, such as a request id, makes it a name that nobody else takes. A stem that would make the
+    key too long for S3 is cut.
     """
     folder, slash, name = key.rpartition("/")
     stem, dot, extension = name.rpartition(".")
     stem, ending = (stem, f".{extension}") if dot and stem else (name, "")
-    ending = f".{request_id}{ending}"
+    ending = f".{mark}{ending}"
     room_bytes = MAX_KEY_BYTES - len(f"{folder}{slash}{ending}".encode())
     return f"{folder}{slash}{stem.encode()[:room_bytes].decode(errors='ignore')}{ending}"
 

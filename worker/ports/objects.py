@@ -138,13 +138,15 @@ class ObjectStore(Protocol):
     def copy(
         self, source: S3Uri, target: S3Uri, *, content_type: str, metadata: dict[str, str]
     ) -> None:
-        """Write an object of the same bytes, replacing what was there; they do not come through here.
+        """Write an object of the same bytes where nothing stands; they do not come through here.
 
-        Raises ImageMissingError when the source is gone, and else as `put` does.
+        Raises ImageMissingError when the source is gone, ObjectChangedError when something stands
+        there at the moment of the write, and else as `put` does.
         """
 
-    def delete(self, uri: S3Uri, *, etag: str) -> bool:
-        """Delete what stands there if that is its ETag. False: something else does, or nothing.
+    def delete(self, uri: S3Uri, *, etag: str, version_id: str | None = None) -> bool:
+        """Delete what stands there if that is its ETag, and its version if one is named. False:
+        something else does, or nothing.
 
         Versions of it stay, where the bucket keeps versions. Raises OutputForbiddenError or a
         transient error.

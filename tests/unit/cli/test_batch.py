@@ -6,12 +6,22 @@ from typing import Any
 
 import pytest
 
+from tests.scenarios import drops
 from tests.scenarios.batches import CSV, REQUEST, batch_event, batch_of, complaints
 from tests.scenarios.harness import Service
 from tests.unit.cli.conftest import ENVIRONMENT, Invoke, MemoryServices
 from worker.settings import load_settings
 
 GOOD = "prompt\na woman\na child\n"
+TABLES = """
+  - name: tables
+    bucket: catalog
+    match: "{folder...}/{name}.csv"
+    manifest: true
+    preset: studio
+    request: {input: {imageId: "s3://catalog/raw/jacket.png"}}
+    output: "s3://shop/{name}/"
+"""
 
 
 @pytest.fixture
@@ -45,6 +55,18 @@ def test_a_table_is_looked_at_uploaded_and_sent(
     output = sent_and_done(service, invoke, table, template)
     assert "spring-24  2 rows: 2 good, 0 bad" in output
     assert "pipelines  2" in output
+    assert complaints(service, good=(1, 2)) == []
+
+
+def test_an_uploaded_table_becomes_one_batch_even_where_a_rule_takes_tables(
+    invoke: Invoke, service: Service, table: Path, template: Path
+) -> None:
+    service.change_rules(drop_rules=drops.RULES)
+    service.world.objects.add(drops.RULES, (drops.HEAD + TABLES).encode())
+    sent_and_done(service, invoke, table, template)
+    (place,) = (place for place in service.world.objects.puts if place.key.endswith(".csv"))
+    service.send(drops.notification(service, place.key))
+    service.run()
     assert complaints(service, good=(1, 2)) == []
 
 

@@ -17,6 +17,7 @@ from worker.adapters.memory import MemoryJobStore, MemoryObjectStore, MemoryQueu
 from worker.adapters.memory.pictures import draw_png
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import CredentialsRefusedError, UnavailableError
+from worker.jobs.object_marks import is_ours
 from worker.runtime.cli import app
 from worker.runtime.commands.live import Show
 
@@ -83,6 +84,14 @@ def test_the_same_submit_twice_is_the_same_request_and_one_upload(invoke, servic
     assert "The same request again is the same job" in second.stderr
     assert "the same id with other content is refused" in second.stderr
     assert max(len(line) for line in second.stderr.splitlines()) <= 80
+
+
+def test_an_uploaded_photo_is_no_drop_where_it_was_put(invoke, service, photo) -> None:
+    invoke("submit", "--image", photo, *FLAGS)
+    (place,) = service.world.objects.puts
+    found = service.world.objects.head(place)
+    assert is_ours(found.metadata, place)
+    assert not is_ours(found.metadata, S3Uri("catalog", "inbox/my-jacket.png"))
 
 
 def test_another_seed_is_another_job(invoke, service, photo) -> None:

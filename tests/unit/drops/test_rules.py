@@ -373,6 +373,53 @@ def test_rules_that_would_feed_each_other_are_refused():
     ]
 
 
+NAMED = {"output": '"s3://shop/{season}/{sku}.png"'}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {**NAMED, "onSuccess": '{copyTo: "s3://shop/{season}/"}'},
+        {
+            **NAMED,
+            "onFailure": '{moveTo: "s3://shop/{sku}/{season}/"}',
+            "output": "s3://shop/{sku}/{season}/x",
+        },
+        {
+            "onSuccess": '{copyTo: "s3://shop/{season}/{sku}/"}',
+            "request": '{outputOptions: {key: "{sku}.{ext}"}}',
+        },
+    ],
+)
+def test_photos_that_would_lie_among_pictures_of_such_names_are_refused(fields):
+    (problem,) = refused(rule(**fields))
+    assert "is where this rule puts pictures, under names that a photo may have" in problem
+    assert "a folder of its own" in problem
+
+
+def test_photos_that_would_lie_among_the_pictures_of_another_rule_are_refused():
+    text = rule(onFailure='{moveTo: "s3://shop/done/{season}/"}') + (
+        "  - {name: second, match: 'in/{a}.{ext}', preset: studio, output: 's3://shop/done/{a}/x.png'}\n"
+    )
+    assert 'is where rule "second" (line 15) puts pictures' in "\n".join(refused(text))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"onSuccess": '{copyTo: "s3://shop/{season}/{sku}/"}'},
+        {**NAMED, "onSuccess": '{copyTo: "s3://shop/originals/{season}/"}'},
+        {**NAMED, "onSuccess": '{copyTo: "s3://catalog/{season}/"}'},
+        {
+            "onSuccess": '{copyTo: "s3://shop/{season}/{sku}/"}',
+            "request": '{outputOptions: {key: "{sku}/{n}.{ext}"}}',
+        },
+    ],
+)
+def test_photos_beside_pictures_whose_names_no_photo_has_are_fine(fields):
+    assert rules(rule(**fields)).rules
+
+
 @pytest.mark.parametrize(
     "fields",
     [

@@ -106,7 +106,7 @@ class S3ObjectStore:
         """See `ObjectStore.put`. Raises OutputDamagedError when the bytes have another SHA-256."""
         if not isinstance(body, bytes):
             body.seek(0)
-        with aws_errors(_PUT, str(uri)):
+        with aws_errors(_PUT, str(uri)), _under(only_if, _PUT, uri):
             try:
                 self._client.put_object(
                     Bucket=uri.bucket,
@@ -120,10 +120,6 @@ class S3ObjectStore:
                     **_options(options),
                 )
             except ClientError as error:
-                if only_if is not None and error_code(error) in _CHANGED_CODES:
-                    expected = only_if.etag or "nothing"
-                    message = f"{_PUT} on {uri}: {expected} was to be replaced and is not there"
-                    raise ObjectChangedError(message) from error
                 if error_code(error) in _DAMAGED_CODES or "x-amz-checksum" in str(error):
                     message = f"{_PUT} on {uri}: the bytes do not have the SHA-256 {sha256}"
                     raise OutputDamagedError(message) from error
@@ -189,20 +185,14 @@ class S3ObjectStore:
     ) -> None:
         """See `ObjectStore.end_upload`."""
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, start=1)]
-        with _writing(_END, uri):
-            try:
-                self._client.complete_multipart_upload(
-                    Bucket=uri.bucket,
-                    Key=uri.key,
-                    UploadId=upload_id,
-                    MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]  # as it says
-                    **_condition(only_if),
-                )
-            except ClientError as error:
-                if only_if is not None and error_code(error) in _CHANGED_CODES:
-                    message = f"{_END} on {uri}: something else stands there by now"
-                    raise ObjectChangedError(message) from error
-                raise
+        with _writing(_END, uri), _under(only_if, _END, uri):
+            self._client.complete_multipart_upload(
+                Bucket=uri.bucket,
+                Key=uri.key,
+                UploadId=upload_id,
+                MultipartUpload={"Parts": parts},  # type: ignore[typeddict-item]  # as it says
+                **_condition(only_if),
+            )
 
     def list_keys(self, bucket: str, prefix: str, *, limit: int) -> list[str]:
         """See `ObjectStore.list_keys`."""
@@ -217,8 +207,15 @@ class S3ObjectStore:
     ) -> None:
         """See `ObjectStore.copy`. Up to 5 GB (Source: S3 API, CopyObject); tags are left behind,
         for which a role would need two more permissions.
+
+        S3 looks itself at what stands there, at the moment of the write (since October 2025; Source:
+        "Amazon S3 adds conditional write functionality to copy operations"); looking first is for
+        other stores.
         """
-        with _writing(_COPY, target):
+        if self.head(target) is not None:
+            raise ObjectChangedError(f"{_COPY} on {target}: something stands there")
+        nothing = Precondition(etag=None)
+        with _writing(_COPY, target), _under(nothing, _COPY, target):
             try:
                 self._client.copy_object(
                     CopySource=_place(source),  # type: ignore[arg-type]  # two or three texts
@@ -228,16 +225,20 @@ class S3ObjectStore:
                     Metadata=metadata,
                     MetadataDirective="REPLACE",
                     TaggingDirective="REPLACE",
+                    **_condition(nothing),
                 )
             except ClientError as error:
                 if error_code(error) in MISSING_CODES or is_no_version(error, source):
                     raise ImageMissingError(f"{source}: is not there any more") from error
                 raise
 
-    def delete(self, uri: S3Uri, *, etag: str) -> bool:
-        """See `ObjectStore.delete`. S3 compares the ETag, too; looking first is for other stores."""
+    def delete(self, uri: S3Uri, *, etag: str, version_id: str | None = None) -> bool:
+        """See `ObjectStore.delete`. S3 compares the ETag, too, at the moment of the deletion; the
+        same bytes that are put there between our look and that moment are deleted with their version
+        kept.
+        """
         found = self.head(uri)
-        if found is None or found.etag != etag:
+        if found is None or found.etag != etag or version_id not in {None, found.version_id}:
             return False
         with _writing(_DELETE, uri):
             try:
@@ -262,6 +263,19 @@ def _writing(call: AwsCall, uri: S3Uri) -> Iterator[None]:
             if about_place is None:
                 raise
             raise about_place from error
+
+
+@contextmanager
+def _under(only_if: Precondition | None, call: AwsCall, uri: S3Uri) -> Iterator[None]:
+    """Raises ObjectChangedError for a write that S3 refuses because its condition does not hold."""
+    try:
+        yield
+    except ClientError as error:
+        if only_if is None or error_code(error) not in _CHANGED_CODES:
+            raise
+        expected = only_if.etag or "nothing"
+        message = f"{call} on {uri}: {expected} was to be replaced and is not there"
+        raise ObjectChangedError(message) from error
 
 
 class _Body(Reader):

@@ -202,14 +202,14 @@ class MemoryObjectStore:
         if found is None:
             raise ImageMissingError(f"{source}: there is no such object or version")
         self._check_writable(target)
-        self._store(target, found.data, content_type, dict(metadata), None)
+        self._store(target, found.data, content_type, dict(metadata), None, Precondition(etag=None))
         self.puts.append(target)
 
-    def delete(self, uri: S3Uri, *, etag: str) -> bool:
+    def delete(self, uri: S3Uri, *, etag: str, version_id: str | None = None) -> bool:
         """See `ObjectStore.delete`."""
         self._check_writable(uri)
         found = self.stored(uri)
-        if found is None or found.etag != etag:
+        if found is None or found.etag != etag or version_id not in {None, found.version_id}:
             return False
         if uri.bucket in self.unversioned:
             self.remove(uri)

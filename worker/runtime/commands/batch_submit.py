@@ -26,6 +26,7 @@ from worker.contracts.batch import BatchMessage, parse_batch
 from worker.contracts.request import Request, parse_request
 from worker.contracts.s3_uri import S3Uri
 from worker.errors import InvalidRequestError, ManifestError
+from worker.jobs.object_marks import upload_marks
 from worker.jobs.plan import plan_steps
 from worker.runtime.commands.batch_costs import CostPerRow, cost_per_row
 from worker.runtime.commands.batch_drafts import BatchDraft, BatchDraftError
@@ -246,7 +247,14 @@ def _upload(prepared: Prepared, services: Services) -> None:
     if known is not None and known.sha256 == sha256:
         return
     kind = "text/csv" if uri.key.endswith(".csv") else "application/json"
-    services.objects.put(uri, table, size_bytes=size_bytes, content_type=kind, sha256=sha256)
+    services.objects.put(
+        uri,
+        table,
+        size_bytes=size_bytes,
+        content_type=kind,
+        sha256=sha256,
+        metadata=upload_marks(uri),
+    )
     remark(f"Uploaded {prepared.draft.name} to {uri}.")
 
 

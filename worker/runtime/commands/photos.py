@@ -22,6 +22,7 @@ from worker.contracts.s3_uri import SCHEME, S3Uri
 from worker.contracts.text import shown
 from worker.errors import OutputForbiddenError, Problem
 from worker.jobs.images import NotAnImageError
+from worker.jobs.object_marks import upload_marks
 from worker.jobs.photo_look import TAKEN, look_at
 from worker.ports.objects import ObjectStore
 
@@ -170,6 +171,7 @@ def upload(photo: Photo, objects: ObjectStore) -> bool:
         size_bytes=photo.size_bytes,
         content_type=photo.content_type,
         sha256=photo.sha256,
+        metadata=upload_marks(photo.uri),
     )
     return True
 
