@@ -11,16 +11,13 @@ import hashlib
 import json
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from rich.text import Text
-
-from worker.batches.rows import RowRequest
 from worker.batches.survey import Survey
 from worker.contracts.batch import BatchMessage, parse_batch
 from worker.contracts.request import Request, parse_request
@@ -28,14 +25,13 @@ from worker.contracts.s3_uri import S3Uri
 from worker.errors import InvalidRequestError, ManifestError
 from worker.jobs.object_marks import upload_marks
 from worker.jobs.plan import plan_steps
+from worker.runtime.commands.batch_bad_rows import print_bad_rows
 from worker.runtime.commands.batch_costs import CostPerRow, cost_per_row
 from worker.runtime.commands.batch_drafts import BatchDraft, BatchDraftError
-from worker.runtime.commands.output import USAGE, fail, plain, print_hanging, remark, stdout, styled
+from worker.runtime.commands.output import USAGE, fail, remark, stdout, styled
 from worker.runtime.commands.services import Services
 from worker.runtime.commands.wording import count
 
-_BAD_SHOWN: Final = 20
-_LINES_SHOWN: Final = 8
 _SPOOL_BYTES: Final = 8 * 1024 * 1024
 
 
@@ -140,13 +136,8 @@ def print_survey(prepared: Prepared) -> None:
         console.print(styled(f"  credits    {_credits_text(prepared)}"), soft_wrap=True)
     if survey.sample is not None:
         console.print(styled(f"  first row  {survey.sample.body}", "dim"), soft_wrap=True)
-    alike = _alike(survey.bad)
-    for problem, lines in list(alike.items())[:_BAD_SHOWN]:
-        line = Text.assemble((f"  {_lines_text(lines)}: ", "bold red"), (plain(problem), "red"))
-        print_hanging(console, line, 4)
-    shown = sum(len(lines) for lines in list(alike.values())[:_BAD_SHOWN])
-    if more := survey.rows - survey.good - shown:
-        console.print(styled(f"  … and {count(more, 'more bad row')} (--json has 1,000)"))
+    told = ((bad.line, bad.problem or "") for bad in survey.bad)
+    print_bad_rows(console, told, of=survey.rows - survey.good, others_in="--json has 1,000")
 
 
 def survey_json(prepared: Prepared) -> dict[str, Any]:
@@ -165,24 +156,6 @@ def survey_json(prepared: Prepared) -> dict[str, Any]:
         ],
         "message": json.loads(prepared.body),
     }
-
-
-def _alike(bad: Iterable[RowRequest]) -> dict[str, list[int]]:
-    """The lines of rows by what is wrong with them: a mistake in the template is one of many rows."""
-    alike: dict[str, list[int]] = {}
-    for one in bad:
-        alike.setdefault(one.problem or "", []).append(one.line)
-    return alike
-
-
-def _lines_text(lines: Sequence[int]) -> str:
-    """`line 3`, `lines 2, 4, 5`, `lines 2, 4, 5 … 90 (44 rows)`."""
-    if len(lines) == 1:
-        return f"line {lines[0]}"
-    if len(lines) <= _LINES_SHOWN:
-        return f"lines {', '.join(map(str, lines))}"
-    first = ", ".join(map(str, lines[: _LINES_SHOWN - 1]))
-    return f"lines {first} … {lines[-1]} ({count(len(lines), 'row')})"
 
 
 def _credits_text(prepared: Prepared) -> str:

@@ -20,10 +20,10 @@ from worker.contracts.fields import rfc3339
 from worker.errors import TransientError
 from worker.ports.batches import BatchStore
 from worker.ports.clock import Clock
+from worker.runtime.commands.batch_bad_rows import print_bad_rows
 from worker.runtime.commands.output import show, styled
-from worker.runtime.commands.wording import ago, count, moment
+from worker.runtime.commands.wording import ago, moment
 
-_BAD_SHOWN: Final = 10
 _WORDS: Final = {
     BatchState.OPEN: "open",
     BatchState.ANNOUNCING: "announcing",
@@ -56,15 +56,8 @@ def print_batch(console: Console, seen: Seen, *, now: datetime) -> None:
     """All that a person may want to know of a batch."""
     batch = seen.batch
     show(console, _table(seen, now))
-    for mark in batch.first_bad[:_BAD_SHOWN]:
-        console.print(styled(f"  line {mark.line}: {mark.message}", "red"), soft_wrap=True)
-    if batch.bad > _BAD_SHOWN:
-        console.print(
-            styled(
-                f"  … and {count(batch.bad - _BAD_SHOWN, 'more bad row')}; all are in the results"
-            ),
-            soft_wrap=True,
-        )
+    told = ((mark.line, mark.message) for mark in batch.first_bad)
+    print_bad_rows(console, told, of=batch.bad, others_in="all are in the results")
 
 
 def batch_json(seen: Seen) -> dict[str, Any]:
