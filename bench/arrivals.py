@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -28,10 +29,10 @@ class Arrival:
     """One event.
 
     Attributes:
-        request_id: whose.
-        status: `succeeded` or `failed`.
+        request_id: whose; of a batch, its batchId.
+        status: `succeeded` or `failed`; of a batch also `partial` or `cancelled`.
         at: when it reached the queue, by the queue's clock (aware UTC).
-        pipeline_ids: of all steps of the job.
+        pipeline_ids: of all steps of the job; none of a batch.
         error: what went wrong, None if nothing did.
     """
 
@@ -44,13 +45,14 @@ class Arrival:
     @classmethod
     def of(cls, message: Any) -> Self:
         """From a message of a queue that is subscribed to the result topic."""
-        data = unwrap(message["Body"])["data"]
+        event = unwrap(message["Body"])
+        data = event["data"]
         error = data["error"]
         return cls(
-            request_id=data["requestId"],
+            request_id=event["subject"],
             status=data["status"],
             at=datetime.fromtimestamp(int(message["Attributes"]["SentTimestamp"]) / 1000, UTC),
-            pipeline_ids=tuple(one["pipelineId"] for one in data["pipelines"]),
+            pipeline_ids=tuple(one["pipelineId"] for one in data.get("pipelines", ())),
             error=f"{error['code']}: {error['message']}" if error else None,
         )
 
@@ -63,6 +65,7 @@ class Arrivals:
         self._queue_url = queue_url
         self._changed = threading.Condition()
         self._by_request: dict[str, Arrival] = {}
+        self._announced: Counter[str] = Counter()
         self._trouble: Exception | None = None
         self._is_ended = False
         self._thread = threading.Thread(target=self._run, name="arrivals", daemon=True)
@@ -117,6 +120,11 @@ class Arrivals:
                 raise ArrivalError(f"job {one.request_id} {one.status}: {one.error}")
         return found
 
+    def announced(self) -> Counter[str]:
+        """How many events came so far, by request or batch id."""
+        with self._changed:
+            return Counter(self._announced)
+
     def _run(self) -> None:
         try:
             while not self._is_ended:
@@ -140,6 +148,7 @@ class Arrivals:
             for arrival in arrivals:
                 # An event may come twice; the first one is when the job was announced.
                 self._by_request.setdefault(arrival.request_id, arrival)
+                self._announced[arrival.request_id] += 1
             self._changed.notify_all()
         self._sqs.delete_message_batch(
             QueueUrl=self._queue_url,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from bench.arrivals import ArrivalError, Arrivals
+from bench.arrivals import Arrival, ArrivalError, Arrivals
 
 DEADLINE_S = 10.0
 
@@ -37,8 +37,9 @@ def message(request_id, at_ms, *, status="succeeded", error=None):
         "error": error,
         "pipelines": [{"step": "full-naomi", "pipelineId": f"pipeline of {request_id}"}],
     }
+    event = {"subject": request_id, "data": data}
     return {
-        "Body": json.dumps({"Type": "Notification", "Message": json.dumps({"data": data})}),
+        "Body": json.dumps({"Type": "Notification", "Message": json.dumps(event)}),
         "ReceiptHandle": f"handle of {request_id} at {at_ms}",
         "Attributes": {"SentTimestamp": str(at_ms)},
     }
@@ -69,6 +70,18 @@ def test_of_an_event_that_comes_twice_the_first_one_counts_and_both_are_deleted(
         "handle of one at 9000",
         "handle of two at 3000",
     ]
+    assert arrivals.announced() == {"one": 2, "two": 1}
+
+
+def test_a_batch_arrives_under_its_id_without_pipelines():
+    event = {"subject": "spring", "data": {"batchId": "spring", "status": "partial", "error": None}}
+    whole = {
+        "Body": json.dumps(event),
+        "ReceiptHandle": "handle",
+        "Attributes": {"SentTimestamp": "1"},
+    }
+    arrival = Arrival.of(whole)
+    assert (arrival.request_id, arrival.status, arrival.pipeline_ids) == ("spring", "partial", ())
 
 
 def test_a_failed_job_is_told_with_its_error():
