@@ -19,6 +19,10 @@ from worker.errors import ManifestError
 MAX_MANIFEST_BYTES: Final = 256 * 1024 * 1024
 """Of a manifest in S3: it is read from its beginning on every visit, and a visit has seconds."""
 
+MAX_ARRAY_BYTES: Final = 64 * 1024 * 1024
+"""Of one JSON array. It is read at 12 MB a second where it is all brackets, lines at twice that and more,
+and a Lambda function of 512 MB has a third of a CPU: 20 s of the 50 that a visit has."""
+
 _HEAD_BYTES: Final = 4_096
 _NOT_TEXT: Final = (
     (b"PK\x03\x04", 'is a spreadsheet or an archive: save it as "CSV UTF-8"'),
@@ -36,7 +40,7 @@ class Manifest:
     rows: Iterator[SourceRow]
 
 
-def read_manifest(source: ByteSource, name: str) -> Manifest:
+def read_manifest(source: ByteSource, name: str, *, size_bytes: int) -> Manifest:
     """Begins to read a manifest; `name` is that of the file, whose ending tells CSV from JSON.
 
     Raises ManifestError (the rows do, too) for one that is none.
@@ -54,6 +58,11 @@ def read_manifest(source: ByteSource, name: str) -> Manifest:
     if not first:
         raise ManifestError("it is empty")
     if first == b"[" and ending not in {"jsonl", "ndjson"}:
+        if size_bytes > MAX_ARRAY_BYTES:
+            raise ManifestError(
+                f"it is one JSON array of {size_bytes:,} bytes, of which at most {MAX_ARRAY_BYTES:,} "
+                "are read: save it as JSON lines, an object on each, or send several batches"
+            )
         return Manifest(None, read_json_array(whole))
     return Manifest(None, read_json_lines(read_lines(whole, max_bytes=MAX_ROW_BYTES)))
 

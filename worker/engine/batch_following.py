@@ -19,7 +19,7 @@ from worker.batches import moves
 from worker.batches.batch import Batch, BatchState
 from worker.contracts.follow import FollowMessage
 from worker.engine import batch_completion, batch_expansion, batch_lost, batch_rows, trouble
-from worker.engine.batch_world import BatchInHand, count
+from worker.engine.batch_world import BatchInHand, ReadingInterruptedError, count
 from worker.engine.classify import Decision, classify
 from worker.engine.trouble import Delivery
 from worker.engine.wake import send_follow
@@ -35,8 +35,8 @@ RENEW_AFTER: Final = timedelta(hours=12)
 """A message lives four days (`infra/resources.yml`); this is well before."""
 
 PACE: Final = PollBounds(min_s=5, max_s=60)
-_COUNT_S: Final = 15.0
-"""Time that must be left to count: 100,000 rows take about two seconds."""
+_READINGS_MOST: Final = 5
+"""So many visits in a row that ended before their manifest was read end the batch."""
 
 
 class BatchFollowing:
@@ -84,7 +84,6 @@ class BatchFollowing:
         try:
             batch_expansion.stop_if_cancelled(world, held)
             if held.batch.rows is None and held.batch.stop is None:
-                held.need(_COUNT_S, "counting the rows")
                 count(world, held)
                 held.save()
             if not held.batch.is_sent:
@@ -92,7 +91,23 @@ class BatchFollowing:
         except ManifestError as error:
             log.warning(error.message, action="batch_stopped", error_code=error.code)
             held.batch = moves.stop(held.batch, error.code, error.message, at=world.now())
+        except ReadingInterruptedError as error:
+            self._note_interruption(held, error)
         held.save()
+
+    def _note_interruption(self, held: BatchInHand, error: ReadingInterruptedError) -> None:
+        """Try again, but not for ever: each try begins anew, and nobody would hear of it."""
+        now = self._world.now()
+        if held.batch.failures + 1 < _READINGS_MOST:
+            log.warning(f"its manifest is read anew: {error.message}", action="batch_read_slowly")
+            held.batch = moves.note_failure(held.batch, f"again: {error.message}", at=now)
+            return
+        slow = ManifestError(
+            f"manifest: {held.message.manifest}: {_READINGS_MOST} visits ended before it was read "
+            f"({error.message}): send it in several batches, or give the function more memory"
+        )
+        log.warning(slow.message, action="batch_stopped", error_code=slow.code)
+        held.batch = moves.stop(held.batch, slow.code, slow.message, at=now)
 
     def _hand_back(self, held: BatchInHand, delivery: Delivery) -> Outcome:
         world, batch = self._world, held.batch

@@ -1,6 +1,6 @@
 """The list of results: one line of JSON per row, in order, written to S3 in constant memory.
 
-    rows 1 … n ─► lines ─► 8 MiB: a part, its checkpoint saved ─► … ─► the upload is completed
+    rows 1 … n ─► lines ─► 5 MiB: a part, its checkpoint saved ─► … ─► the upload is completed
 
 A list that fits into one part is an object that is put whole. An upload that nobody knows any more is
 begun anew; so is one whose end was not recorded: the list says the same again. Where something of
@@ -26,6 +26,7 @@ from worker.engine.batch_rows import GROUP_ROWS, FoundRow, read_rows
 from worker.engine.batch_world import BatchInHand
 from worker.engine.world import World
 from worker.errors import (
+    InterruptedWorkError,
     NotThereError,
     OutputForbiddenError,
     OutputTakenError,
@@ -36,8 +37,9 @@ from worker.ports.objects import Precondition
 
 log = structlog.get_logger(__name__)
 
-PART_BYTES: Final = 8 * 1024 * 1024
-"""S3 wants at least 5 MiB of every part but the last (Source: S3 multipart upload limits)."""
+PART_BYTES: Final = 5 * 1024 * 1024
+"""The least that S3 takes as a part but the last (Source: S3 multipart upload limits): nothing smaller
+can be kept when time is up. Some 12,000 rows, which take a Lambda function of 512 MB about 15 s."""
 
 CONTENT_TYPE: Final = "application/x-ndjson"
 
@@ -101,7 +103,8 @@ def _report(world: World, held: BatchInHand, place: _Place) -> Tally | None:
     row, tally, lines, size_bytes = so_far.rows, so_far.tally, list[bytes](), 0
     rows = batch.rows or 0
     while row < rows:
-        held.need(_GROUP_S, "the list of results")
+        if not held.has_time(_GROUP_S):
+            raise _interrupted(batch.report, held.batch.report, row)
         last = min(row + GROUP_ROWS, rows)
         for line, end in _lines(world, held, row + 1, last):
             if end is None:
@@ -116,6 +119,16 @@ def _report(world: World, held: BatchInHand, place: _Place) -> Tally | None:
             lines, size_bytes = [], 0
     _complete(world, held, place, so_far, b"".join(lines))
     return tally
+
+
+def _interrupted(before: Report | None, now: Report | None, row: int) -> InterruptedWorkError:
+    """Time is up. What is gathered since the last part is lost, which is told if there was none."""
+    if before == now and row > (now.rows if now else 0):
+        log.warning(
+            f"the list is gathered anew: time was up at row {row:,}, before a part was full",
+            action="batch_report_slow",
+        )
+    return InterruptedWorkError(f"the list of results goes on behind row {row:,}")
 
 
 def _lines(

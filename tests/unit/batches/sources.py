@@ -23,7 +23,7 @@ class InPieces:
 def rows_of(text: str | bytes, name: str = "rows.csv", *, piece: int = 7) -> list[SourceRow]:
     """All rows of a manifest."""
     data = text.encode() if isinstance(text, str) else text
-    return list(read_manifest(InPieces(data, piece), name).rows)
+    return list(read_manifest(InPieces(data, piece), name, size_bytes=len(data)).rows)
 
 
 def values_of(text: str | bytes, name: str = "rows.csv") -> list[dict[str, str]]:

@@ -89,3 +89,12 @@ def test_a_row_that_is_too_long_is_passed_over(text: str, name: str) -> None:
 def test_an_array_that_is_broken_says_so(text: str | bytes, said: str) -> None:
     with pytest.raises(ManifestError, match=said):
         rows_of(text, "a.json")
+
+
+def test_an_array_that_no_visit_could_read_is_refused_before_it_is_read_and_lines_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("worker.batches.manifest.MAX_ARRAY_BYTES", 10)
+    with pytest.raises(ManifestError, match="of which at most 10 are read: save it as JSON lines"):
+        rows_of('[{"sku": "1"}]', "rows.json")
+    assert len(rows_of('{"sku": "1"}\n{"sku": "2"}', "rows.json")) == 2

@@ -103,7 +103,8 @@ def test_the_batches_of_the_docs_are_batches_and_their_rows_requests() -> None:
 
     (table,) = blocks(page, "text")
     maker = RowMaker(batch_id="spring-24", template=template)
-    manifest = read_manifest(io.BytesIO(table.encode()), "spring.csv")
+    data = table.encode()
+    manifest = read_manifest(io.BytesIO(data), "spring.csv", size_bytes=len(data))
     maker.check_columns(manifest.columns or ())
     rows = [
         maker.request_of(row, lambda body: parse_request(body, **buckets)) for row in manifest.rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -60,8 +61,9 @@ class BatchDraft:
             yield Manifest(tuple(self.matrix), matrix_rows(self.matrix))
             return
         assert self.table is not None  # noqa: S101 -- one of the two
+        size_bytes = self.table.seek(0, os.SEEK_END)
         self.table.seek(0)
-        yield read_manifest(self.table, self.name)
+        yield read_manifest(self.table, self.name, size_bytes=size_bytes)
 
     def survey(
         self, batch_id: str, check: CheckRequest, *, reuses: bool, shares_poses: bool
