@@ -89,7 +89,7 @@ class InFlight:
         if most is None:
             return None
         with self._lock:
-            if self._counted is None or self._now_s() - self._counted_at_s > 2 * COUNT_AGE_S:
+            if self._counted is None or not 0 <= self._age_s() <= 2 * COUNT_AGE_S:
                 return 1
             return max(0, most - self._counted - self._started)
 
@@ -143,7 +143,7 @@ class InFlight:
     def _count(self) -> int | None:
         """Jobs in flight; None when the queue has never told. The lock is not held while asking."""
         with self._lock:
-            if self._now_s() - self._counted_at_s < COUNT_AGE_S:
+            if 0 <= self._age_s() < COUNT_AGE_S:
                 return None if self._counted is None else self._counted + self._started
             # Others go on with the old count meanwhile.
             self._counted_at_s = self._now_s()
@@ -164,6 +164,10 @@ class InFlight:
                 self._started -= before
         counted_before = self._counted
         return None if counted_before is None else counted_before + self._started
+
+    def _age_s(self) -> float:
+        """Since the last count. Less than 0 once the clock was ahead then: such a count is old, too."""
+        return self._now_s() - self._counted_at_s
 
     def _now_s(self) -> float:
         return self._clock.now().timestamp()

@@ -153,3 +153,15 @@ def test_a_bug_in_counting_stops_nobody() -> None:
 def test_those_that_wait_come_back_after_the_next_count(most: int) -> None:
     rig = Rig(most=most)
     assert all(COUNT_AGE_S <= rig.in_flight.wait_s() <= 2 * COUNT_AGE_S for _ in range(20))
+
+
+def test_a_count_of_a_moment_when_the_clock_was_a_day_ahead_is_old() -> None:
+    """Found by the simulation: one odd date of AWS kept new requests out for a day."""
+    rig = Rig(most=10)
+    rig.clock.advance(86_400)
+    rig.count(12)
+    assert rig.in_flight.room() == 0
+    rig.clock.advance(-86_400)
+    assert rig.in_flight.known_room() == 1
+    rig.queue.count = 9
+    assert rig.in_flight.room() == 1
