@@ -1,8 +1,8 @@
 """A batch from its message to its event, in memory."""
 
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,6 +21,7 @@ from tests.scenarios.batches import (
     results_of,
     service_with,
 )
+from tests.scenarios.crash import When
 from tests.scenarios.harness import Service
 from worker.batches import moves
 from worker.batches.batch import RowMark
@@ -31,18 +32,42 @@ from worker.engine import batch_report
 from worker.engine.batch_following import RENEW_AFTER
 from worker.engine.in_flight import COUNT_AGE_S
 from worker.engine.redrive import Action
+from worker.errors import UnavailableError
 from worker.jobs.job import Job
 from worker.jobs.outcomes import Done, PollAgain, RetryLater
 
 
+@dataclass
+class FailsAt:
+    """Lets the next call of that name fail, before its effect or after it."""
+
+    name: str
+    moment: When
+    is_over: bool = False
+
+    def around(self, name: str, call: Callable[[], Any]) -> Any:
+        """Make one outside call, or fail."""
+        if name != self.name or self.is_over:
+            return call()
+        self.is_over = True
+        if self.moment == "after":
+            call()
+        raise UnavailableError("503: nobody is there")
+
+
 def killed_before_rows_are_sent() -> Service:
     """A service whose worker died once the rows were counted."""
-    undisturbed = run_batch(service_with(), batch_body())
     service = service_with()
     service.send(batch_body())
-    service.kill_at(undisturbed.killer.calls.index("queue.send_requests") + 1, "before")
-    service.run_until_killed()
+    kill_at_first_send(service, "before")
     return service
+
+
+def kill_at_first_send(service: Service, when: When) -> None:
+    """The worker dies just before or just after it sends the rows of its batch."""
+    undisturbed = run_batch(service_with(), batch_body())
+    service.kill_at(undisturbed.killer.calls.index("queue.send_requests") + 1, when)
+    service.run_until_killed()
 
 
 def run_batch(service: Service, body_text: str) -> Service:
@@ -152,15 +177,57 @@ def test_a_manifest_that_is_replaced_meanwhile_is_read_in_the_version_that_was_c
 
 
 def test_a_manifest_without_versions_that_is_replaced_meanwhile_ends_the_batch() -> None:
-    service = killed_before_rows_are_sent()
-    batch = batch_of(service)
-    service.world.batches.save(replace(batch, source_version=None))  # as in a plain bucket
+    service = service_with("prompt\n" + "a man\n" * 12)
+    service.world.objects.unversioned.add("catalog")
+    service.send(batch_body(creditCap="100"))
+    service.run_for(deliveries=2)
+    assert batch_of(service).read == 10, "a probe"
     put_manifest(service, "prompt\nanother\n")
     service.run()
     data = batch_event(service).data
-    assert (data.status, data.counts.skipped) == ("failed", 3)
+    assert (data.status, data.counts.succeeded, data.counts.skipped) == ("partial", 10, 2)
     assert data.error is not None
     assert "it was replaced while its rows were sent" in data.error.message
+
+
+def test_rows_that_may_have_been_sent_are_cancelled_when_the_manifest_is_gone() -> None:
+    service = service_with()
+    service.world.objects.unversioned.add("catalog")
+    service.send(batch_body())
+    kill_at_first_send(service, "before")
+    put_manifest(service, "prompt\nanother\n")
+    service.run()
+    data = batch_event(service).data
+    assert (data.status, data.counts.cancelled, data.counts.refused) == ("cancelled", 2, 1)
+    assert data.error is not None
+    assert "it was replaced while its rows were sent" in data.error.message
+
+
+def test_rows_whose_sending_was_not_recorded_are_followed_after_a_cancellation() -> None:
+    """Found by the simulation: they were listed as cancelled, and two of them were paid for."""
+    service = service_with()
+    service.send(batch_body())
+    kill_at_first_send(service, "after")
+    for _ in range(500):
+        service.step(service.world.requests)
+        if len(service.world.hautech.runs) == 2:
+            break
+    service.world.batches.cancel("spring-24", at=service.world.clock.now())
+    service.run()
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+def test_a_second_worker_with_the_same_batch_sends_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    now = service.world.clock.now()
+    counted = moves.count(batch_of(service), 3, source=None, source_version=None, at=now)
+    stale = service.world.batches.save(counted)
+    service.world.batches.save(replace(stale, failures=1))
+    monkeypatch.setattr(service.world.batches, "load", {"spring-24": stale}.get)
+    service.run_for(deliveries=1)
+    assert len(service.world.requests) == 0
 
 
 def test_a_visit_without_time_changes_nothing_and_costs_no_failure() -> None:
@@ -263,10 +330,44 @@ def test_a_follow_message_is_renewed_before_the_queue_gives_it_up() -> None:
     service.world.clock.advance(RENEW_AFTER.total_seconds())
     outcome = service.handle_poll(message.dumps())
     assert outcome == Done()
-    assert batch_of(service).ticket == ticket + 1
-    assert any(f'"ticket":{ticket + 1}' in text for text in service.world.polls.bodies())
+    renewed = batch_of(service).ticket
+    assert renewed > ticket
+    assert any(f'"ticket":{renewed}' in text for text in service.world.polls.bodies())
     service.run()
     assert complaints(service, good=(1, 3), bad=(2,)) == []
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_a_renewed_follow_message_that_cannot_be_sent_leaves_its_place_to_the_old_one(
+    moment: When,
+) -> None:
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=2)
+    service.world.clock.advance(RENEW_AFTER.total_seconds())
+    first = batch_of(service).ticket
+    sends = service.killer.calls.count("queue.send_follow")
+    service.watch(FailsAt("queue.send_follow", moment))
+    service.run_for(deliveries=1)
+    assert batch_of(service).ticket == first, "handed back at once"
+    service.run()  # no reconcile
+    assert sends == 1
+    assert complaints(service, good=(1, 3), bad=(2,)) == []
+    assert batch_of(service).ticket > first
+
+
+def test_no_ticket_of_a_batch_is_given_twice() -> None:
+    """One that was sent although its sender heard of an error would be a second message for ever."""
+    service = service_with()
+    service.send(batch_body())
+    service.run_for(deliveries=1)
+    before = batch_of(service)
+    save, now = service.world.batches.save, service.world.clock.now()
+    first = save(moves.carry(before, because="-", at=now))
+    taken_back = save(moves.carry_as_before(first, before, at=now))
+    second = save(moves.carry(taken_back, because="-", at=now))
+    assert len({before.ticket, first.ticket, second.ticket}) == 3
+    assert taken_back.ticket == before.ticket
 
 
 def test_a_follow_message_with_an_old_ticket_is_dropped() -> None:

@@ -1,8 +1,8 @@
 """A batch as a frozen value; `moves` has the only moves.
 
-    rows      1 ─────────── over ──────────── read ──────────── rows
-              all have      some have         none was sent
-              ended         ended (ahead)
+    rows      1 ─────────── over ──────────── read ──────────── sending ──── rows
+              all have      some have         may have          none was
+              ended         ended (ahead)     been sent         sent
 
 A row is over when its job has ended, or when it never became one. Whatever is counted here is derived
 from rows that were read in order, so a step that is made twice counts the same.
@@ -127,6 +127,9 @@ class Batch:
     """How many rows there are; None before they were counted."""
     read: int = 0
     """So many rows were read, and sent unless they are bad."""
+    sending: int = 0
+    """Rows up to this one may have been sent: it is durable before the first of them is, so that
+    whoever takes over after a crash sends them again and no row is forgotten that may be a job."""
     bad: int = 0
     """Rows among them that are no valid requests."""
     first_bad: tuple[RowMark, ...] = ()
@@ -166,7 +169,7 @@ class Batch:
     @property
     def is_sent(self) -> bool:
         """Whether no further row will be sent."""
-        return self.stop is not None or self.read == self.rows
+        return self.sending <= self.read and (self.stop is not None or self.read == self.rows)
 
     @property
     def is_over(self) -> bool:

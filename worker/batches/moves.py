@@ -1,7 +1,7 @@
 """The named moves of a batch. Each returns a new value; nothing else changes one.
 
-accept ─► count ─► read_on ⇄ end_rows ─► report_on ─► settle ─► finish
-              └──────── stop ──┘
+accept ─► count ─► begin_rows ─► read_on ⇄ end_rows ─► report_on ─► settle ─► finish
+              └──────── stop ───────┘
 """
 
 from __future__ import annotations
@@ -72,6 +72,24 @@ def count(
     return _noted(_moved(counted, at), f"{rows:,} rows", at)
 
 
+def begin_rows(batch: Batch, upto: int, *, at: datetime) -> Batch:
+    """Rows up to `upto` are sent next. Save it before the first of them is sent."""
+    _need(batch, BatchState.OPEN)
+    if batch.rows is None or not batch.read < upto <= batch.rows:
+        raise IllegalTransitionError(f"batch {batch.batch_id}: row {upto} of {batch.rows} is next")
+    return _moved(replace(batch, sending=upto), at)
+
+
+def break_off(batch: Batch) -> Batch:
+    """The rows that were begun with and not read yet were certainly not sent."""
+    return replace(batch, sending=batch.read)
+
+
+def lose_rows(batch: Batch) -> Batch:
+    """The rows that were begun with cannot be read any more: they are followed as if they were sent."""
+    return replace(batch, read=max(batch.read, batch.sending))
+
+
 def read_on(
     batch: Batch, read: int, *, bad: Sequence[RowMark], pipelines: int, at: datetime
 ) -> Batch:
@@ -121,9 +139,9 @@ def end_rows(batch: Batch, ends: Mapping[int, RowEnd], *, at: datetime) -> Batch
 
 
 def stop(batch: Batch, code: str, message: str, *, at: datetime) -> Batch:
-    """No further row is sent, for this reason. The first reason stands."""
+    """No further row is begun with, for this reason. The first reason stands."""
     _need(batch, BatchState.OPEN)
-    if batch.is_sent and batch.rows is not None:
+    if batch.stop is not None or batch.is_sent:
         return batch
     why = Stop(code=code, message=message)
     return _noted(_moved(replace(batch, stop=why), at), f"no further row is sent: {message}", at)
@@ -160,7 +178,8 @@ def carry(batch: Batch, *, because: str, is_wake: bool = False, at: datetime) ->
         raise IllegalTransitionError(f"batch {batch.batch_id} is over")
     carried = replace(
         batch,
-        ticket=batch.ticket + 1,
+        # Saves are counted, and a ticket is saved before it is used: no number comes a second time.
+        ticket=max(batch.ticket, batch.version) + 1,
         carried_at=at,
         updated_at=at,
         wakes=batch.wakes + is_wake,
@@ -176,6 +195,12 @@ def look_for(batch: Batch, lost: Sequence[int], *, at: datetime) -> Batch:
         return looked
     because = f"{len(lost)} rows from row {lost[0]} had no job for long: sent again"
     return _noted(looked, because, at)
+
+
+def carry_as_before(batch: Batch, before: Batch, *, at: datetime) -> Batch:
+    """The follow message that took the place of the one before was not sent: that one has its place back."""
+    carried = replace(batch, ticket=before.ticket, carried_at=before.carried_at, updated_at=at)
+    return _noted(carried, "the new follow message could not be sent: the old one stays", at)
 
 
 def note_failure(batch: Batch, because: str, *, at: datetime) -> Batch:

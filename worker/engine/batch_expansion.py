@@ -1,16 +1,17 @@
 """Expansion: rows become request messages, as many as the window has room for, in order.
 
-    read 100 rows ─► check ─► send the good, mark the bad ─► … ─► every 500 rows: checkpoint saved
+    500 rows are next: saved ─► read 100 ─► check ─► send the good, mark the bad ─► … ─► the next 500
 
 Bad rows take no room: however many there are, the good ones behind them are sent in the same visit.
 
-A crash sends the rows since the last checkpoint again, under the same ids and with the same content:
-they are the same jobs.
+A crash sends the rows since the last save again, under the same ids and with the same content: they are
+the same jobs. No other row was ever sent, so what the record says of a batch is all that there is of it.
 """
 
 from __future__ import annotations
 
-from itertools import count, islice
+from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import structlog
@@ -26,7 +27,12 @@ from worker.contracts.text import one_line
 from worker.engine.accept import is_past, read_request
 from worker.engine.batch_world import BatchInHand, rows_after
 from worker.engine.world import World
-from worker.errors import InvalidRequestError, RequestCancelledError, RequestExpiredError
+from worker.errors import (
+    InvalidRequestError,
+    ManifestError,
+    RequestCancelledError,
+    RequestExpiredError,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -44,27 +50,24 @@ def expand(world: World, held: BatchInHand) -> None:
 
     Raises ManifestError when the manifest cannot be read on.
     """
+    unsure_to = held.batch.sending
     stop_if_cancelled(world, held)
     _stop_if_expired(world, held)
-    if held.batch.is_sent:
-        return
-    if because := reason_to_stop(held.batch):
-        held.batch = moves.stop(held.batch, "credit_cap", because, at=world.now())
-        return
-    rules = world.rules
-    room = rows_to_send(held.batch, window_rows(rules.batch_open_rows, rules.in_flight_most))
+    room = _room(world, held)
     if room == 0 or not held.has_time(_GROUP_S):
         return
-    with rows_after(world, held, held.batch.read) as rows:
-        for number in count(1):
-            group = [*islice(rows, min(_GROUP_ROWS, room))]
-            room -= _send(world, held, group)
-            if number % _CHECKPOINT_GROUPS == 0:
-                held.save()
-                stop_if_cancelled(world, held)
-                _stop_if_expired(world, held)
-            if room == 0 or held.batch.is_sent or not held.has_time(_GROUP_S):
-                break
+    _begin_rows(world, held, room)
+    try:
+        with rows_after(world, held, held.batch.read) as rows:
+            _send_rows(world, held, rows, room)
+    except ManifestError as error:
+        if held.batch.read < unsure_to:
+            _cancel_unsure(world, held, error)
+        else:
+            held.batch = moves.break_off(held.batch)
+        raise
+    if held.batch.read >= unsure_to:
+        held.batch = moves.break_off(held.batch)
     log.info(
         f"{held.batch.read:,} of {held.batch.rows:,} rows are sent",
         action="batch_expanded",
@@ -75,9 +78,67 @@ def expand(world: World, held: BatchInHand) -> None:
     held.save()
 
 
+def _room(world: World, held: BatchInHand) -> int:
+    """How many good rows may be sent by this visit.
+
+    Those that a visit before it may have sent come first, and alone, whatever has happened since:
+    what may be a job has to be followed.
+    """
+    batch = held.batch
+    if batch.is_sent or batch.rows is None:
+        return 0
+    if batch.sending > batch.read:
+        return batch.sending - batch.read
+    if because := reason_to_stop(batch):
+        held.batch = moves.stop(batch, "credit_cap", because, at=world.now())
+        return 0
+    rules = world.rules
+    return rows_to_send(batch, window_rows(rules.batch_open_rows, rules.in_flight_most))
+
+
+def _begin_rows(world: World, held: BatchInHand, room: int) -> None:
+    """Make durable which rows are sent next, unless it is."""
+    batch = held.batch
+    if batch.sending <= batch.read:
+        rows = min(_GROUP_ROWS * _CHECKPOINT_GROUPS, (batch.rows or 0) - batch.read, room)
+        held.batch = moves.begin_rows(batch, batch.read + rows, at=world.now())
+        held.save()
+
+
+def _send_rows(world: World, held: BatchInHand, rows: Iterator[SourceRow], room: int) -> None:
+    while True:
+        left = held.batch.sending - held.batch.read
+        room -= _send(world, held, [*islice(rows, min(_GROUP_ROWS, left))])
+        if held.batch.sending == held.batch.read:
+            if room == 0:
+                return
+            stop_if_cancelled(world, held)
+            _stop_if_expired(world, held)
+        if held.batch.is_sent or not held.has_time(_GROUP_S):
+            return
+        _begin_rows(world, held, room)
+
+
+def _cancel_unsure(world: World, held: BatchInHand, error: ManifestError) -> None:
+    """Cancel the batch: its manifest is gone, and with it what could be sent again.
+
+    Whether the rows that were begun with are on the queue nobody can find out. Cancelled, none of
+    them is paid for after it was given up.
+    """
+    batch = held.batch
+    world.batches.cancel(batch.batch_id, at=world.now())
+    log.warning(
+        f"whether rows {batch.read + 1:,} to {batch.sending:,} were sent is not known, and the "
+        "manifest cannot be read any more: the batch is cancelled",
+        action="batch_rows_unsure",
+    )
+    stopped = moves.stop(batch, error.code, error.message, at=world.now())
+    held.batch = moves.lose_rows(stopped)
+
+
 def stop_if_cancelled(world: World, held: BatchInHand) -> None:
-    """Send no further row once somebody has cancelled the batch."""
-    if held.batch.is_sent and held.batch.rows is not None:
+    """Begin with no further row once somebody has cancelled the batch."""
+    if held.batch.stop is not None or held.batch.is_sent:
         return
     cancelled_at = world.batches.cancelled_at(held.batch.batch_id)
     if cancelled_at is not None:

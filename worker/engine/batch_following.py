@@ -57,11 +57,9 @@ class BatchFollowing:
         held = BatchInHand(self._world, batch, budget)
         try:
             is_done = self._carry_on(held)
+            return Done() if is_done else self._hand_back(held, delivery)
         except Exception as error:  # noqa: BLE001 -- classified by the table
             return self._recover(held, error, delivery)
-        if is_done:
-            return Done()
-        return self._hand_back(held, delivery)
 
     def _carry_on(self, held: BatchInHand) -> bool:
         """As far as it goes. True when the batch is done."""
@@ -117,7 +115,13 @@ class BatchFollowing:
             because = f"a new follow message after {delivery.count} deliveries"
             held.batch = moves.carry(batch, because=because, at=world.now())
             held.save()
-            send_follow(world, held.batch, delay_s=delay_s)
+            try:
+                send_follow(world, held.batch, delay_s=delay_s)
+            except Exception:
+                # Was it sent all the same, it finds that its ticket is none, unless it was first.
+                held.batch = moves.carry_as_before(held.batch, batch, at=world.now())
+                held.save()
+                raise
             log.info(because, action="follow_renewed")
             return Done()
         return PollAgain(delay_s)

@@ -62,6 +62,20 @@ def test_a_batch_whose_rows_are_all_sent_cannot_be_stopped_any_more() -> None:
     assert moves.stop(read(5, 5), "cancelled", "by hand", at=at(1)).stop is None
 
 
+def test_rows_that_were_begun_with_are_sent_to_their_end_whatever_stops_the_batch() -> None:
+    batch = moves.stop(moves.begin_rows(read(5, 2), 4, at=NOON), "cancelled", "-", at=at(1))
+    assert not batch.is_sent
+    assert moves.read_on(batch, 4, bad=(), pipelines=2, at=NOON).is_sent
+    assert moves.break_off(batch).is_sent
+    assert (moves.lose_rows(batch).is_sent, moves.lose_rows(batch).open_rows) == (True, 4)
+
+
+@pytest.mark.parametrize("upto", [2, 6])
+def test_only_rows_that_are_next_and_exist_can_be_begun_with(upto: int) -> None:
+    with pytest.raises(IllegalTransitionError):
+        moves.begin_rows(read(5, 2), upto, at=NOON)
+
+
 def test_the_record_tells_the_first_bad_rows_and_counts_all() -> None:
     bad = [RowMark(row=n, line=n + 1, code="request.invalid", message="-") for n in range(1, 251)]
     batch = moves.read_on(counted(300), 250, bad=bad, pipelines=0, at=NOON)
