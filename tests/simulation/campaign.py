@@ -14,9 +14,13 @@ CHUNK = 50
 """Seeds per piece of work of one processor."""
 
 
-def replay_command(seed: int) -> str:
-    """What tells the whole story of a seed."""
-    return f"python -m tests.simulation --seed {seed} --verbose"
+@dataclass(frozen=True, slots=True)
+class Seeds:
+    """Which runs: so many seeds from `first` on, without batches or with some."""
+
+    first: int
+    count: int
+    has_batches: bool = False
 
 
 @dataclass
@@ -24,9 +28,11 @@ class CampaignResult:
     """The sum of many runs. Nothing is proven unless `violations` is empty."""
 
     first: int
+    has_batches: bool = False
     seeds: int = 0
     messages: int = 0
     jobs: int = 0
+    batches: int = 0
     kills: int = 0
     calls: int = 0
     faults: Counter[str] = field(default_factory=Counter)
@@ -41,11 +47,17 @@ class CampaignResult:
         self.seeds += other.seeds
         self.messages += other.messages
         self.jobs += other.jobs
+        self.batches += other.batches
         self.kills += other.kills
         self.calls += other.calls
         self.faults += other.faults
         self.paid_twice += other.paid_twice
         self.violations |= other.violations
+
+    def replay_command(self, seed: int) -> str:
+        """What tells the whole story of a seed."""
+        batches = " --batches" if self.has_batches else ""
+        return f"python -m tests.simulation --seed {seed}{batches} --verbose"
 
     def to_markdown(self) -> str:
         """A section for the page of faults: figures, faults by kind, violations if there are any."""
@@ -55,6 +67,7 @@ class CampaignResult:
             f"| seeds | {self.seeds:,} (from {self.first:,}) |",
             f"| messages sent | {self.messages:,} |",
             f"| jobs | {self.jobs:,} |",
+            *([f"| batches | {self.batches:,} |"] if self.has_batches else []),
             f"| outside calls and answers | {self.calls:,} |",
             f"| faults injected | {self.faults.total():,} |",
             f"| workers killed | {self.kills:,} |",
@@ -81,14 +94,15 @@ class CampaignResult:
         return kinds
 
 
-def run_chunk(first: int, count: int) -> CampaignResult:
+def run_chunk(seeds: Seeds) -> CampaignResult:
     """So many seeds in this process."""
-    result = CampaignResult(first)
-    for seed in range(first, first + count):
-        run = run_seed(seed)
+    result = CampaignResult(seeds.first, seeds.has_batches)
+    for seed in range(seeds.first, seeds.first + seeds.count):
+        run = run_seed(seed, has_batches=seeds.has_batches)
         result.seeds += 1
         result.messages += run.messages
         result.jobs += run.jobs
+        result.batches += run.batches
         result.kills += run.kills
         result.calls += len(run.story)
         result.faults += run.faults
@@ -98,19 +112,22 @@ def run_chunk(first: int, count: int) -> CampaignResult:
     return result
 
 
-def run_campaign(first: int, count: int, processes: int) -> CampaignResult:
-    """The seeds from `first` on, spread over so many processes."""
-    result = CampaignResult(first)
-    for part in _parts(first, count, processes):
+def run_campaign(seeds: Seeds, processes: int) -> CampaignResult:
+    """All of them, spread over so many processes."""
+    result = CampaignResult(seeds.first, seeds.has_batches)
+    for part in _parts(seeds, processes):
         result.add(part)
     return result
 
 
-def _parts(first: int, count: int, processes: int) -> Iterator[CampaignResult]:
-    firsts = range(first, first + count, CHUNK)
-    counts = [min(CHUNK, first + count - one) for one in firsts]
+def _parts(seeds: Seeds, processes: int) -> Iterator[CampaignResult]:
+    end = seeds.first + seeds.count
+    chunks = [
+        Seeds(first, min(CHUNK, end - first), seeds.has_batches)
+        for first in range(seeds.first, end, CHUNK)
+    ]
     if processes < 2:
-        yield from map(run_chunk, firsts, counts)
+        yield from map(run_chunk, chunks)
         return
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(run_chunk, firsts, counts)
+        yield from pool.map(run_chunk, chunks)

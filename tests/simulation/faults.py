@@ -10,6 +10,7 @@ from worker.errors import (
     AnswerUnknownError,
     CredentialsRefusedError,
     HautechRefusedError,
+    NotThereError,
     OutOfFundsError,
     OutputDamagedError,
     PipelineLostError,
@@ -64,6 +65,10 @@ def refused() -> Exception:
     return CredentialsRefusedError(SAID)
 
 
+def _no_upload() -> Exception:
+    return NotThereError("s3://shop/lists: there is no such upload")
+
+
 def _foreign() -> Exception:
     return ForeignError(f"GET {LINK}: Authorization: Bearer {TOKEN}")
 
@@ -92,9 +97,19 @@ _READ_HAUTECH = (
 FAULTS: dict[str, tuple[Fault, ...]] = {
     "store.create": (*_ANY, *_WRITE, _AWS_REFUSED),
     "store.load": (*_ANY, _AWS_REFUSED),
+    "store.load_many": (*_ANY, _AWS_REFUSED),
     "store.unchanged_since": (*_ANY,),
     "store.take_lease": (*_ANY, *_WRITE),
     "store.save": (*_ANY, *_WRITE),
+    "batches.create": (*_ANY, *_WRITE, _AWS_REFUSED),
+    "batches.load": (*_ANY, _AWS_REFUSED),
+    "batches.save": (*_ANY, *_WRITE, _BUG),
+    "batches.unchanged_since": (*_ANY,),
+    "batches.mark_rows": (*_ANY, *_WRITE, Fault("twice", effects=2)),
+    "batches.marks": (*_ANY,),
+    "batches.cancelled_at": (*_ANY, _AWS_REFUSED, _BUG),
+    "queue.send_requests": (*_SEND, Fault("some sent", error=unavailable)),
+    "queue.send_follow": (*_SEND, _AWS_REFUSED),
     "queue.send_poll": _SEND,
     "queue.send_dead_letter": _SEND,
     "queue.jobs_in_flight": (*_ANY, _AWS_REFUSED, _BUG),
@@ -111,6 +126,9 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
         Fault("damaged"),
     ),
     "objects.head": (*_ANY, _AWS_REFUSED),
+    "objects.begin_upload": (*_ANY, *_WRITE),
+    "objects.upload_part": (*_ANY, *_WRITE, Fault("forgotten", effects=0, error=_no_upload)),
+    "objects.end_upload": (*_ANY, *_WRITE, Fault("twice, once too often", error=_no_upload)),
     "assets.look": (*_ANY, _AWS_REFUSED),
     "assets.claim": (*_ANY, *_WRITE),
     "assets.publish": (*_ANY, *_WRITE, Fault("twice", effects=2)),

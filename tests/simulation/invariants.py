@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
+from tests.simulation.batch_invariants import BATCH_INVARIANTS
 from tests.simulation.canaries import MARK
 from tests.simulation.service import SimService
 from tests.simulation.witness import untrue_outputs
@@ -22,9 +23,9 @@ from worker.contracts.readable import readable_request_id
 from worker.contracts.request import content_digest, parse_request
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.accept import message_digest
-from worker.errors import PipelineLostError, RequestError
+from worker.errors import PipelineLostError, RequestCancelledError, RequestError
 from worker.jobs.document import to_document
-from worker.jobs.job import Job, JobState, Step
+from worker.jobs.job import Job, JobState, JsonObject, Step
 from worker.jobs.keys import event_id, refusal_event_id, rejection_event_id
 from worker.jobs.output_keys import document_key
 from worker.jobs.plan import own_ids, resolved_input
@@ -57,8 +58,8 @@ def every_job_is_over(service: SimService) -> Iterator[str]:
 def every_request_has_one_outcome(service: SimService) -> Iterator[str]:
     """Each message became a job, or was announced as refused; never both, never neither."""
     jobs = {job.request_id: job for job in service.store.all_jobs()}
-    announced = {one.document()["id"] for one in service.topic.events}
-    for body in dict.fromkeys(one.body for one in service.sent):
+    announced = {one.document()["id"] for one in service.job_events}
+    for body in service.request_bodies():
         job = jobs.get(readable_request_id(body) or "")
         is_job = job is not None and _is_of(job, body)
         # A request that is too late has one event id as a job and as a refused message.
@@ -75,11 +76,11 @@ def every_job_is_announced_once(service: SimService) -> Iterator[str]:
     own = {_late_id(job) for job in service.store.all_jobs()}
     refusals = {
         one_id
-        for one in service.sent
-        for one_id in (rejection_event_id(one.body), _refusal_id(one.body))
+        for body in service.request_bodies()
+        for one_id in (rejection_event_id(body), _refusal_id(body))
         if one_id not in own
     }
-    for one in service.topic.events:
+    for one in service.job_events:
         event = one.document()
         if event["id"] not in refusals:
             by_subject[event["subject"]][event["id"]].add(one.text)
@@ -101,7 +102,7 @@ def every_job_is_announced_once(service: SimService) -> Iterator[str]:
 
 def succeeded_means_outputs(service: SimService) -> Iterator[str]:
     """What a succeeded event refers to is there, complete, with the stated hash; and so is its document."""
-    for one in service.topic.events:
+    for one in service.job_events:
         event = one.document()
         if event["data"]["status"] != "succeeded":
             continue
@@ -124,9 +125,11 @@ def dead_letters_have_reasons(service: SimService) -> Iterator[str]:
     # A letter that was redriven is gone, but it was sent.
     sent = [DeadLetterReason.from_attributes(one.attributes) for one in service.dead_letters.sent]
     reasons = {reason.event_id for reason in sent if reason}
-    for one in service.topic.events:
+    for one in service.job_events:
         event = one.document()
-        if event["data"]["status"] == "failed" and event["id"] not in reasons:
+        if event["data"]["status"] != "failed" or _is_cancelled(event):
+            continue
+        if event["id"] not in reasons:
             yield f"failed event of {event['subject']} without a dead letter"
 
 
@@ -136,7 +139,9 @@ def failed_jobs_have_their_dead_letter(service: SimService) -> Iterator[str]:
     reasons = [DeadLetterReason.from_attributes(one.attributes) for one in letters]
     told = {reason.event_id for reason in reasons if reason}
     for job in service.store.all_jobs():
-        if job.state is JobState.FAILED and (job.event or {}).get("id") not in told:
+        if job.state is not JobState.FAILED or job.event is None or _is_cancelled(job.event):
+            continue
+        if job.event["id"] not in told:
             yield f"failed job {job.request_id} has no dead letter any more"
 
 
@@ -262,6 +267,7 @@ INVARIANTS: tuple[Invariant, ...] = (
     what_is_shared_is_prepared_once,
     lost_pipelines_were_old,
     secrets_stay_secret,
+    *BATCH_INVARIANTS,
 )
 
 
@@ -273,6 +279,12 @@ def violations_of(service: SimService, *, is_drained: bool) -> list[str]:
     for invariant in INVARIANTS:
         found += [f"{invariant.__name__}: {one}" for one in invariant(service)]
     return found
+
+
+def _is_cancelled(event: JsonObject) -> bool:
+    """Whether whoever cancelled the batch knows already, so that no dead letter is wanted."""
+    error = event["data"]["error"] or {}
+    return bool(error.get("code") == RequestCancelledError.code)
 
 
 def _late_id(job: Job) -> str:

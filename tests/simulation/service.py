@@ -18,6 +18,8 @@ import structlog
 
 from tests.builders import INPUT_BUCKETS, OUTPUT_BUCKETS
 from tests.simulation.aws_time import AwsTime
+from tests.simulation.batch_table import SimBatchStore
+from tests.simulation.batch_workload import BatchPlan, Put
 from tests.simulation.canaries import MARK
 from tests.simulation.clockwork import Scheduler, SkewedClock
 from tests.simulation.disturbances import REDRIVEN_BY, Disturbances
@@ -36,10 +38,11 @@ from worker.adapters.memory import (
     MemoryResultTopic,
     MemoryWorkQueue,
 )
-from worker.adapters.memory.batches import MemoryBatchStore
 from worker.adapters.memory.pictures import draw_png
+from worker.adapters.memory.topic import PublishedEvent
 from worker.adapters.photo_lab.lab import PillowPhotoLab
 from worker.adapters.server_clock import ServerClock
+from worker.contracts.batch_event import BATCH_COMPLETED
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.engine import Engine
 from worker.engine.rules import EngineRules
@@ -58,21 +61,32 @@ RECONCILE_S = 300.0
 class SimService:
     """Everything that there is in one run."""
 
-    def __init__(self, seed: int, *, bodies: Sequence[str] | None = None) -> None:
-        """The world of a seed; with `bodies`, a calm one in which just these messages are sent."""
+    def __init__(
+        self,
+        seed: int,
+        *,
+        bodies: Sequence[str] | None = None,
+        batches: Sequence[BatchPlan] = (),
+    ) -> None:
+        """The world of a seed; with `bodies`, a calm one in which just these messages are sent.
+
+        `batches` are sent besides.
+        """
         self.rng = rng = random.Random(seed)
         self.scheduler = scheduler = Scheduler(rng)
         self._is_calm = bodies is not None
         self.storm = Storm.calm(rng) if self._is_calm else Storm.draw(rng)
         aws_clock = SkewedClock(scheduler)
         self.aws_time = AwsTime.exact(rng) if self._is_calm else AwsTime.draw(rng)
-        self.store = SimJobStore(scheduler, lag_s=rng.choice((0.0, 0.0, 2.0, 60.0, 1200.0)))
+        lag_s = rng.choice((0.0, 0.0, 2.0, 60.0, 1200.0))
+        stale_s = min(lag_s, 2.0)
+        self.store = SimJobStore(scheduler, lag_s=lag_s, stale_s=stale_s)
+        self.batches = SimBatchStore(scheduler, lag_s=lag_s, stale_s=stale_s)
         self.dead_letters = MemoryQueue(aws_clock)
         self.queues = {
             Kind.REQUESTS: self._queue("requests", aws_clock, max_receives=100),
             Kind.POLLS: self._queue("polls", aws_clock, max_receives=1000),
         }
-        self.batches = MemoryBatchStore()
         self.work_queue = MemoryWorkQueue(
             requests=self.queues[Kind.REQUESTS],
             polls=self.queues[Kind.POLLS],
@@ -84,12 +98,13 @@ class SimService:
         self.hautech = SimHautech(
             scheduler, rng, Manners.good() if self._is_calm else Manners.draw(rng)
         )
-        self.witness = Witness(scheduler, self.store, self.objects, self.hautech)
+        self.witness = Witness(scheduler, self.store, self.batches, self.objects, self.hautech)
         self.rules = EngineRules(
             input_buckets=INPUT_BUCKETS,
             output_buckets=OUTPUT_BUCKETS,
             hautech_requests_per_s=rng.choice((None, None, 0.5, 5.0)),
             in_flight_most=rng.choice((None, None, 1, 2)),
+            batch_open_rows=rng.choice((2, 4, 1_000)),
             reuses=rng.random() < 0.8,
             shares_poses=rng.random() < 0.2,
             max_attempts=rng.choice((3, 10)),
@@ -105,6 +120,8 @@ class SimService:
         )
         if bodies is not None:
             self.sent = [Sent(0.0, body) for body in bodies]
+        self.plans = tuple(batches)
+        self.sent += [one for plan in self.plans for one in plan.requests]
         self.leaks: list[str] = []
         self._tokens = 0
         self._workers_made = 0
@@ -116,7 +133,7 @@ class SimService:
         """The engine of one worker, its ports wired to this world."""
         return Engine(
             store=wire("store", self.store),
-            batches=self.batches,
+            batches=wire("batches", self.batches),
             queue=wire("queue", self.work_queue),
             objects=wire("objects", self.objects),
             lab=PillowPhotoLab(memory_bytes=None),
@@ -145,7 +162,7 @@ class SimService:
         """What such a process can do to a record."""
         return RecordWorld(
             store=wire("store", self.store),
-            batches=self.batches,
+            batches=wire("batches", self.batches),
             queue=wire("queue", self.work_queue),
             clock=worker.clock,
             rules=self.rules,
@@ -168,6 +185,8 @@ class SimService:
         """Everything, from the first message to the last answer. False: it did not drain in time."""
         for one in self.sent:
             self.scheduler.at(one.at_s, partial(self._send, one.body))
+        for plan in self.plans:
+            self._schedule(plan)
         for _ in range(self.rng.choice((1, 2, 2, 3, 4))):
             self._start_worker()
         if not self._is_calm:
@@ -194,6 +213,31 @@ class SimService:
             max_receives=max_receives,
         )
 
+    @property
+    def job_events(self) -> list[PublishedEvent]:
+        """What was published about requests, repetitions included."""
+        return [one for one in self.topic.events if one.attributes.get("type") != BATCH_COMPLETED]
+
+    def request_bodies(self) -> list[str]:
+        """Every different request that was sent, by producers and for rows of batches."""
+        return [*dict.fromkeys(one.body for one in self.sent), *self.witness.batches.row_bodies]
+
+    def _schedule(self, plan: BatchPlan) -> None:
+        for put in plan.manifests:
+            self.scheduler.at(put.at_s, partial(self._put, put))
+        for one in plan.sent:
+            self.scheduler.at(one.at_s, partial(self._send, one.body))
+        for at_s in plan.cancels_at_s:
+            self.scheduler.at(at_s, partial(self._cancel, plan.batch_id))
+
+    def _put(self, manifest: Put) -> None:
+        self.witness.tell("producer", "puts", str(manifest.uri))
+        self.objects.add(manifest.uri, manifest.data, content_type="text/plain")
+
+    def _cancel(self, batch_id: str) -> None:
+        self.witness.tell("producer", "cancels", batch_id)
+        self.batches.cancel(batch_id, at=self.scheduler.true_now())
+
     def _send(self, body: str) -> None:
         self.witness.tell("producer", "sends", body[:60])
         self.queues[Kind.REQUESTS].send(body)
@@ -219,6 +263,7 @@ class SimService:
 
     def _has_work(self) -> bool:
         is_open = any(not job.state.is_final for job in self.store.all_jobs())
+        is_open = is_open or any(not one.state.is_final for one in self.batches.all_batches())
         return is_open or any(len(queue) for queue in self.queues.values())
 
     def _new_token(self) -> str:
@@ -237,6 +282,7 @@ class Run:
     faults: Counter[str]
     kills: int
     jobs: int
+    batches: int
     messages: int
     lasted_s: float
 

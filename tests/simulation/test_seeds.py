@@ -6,22 +6,34 @@ import sys
 
 import pytest
 
-from tests.simulation.campaign import CHUNK, replay_command, run_chunk
+from tests.simulation.campaign import CHUNK, Seeds, run_chunk
 from tests.simulation.running import run_seed
 
 SEEDS = 1_000
+SEEDS_WITH_BATCHES = 150
+"""Fewer: one of these takes as long as two or three others."""
 
 
-@pytest.mark.parametrize("first", range(0, SEEDS, CHUNK))
-def test_no_storm_breaks_a_promise(first):
-    result = run_chunk(first, CHUNK)
+@pytest.mark.parametrize(
+    "seeds",
+    [
+        *(pytest.param(Seeds(first, CHUNK), id=f"{first}") for first in range(0, SEEDS, CHUNK)),
+        *(
+            pytest.param(Seeds(first, CHUNK, has_batches=True), id=f"batches-{first}")
+            for first in range(0, SEEDS_WITH_BATCHES, CHUNK)
+        ),
+    ],
+)
+def test_no_storm_breaks_a_promise(seeds):
+    result = run_chunk(seeds)
 
     broken = [
-        f"{replay_command(seed)}\n  " + "\n  ".join(found)
+        f"{result.replay_command(seed)}\n  " + "\n  ".join(found)
         for seed, found in result.violations.items()
     ]
     assert not broken, "\n".join(broken)
     assert result.seeds == CHUNK
+    assert result.batches >= (CHUNK if seeds.has_batches else 0)
     assert result.faults.total() > CHUNK
 
 

@@ -26,13 +26,15 @@ if TYPE_CHECKING:
 _CUT_BYTES = 40
 _TELL_TIME = {
     "store": "store",
+    "batches": "store",
     "assets": "store",
     "queue": "queue",
     "requests": "requests",
     "dead_letters": "dead_letters",
 }
 """DynamoDB and SQS, and which host answers: their answers set the clock."""
-_LAZY = {"hautech.runs_since", "store.unchanged_since"}
+_LAZY = {"hautech.runs_since", "store.unchanged_since", "batches.unchanged_since"}
+_STORES = {"objects.put", "objects.end_upload"}
 
 
 class Wire:
@@ -59,6 +61,9 @@ class Wire:
         asked_at = worker.clock.local_now()
         if call == "hautech.run":
             witness.pays(task, args[2])
+            witness.batches.pays(task, args[2])
+        elif call == "queue.send_requests":
+            witness.batches.sends(task, args[0])
 
         fault = storm.fault_of(call, scheduler.now_s)
         if self._name == "hautech" and call not in {"hautech.sign_in", "hautech.account"}:
@@ -67,8 +72,10 @@ class Wire:
                 fault = Fault(outage.name, effects=0, error=outage.error)
         if call == "objects.put" and fault is not None and fault.late_s:
             args = (args[0], _bytes_of(args[1]))  # they are on their way; the file is closed soon
-        if _named(fault) == "swallowed" and kwargs["content_type"] != "application/json":
+        if _named(fault) == "swallowed" and _is_picture(kwargs):
             fault = Fault("swallowed", effects=0)
+        if _named(fault) == "some sent":
+            args = (args[0][: len(args[0]) // 2],)
         act = partial(self._effect, call, effect, args, kwargs, fault)
         try:
             answer = self._through(task, call, act, fault)
@@ -129,12 +136,17 @@ class Wire:
         if call == "topic.publish":
             service.witness.publishes(args[0])
         service.objects.cut_after_bytes = _CUT_BYTES if _named(fault) == "cut body" else None
+        stood = service.objects.stored(args[0]) if call in _STORES else None
         answer = effect(*args, **kwargs)
+        if call in _STORES:
+            service.witness.batches.stores(args[0], stood)
         if self._worker.scheduler.task is not None:
             self._worker.scheduler.task.answered_at = self._worker.scheduler.true_now()
         if call == "hautech.run":
             service.witness.paid(args[2], answer)
-        if _named(fault) == "damaged" and kwargs["content_type"] != "application/json":
+        elif call == "queue.send_requests":
+            service.witness.batches.sent(args[0])
+        if _named(fault) == "damaged" and _is_picture(kwargs):
             service.damage(args[0])
         # A lazy list is read here: its pages are part of the call.
         return list(answer) if call in _LAZY else answer
@@ -150,6 +162,8 @@ class Wire:
             witness.saves(task, answer)
         elif call == "hautech.runs_since":
             witness.listed(task, answer)
+        elif call == "batches.cancelled_at":
+            witness.batches.looked(task, args[0], answer)
 
     def _late(self, call: str, act: Callable[[], Any]) -> None:
         try:
@@ -161,6 +175,11 @@ class Wire:
 
 def _named(fault: Fault | None) -> str:
     return fault.name if fault else ""
+
+
+def _is_picture(kwargs: dict[str, Any]) -> bool:
+    """Only pictures are read again after they were written: of documents S3 is believed."""
+    return bool(kwargs["content_type"].startswith("image/"))
 
 
 def _job(task: Task) -> str:

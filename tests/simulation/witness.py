@@ -10,6 +10,8 @@ from collections import defaultdict
 from dataclasses import dataclass
 from typing import Any
 
+from tests.simulation.batch_table import SimBatchStore
+from tests.simulation.batch_witness import BatchWitness
 from tests.simulation.clockwork import Scheduler, Task
 from tests.simulation.hautech import SimHautech
 from tests.simulation.table import SimJobStore
@@ -66,6 +68,7 @@ class Witness:
         self,
         scheduler: Scheduler,
         store: SimJobStore,
+        batches: SimBatchStore,
         objects: MemoryObjectStore,
         hautech: SimHautech,
     ) -> None:
@@ -73,6 +76,7 @@ class Witness:
         self._store = store
         self._objects = objects
         self._hautech = hautech
+        self.batches = BatchWitness(store, batches, objects, self.accuse)
         self.violations: list[str] = []
         self.story: list[Event] = []
         self.paid_twice: list[PaidTwice] = []
@@ -109,6 +113,7 @@ class Witness:
 
     def begins(self, task: Task, call: str) -> None:
         """A task makes an outside call. What needs the lease needs it now."""
+        self.batches.begins(task, call)
         if call not in GUARDED or task.owner is None or task.request_id is None:
             return
         lease = self._store.lease_of(task.request_id)
@@ -224,6 +229,7 @@ class Witness:
     def publishes(self, text: str) -> None:
         """An event goes out: what it tells of must be there already."""
         event = json.loads(text)
+        self.batches.publishes(text)
         if event["type"].endswith("succeeded"):
             for trouble in untrue_outputs(event["data"], self._objects):
                 self.accuse(f"event of {event['subject']} went out, but {trouble}")
