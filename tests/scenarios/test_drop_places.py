@@ -1,6 +1,7 @@
 """Places where photos are put aside: nothing that stands there is lost, and nobody's photo is."""
 
 import re
+from typing import Any
 
 import pytest
 
@@ -122,6 +123,26 @@ def test_what_stands_at_both_places_stays_and_so_does_the_photo() -> None:
         twin.run()
     assert "drop_mark_failed" in [entry["action"] for entry in logs]
     assert photos(twin) == {FAILED.key: b"theirs", aside: b"theirs", PHOTO: b"no photo either"}
+
+
+@pytest.mark.parametrize("data", [b"of a size", b"ofa sizE"], ids=["another size", "the same size"])
+def test_a_photo_stays_when_somebody_writes_over_its_copy_at_this_moment(
+    data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = service_with(drops.MOVES)
+    objects = service.world.objects
+    real = objects.copy
+
+    def copy(source: S3Uri, target: S3Uri, **options: Any) -> None:
+        real(source, target, **options)
+        objects.add(target, data)
+
+    monkeypatch.setattr(objects, "copy", copy)
+    drop(service, PHOTO, b"no photo")
+    with all_logs() as logs:
+        service.run()
+    assert "drop_mark_failed" in [entry["action"] for entry in logs]
+    assert photos(service) == {FAILED.key: data, PHOTO: b"no photo"}
 
 
 def test_a_copy_of_the_first_release_which_says_not_of_what_is_not_replaced() -> None:
