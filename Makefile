@@ -17,10 +17,19 @@ LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-e
 .PHONY: help setup demo demo-drop sandbox test test-deploy mutants faults lint format bench bench-cold bench-waiting package image-check deploy secret undeploy fuzz audit docs lock clean
 
 help: ## list the targets
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z-]+:.*## / { \
+		line = sprintf("  make %-18s", $$1); \
+		count = split($$2, words, " "); \
+		for (i = 1; i <= count; i++) { \
+			if (length(line) + 1 + length(words[i]) > 79) { print line; line = sprintf("%25s", "") } \
+			line = line " " words[i]; \
+		} \
+		print line \
+	}' $(MAKEFILE_LIST)
 
 # One virtual environment each: the emulator pins botocore. uv installs in seconds what takes pip
-# minutes; pip brings uv itself, checked by hash like everything else.
+# minutes; pip brings uv itself, checked by hash like everything else. One whose first set-up was
+# interrupted is made anew: nobody knows what of it is there.
 $(VENV)/.ready: requirements/installer.txt requirements/dev.txt pyproject.toml
 	@$(call make_venv,$(VENV),requirements/dev.txt)
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-build-isolation --no-deps -e .
@@ -55,7 +64,7 @@ endef
 define make_venv
 test -n "$(PYTHON)" || { echo "hautech-worker needs Python 3.11 or newer, and none of python3, python3.13, python3.12, python3.11, python is. Install one, or name it: make PYTHON=/path/to/python3 …"; exit 1; }; \
 echo "setting up $(1) with $$($(PYTHON) --version) (a minute or two) …"; \
-{ $(1)/bin/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear $(1); } && \
+{ test -e $(1)/.ready && $(1)/bin/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(1); } && \
 $(1)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt && \
 $(1)/bin/uv pip install --quiet --python $(1)/bin/python --require-hashes -r $(2)
 endef
@@ -69,7 +78,7 @@ demo: setup ## photos through the whole service, on this machine: make demo [GAR
 	@$(BIN)/python -m sandbox.demo $(call given,GARMENT,garment,garment) $(call given,POSE,pose,pose) $(call given,OUT,out,out)
 
 demo-drop: setup ## a folder of this machine as a drop folder, until Ctrl-C: make demo-drop [FOLDER=folder] [ONCE=1]
-	@$(BIN)/python -m sandbox.drop $(call given,FOLDER,folder,folder) $(if $(filter 1,$(ONCE)),--once)
+	@$(BIN)/python -m sandbox.drop $(call given,FOLDER,folder,folder) $(if $(call yes,ONCE),--once)
 
 # ENV from the command line only: in the environment it is the start-up file of the user's shell.
 sandbox: setup ## the service on this machine until Ctrl-C, to play with: make sandbox [ENV=file]
@@ -180,6 +189,6 @@ lock: ## resolve the dependencies again (needs uv)
 
 clean: ## remove what the targets made
 	rm -rf $(VENV) $(EMULATOR) $(AUDIT) $(INFRA) build dist node_modules .serverless demo-output .demo-output.unfinished-* .sandbox \
-		demo-drop/results demo-drop/contact-sheet demo-drop/.contact-sheet.unfinished-* demo-drop/rules.yaml \
+		demo-drop/results demo-drop/.results.json demo-drop/contact-sheet demo-drop/.contact-sheet.unfinished-* \
 		.mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

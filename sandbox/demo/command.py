@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
@@ -39,8 +40,14 @@ def run_and_tell(garment: Path | None, pose: Path | None, target: Path) -> int:
             f"--out {target} (OUT=): cannot write {error.filename}: {error.strerror}", code=2
         )
     console.print()
-    console.print(f"{report.summary}; open {target / SHEET}", markup=False, soft_wrap=True)
+    console.print(report.summary, markup=False)
+    say_where(console, target / SHEET)
     return 0 if report.succeeded == len(report.jobs) else 1
+
+
+def say_where(console: Console, page: Path) -> None:
+    """The page on a line of its own that a shell and a terminal take as it is."""
+    console.print(f"open {shlex.quote(str(page))}", markup=False, soft_wrap=True)
 
 
 def _fail(message: str, *, code: int) -> int:

@@ -106,6 +106,11 @@ class LiveSteps:
         """
         return max(20, self._live.console.width - 4)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether this is the picture that is left standing."""
+        return self._ended is not None
+
     def below(self) -> RenderableType | None:
         """What stands below the steps now; None: nothing."""
         return None

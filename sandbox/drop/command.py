@@ -9,12 +9,14 @@ from pathlib import Path
 from rich.console import Console
 
 from sandbox.aws import DeployError, EmulatorError
+from sandbox.demo.command import say_where
 from sandbox.demo.output_folder import SHEET, output_folder
 from sandbox.demo.photos import at_home
 from sandbox.drop.run import Folders, run_once, run_until_interrupted
 from sandbox.drop.show import drop_show_for
 from sandbox.interruption import Interrupted
 from sandbox.local import LocalStackError
+from worker.errors import RulesError
 
 PAGE = "contact-sheet"
 STOPPED = "stopped; everything that was started is gone again, your files stay"
@@ -35,6 +37,9 @@ def run_and_tell(folder: Path, *, once: bool) -> int:
             report, is_over = run_once(folders, page, show)
     except (EmulatorError, DeployError, LocalStackError) as error:
         return _fail(str(error), code=1)
+    except RulesError as error:
+        hint = "correct it, or take it away for the demo's own rules"
+        return _fail(f"{error.message}\n{hint}", code=2)
     except OSError as error:
         if error.filename is None:
             raise
@@ -43,9 +48,8 @@ def run_and_tell(folder: Path, *, once: bool) -> int:
         )
     console.print()
     end = "every file has its picture, or says why not" if is_over else "not all came to their end"
-    console.print(
-        f"{report.summary}; {end}; open {folder / PAGE / SHEET}", markup=False, soft_wrap=True
-    )
+    console.print(f"{report.summary}; {end}", markup=False)
+    say_where(console, folder / PAGE / SHEET)
     return 0 if is_over else 1
 
 

@@ -60,6 +60,10 @@ class DropFolder:
         self._refused: dict[Path, str] = {}
         self._found = Look()
 
+    def go_by(self, rules: RuleSet) -> None:
+        """What is dropped from now on is told by these rules."""
+        self._rules = rules
+
     def look(self, now_s: float) -> None:
         """Puts what has become ready, looks at the jobs, brings results. `now_s`: a steady clock's.
 

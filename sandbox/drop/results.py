@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from sandbox.drop.brought import BroughtFiles
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What an error document says in plain words."""
+
+    what_happened: str
+    what_to_do: str
+
+    def __str__(self) -> str:
+        return f"{self.what_happened} {self.what_to_do}"
+
+
 class Results:
-    """A folder that has what the bucket has; what was there before stays.
+    """A folder that has what the bucket has; of what was there before, only what an earlier run brought goes.
 
     Args:
         s3: where the bucket is.
         bucket: its name.
         folder: made when the first object comes.
+
+    Raises OSError when what an earlier run brought cannot be removed.
     """
 
     def __init__(self, s3: S3Client, bucket: str, folder: Path) -> None:
@@ -25,6 +41,8 @@ class Results:
         self._folder = folder
         self._etags: dict[str, str] = {}
         self._files: dict[str, Path] = {}
+        self._brought = BroughtFiles(folder)
+        self._brought.take_away()
 
     def fetch(self) -> list[Path]:
         """The files that are new or changed since the last time, relative to the folder.
@@ -41,23 +59,31 @@ class Results:
                     self._bring(key, self._folder / place)
                     self._etags[key] = etag
                     self._files[f"s3://{self._bucket}/{key}"] = place
+                    self._brought.note(place)
                     news.append(place)
+        if news:
+            self._brought.save()
         return news
 
     def file_of(self, uri: str) -> Path | None:
         """The file of an object, relative to the folder; None as long as it has not come."""
         return self._files.get(uri)
 
-    def words_of(self, uri: str) -> str:
-        """What an error document says happened; "" as long as it has not come."""
+    def words_of(self, uri: str) -> Words | None:
+        """What an error document says; None as long as it has not come."""
         file = self.file_of(uri)
         if file is None:
-            return ""
+            return None
         try:
             document = json.loads((self._folder / file).read_text(encoding="utf-8"))
-            return str(document.get("whatHappened", ""))
-        except (OSError, ValueError, AttributeError):  # somebody changed or took the file meanwhile
-            return ""
+            return Words(str(document["whatHappened"]), str(document["whatToDo"]))
+        except (
+            OSError,
+            ValueError,
+            LookupError,
+            TypeError,
+        ):  # somebody changed or took it meanwhile
+            return None
 
     def _bring(self, key: str, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from sandbox.demo.progress import progress
 from sandbox.drop.outlook import Kind, Outlook
+from sandbox.drop.results import Words
 from worker.batches.batch import Batch
 from worker.jobs.job import Job, JobState
 
@@ -20,11 +21,12 @@ class Brought(Protocol):
     def file_of(self, uri: str) -> Path | None:
         """The file of an object, relative to the folder; None as long as it has not come."""
 
-    def words_of(self, uri: str) -> str:
-        """What an error document says happened; "" as long as it has not come."""
+    def words_of(self, uri: str) -> Words | None:
+        """What an error document says; None as long as it has not come."""
 
 
 COPYING = "copying"
+_REASONS_TOLD: Final = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +38,8 @@ class Row:
     word: str
     detail: str = ""
     files: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+    """What went wrong and what to do about it, in full."""
     is_over: bool = False
     """Whether nothing more becomes of it."""
 
@@ -52,7 +56,7 @@ def empty_row(file: str) -> Row:
 
 def refused_row(file: str, reason: str) -> Row:
     """A file that could not be put into S3."""
-    return Row(file=file, word="failed", detail=reason, is_over=True)
+    return Row(file=file, word="failed", detail=reason, reasons=(reason,), is_over=True)
 
 
 def row(
@@ -110,6 +114,7 @@ def _without_request(file: str, told: Outlook, brought: Brought) -> Row:
         word="failed",
         detail=told.problem,
         files=files,
+        reasons=(told.problem,),
         is_over=bool(files) or told.error is None,
     )
 
@@ -134,13 +139,15 @@ def _photo_row(
         detail = "; ".join(part for part in (stands.detail, count) if part)
         return Row(file=file, rule=told.rule, word=stands.word, detail=detail, files=files)
     failures = [job.failure.message for job in over if job.failure is not None]
-    plainly = [brought.words_of(place) for place in error_places(over)]
+    plainly = [words for place in error_places(over) if (words := brought.words_of(place))]
+    reasons = [str(words) for words in plainly] or failures
     return Row(
         file=file,
         rule=told.rule,
         word="failed" if failures else "done",
-        detail=next(filter(None, (*plainly, *failures)), ""),
+        detail=next((words.what_happened for words in plainly), "".join(failures[:1])),
         files=files,
+        reasons=tuple(dict.fromkeys(reasons)),
         is_over=True,
     )
 
@@ -153,15 +160,27 @@ def _list_row(file: str, told: Outlook, batch: Batch | None, brought: Brought) -
     data = (batch.event or {}).get("data") or {}
     counts = data.get("counts") or {}
     told_counts = [f"{count} {name}" for name, count in counts.items() if count and name != "rows"]
-    results = data.get("results")
+    results, error = data.get("results"), data.get("error") or {}
+    stopped = str(error.get("message", ""))
+    counted = f"{counts.get('rows', 0)} rows: {', '.join(told_counts)}" if told_counts else ""
     return Row(
         file=file,
         rule=told.rule,
         word="done" if counts.get("succeeded") else "failed",
-        detail=f"{counts.get('rows', 0)} rows: {', '.join(told_counts)}",
+        detail="; ".join(filter(None, (stopped, counted))),
         files=_files((results,) if results else (), brought),
+        reasons=tuple(filter(None, (stopped, *_bad_rows(batch)))),
         is_over=True,
     )
+
+
+def _bad_rows(batch: Batch) -> Iterator[str]:
+    """Why rows were refused: the first ones, since a list may have thousands."""
+    for mark in batch.first_bad[:_REASONS_TOLD]:
+        where = f"row {mark.row}" if mark.line is None else f"line {mark.line}"
+        yield f"{where}: {mark.message}"
+    if batch.bad > _REASONS_TOLD:
+        yield f"and {batch.bad - _REASONS_TOLD} more, see the list of results"
 
 
 def _files(places: Sequence[str], brought: Brought) -> tuple[str, ...]:

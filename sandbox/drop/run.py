@@ -18,11 +18,14 @@ from sandbox.drop.folder import DropFolder
 from sandbox.drop.odd_photos import OddFile, drop_odd_files
 from sandbox.drop.results import Results
 from sandbox.drop.rows import Row
-from sandbox.drop.rules import POSE_KEY, PREFIX, read_rules, rules_text
+from sandbox.drop.rules import POSE_KEY, PREFIX, RulesFile, read_rules, with_buckets
 from sandbox.drop.sheet import drop_report
 from sandbox.drop.show import DropShow
+from sandbox.drop.strays import strays_note
 from sandbox.local import LocalStack, LocalStackError
 from sandbox.samples import draw_pose
+from worker.drops.rule_set import RuleSet
+from worker.errors import RulesError
 
 PIPELINE_S = 3.0
 """How long the stand-in takes: enough to see something move."""
@@ -37,6 +40,7 @@ _LOOK_EVERY_S = 0.25
 class Folders:
     """Where the demo's files are, below one folder."""
 
+    top: Path
     inbox: Path
     results: Path
     rules: Path
@@ -44,7 +48,7 @@ class Folders:
     @classmethod
     def below(cls, folder: Path) -> Folders:
         """The usual names."""
-        return cls(folder / "inbox", folder / "results", folder / "rules.yaml")
+        return cls(folder, folder / "inbox", folder / "results", folder / "rules.yaml")
 
 
 def run_until_interrupted(folders: Folders, show: DropShow) -> NoReturn:
@@ -52,6 +56,7 @@ def run_until_interrupted(folders: Folders, show: DropShow) -> NoReturn:
 
     Raises:
         EmulatorError, DeployError, LocalStackError: something local did not work.
+        RulesError: the file of rules that lies there cannot be used.
         OSError: a folder cannot be written.
     """
     with _Demo(folders, show) as demo:
@@ -69,6 +74,7 @@ def run_once(folders: Folders, page: Path, show: DropShow) -> tuple[DemoReport, 
 
     Raises:
         EmulatorError, DeployError, LocalStackError: something local did not work.
+        RulesError: the file of rules that lies there cannot be used.
         OSError: a folder cannot be written.
     """
     with _Demo(folders, show) as demo:
@@ -85,12 +91,18 @@ class _Demo:
     def __init__(self, folders: Folders, show: DropShow) -> None:
         self._folders = folders
         self._show = show
+        self._rules = RulesFile(folders.rules)
         self._stack = LocalStack(
             workers=0, standin_options={"durationSeconds": PIPELINE_S}, watch=PREFIX
         )
 
     def __enter__(self) -> Self:
         show, folders = self._show, self._folders
+        self._rules_text = (
+            self._rules.read()
+        )  # first: with a mistake in them there is nothing to see
+        if note := strays_note(folders.top, folders.inbox):
+            show.notice(note)
         show.step("drawing photos, some of them odd")
         folders.inbox.mkdir(parents=True, exist_ok=True)
         folders.results.mkdir(parents=True, exist_ok=True)
@@ -111,6 +123,7 @@ class _Demo:
     def look(self) -> tuple[Row, ...]:
         """One look at everything, shown; takes a moment."""
         self._stack.check()
+        self._look_at_rules()
         self._folder.look(time.monotonic())
         rows = self._folder.rows(datetime.now(UTC))
         self._show.rows(rows)
@@ -152,25 +165,56 @@ class _Demo:
 
     def _start(self) -> None:
         stack, folders = self._stack, self._folders
-        catalog, shop = stack.outputs.input_bucket_name, stack.outputs.output_bucket_name
+        shop = stack.outputs.output_bucket_name
         with tempfile.TemporaryDirectory(prefix="hautech-sandbox-") as folder:
             pose = Path(folder, "pose.png")
             draw_pose().save(pose)
             stack.upload(pose, POSE_KEY)
-        text = rules_text(catalog=catalog, shop=shop)
-        folders.rules.write_text(text, encoding="utf-8")
-        stack.use_drop_rules(text)
+        rules = self._put_rules(self._rules_text)
         stack.add_worker()
         stack.wait_until_receiving()
-        self._show.step(f"watching {folders.inbox}; results come to {folders.results}")
+        self._say_watching()
         self._started_at = datetime.now(UTC)
         self._folder = DropFolder(
             stack,
-            read_rules(text, catalog=catalog, shop=shop),
+            rules,
             folders.inbox,
             Results(stack.aws.client("s3"), shop, folders.results),
             pipeline_s=PIPELINE_S,
         )
+
+    def _say_watching(self) -> None:
+        folders = self._folders
+        self._show.step(
+            f"watching {folders.inbox} by {folders.rules}; results come to {folders.results}"
+        )
+
+    def _look_at_rules(self) -> None:
+        """Go by the file of rules again if it was edited; what is broken is told, and changes nothing."""
+        try:
+            text = self._rules.news()
+        except RulesError as error:
+            self._show.notice(f"{error.message}\nuntil then, the rules of before are in force")
+            return
+        if text is None:
+            return
+        self._show.step(f"{self._folders.rules} has changed: a worker takes over that goes by it")
+        # Workers look at their rules every half minute; nobody wants to wait for that here.
+        rules, before = self._put_rules(text), self._stack.workers[-1]
+        self._stack.add_worker()
+        self._stack.wait_until_receiving()
+        before.stop_in_a_hurry()
+        self._folder.go_by(rules)
+        self._show.notice("")
+        self._say_watching()
+
+    def _put_rules(self, text: str) -> RuleSet:
+        """Put the rules where workers find them that start from now on."""
+        outputs = self._stack.outputs
+        catalog, shop = outputs.input_bucket_name, outputs.output_bucket_name
+        text = with_buckets(text, catalog=catalog, shop=shop)
+        self._stack.use_drop_rules(text)
+        return read_rules(text, catalog=catalog, shop=shop)
 
     def _stop(self, *, after_trouble: bool) -> None:
         self._show.step(STOPPING, after_trouble=after_trouble)

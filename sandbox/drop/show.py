@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -23,6 +24,9 @@ class DropShow(Steps, Protocol):
     def invite(self, text: str) -> None:
         """Says what a person can do now."""
 
+    def notice(self, text: str) -> None:
+        """Says what is not as a person meant it, until "" takes it away; may have several lines."""
+
     def rows(self, rows: Sequence[Row]) -> None:
         """How the files stand, always in the same order."""
 
@@ -33,7 +37,10 @@ def drop_show_for(console: Console) -> DropShow:
 
 
 class DropTable(LiveSteps):
-    """The live view: below the steps, a line for each file, the last ones if there are many."""
+    """The live view: below the steps, a line for each file, the last ones if there are many.
+
+    What is left standing at the end has all of them, and what failed in full.
+    """
 
     title = "hautech-worker drop folder"
 
@@ -41,29 +48,38 @@ class DropTable(LiveSteps):
         self._console = console
         self._rows: Sequence[Row] = ()
         self._invitation = ""
+        self._notice = ""
         super().__init__(console)  # draws already
 
     def invite(self, text: str) -> None:
         """Below the table."""
         self._invitation = text
 
+    def notice(self, text: str) -> None:
+        """Above the table."""
+        self._notice = text
+
     def rows(self, rows: Sequence[Row]) -> None:
         """A line for each."""
         self._rows = tuple(rows)
 
     def below(self) -> RenderableType | None:
-        """The table, and the invitation."""
+        """The table, and the invitation; at the end, what failed instead of that."""
         parts: list[RenderableType] = []
-        rows = self._rows
+        rows, notice = self._rows, self._notice
+        if notice:
+            parts += [Text(notice, style="yellow"), Text()]
         if rows:
             parts.append(self._table(rows))
-        if self._invitation:
+        if self.is_over:
+            parts += _failures(rows)
+        elif self._invitation:
             parts += [Text(), Text(self._invitation, style="bold")]
         return Group(*parts) if parts else None
 
     def _table(self, rows: Sequence[Row]) -> Table:
-        most = max(3, self._console.height - _AROUND_TABLE)
-        hidden = max(0, len(rows) - most)
+        room = self._console.height - _AROUND_TABLE - len(self._notice.splitlines())
+        hidden = 0 if self.is_over else max(0, len(rows) - max(3, room))
         table = Table(
             box=None,
             padding=(0, 2, 0, 0),
@@ -90,12 +106,28 @@ class DropTable(LiveSteps):
         return table
 
 
+def _failures(rows: Sequence[Row]) -> list[RenderableType]:
+    """What went wrong, wrapped instead of cut."""
+    parts: list[RenderableType] = []
+    for row in rows:
+        for number, reason in enumerate(row.reasons):
+            if number == 0:
+                parts += [Text(), Text(_shown(row.file), style=_STYLES["failed"])]
+            parts.append(Padding(Text(_shown(reason)), (0, 0, 0, 2)))
+    return parts
+
+
 class DropLines(LineSteps):
     """One line for each thing that changes."""
 
     def invite(self, text: str) -> None:
         """A line."""
         self.step(text)
+
+    def notice(self, text: str) -> None:
+        """A line for each of it."""
+        for line in text.splitlines():
+            self.step(line)
 
     def rows(self, rows: Sequence[Row]) -> None:
         """A line for each that changed, once it was taken."""

@@ -28,6 +28,14 @@ PICTURES = {
     "spring/coat": 2,
     "autumn/autumn": 2,
 }
+OWN_RULES = """\
+version: 1
+rules:
+  - name: mine
+    match: "inbox/{{sku}}.png"
+    request: {{workflow: prepare-image, input: {{isHuman: false}}}}
+    output: "s3://shop/{folder}/"
+"""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -73,9 +81,10 @@ def test_it_succeeds_and_says_so_in_one_line(demo: DemoProcess) -> None:
     assert demo.errors == ""
     assert re.fullmatch(
         r"11 jobs, 10 succeeded, 10 pipelines, 0\.\d+ made-up credits, \d+\.\d s; every file has its "
-        r"picture, or says why not; open demo-drop/contact-sheet/index\.html",
-        demo.output.splitlines()[-1],
+        r"picture, or says why not",
+        demo.output.splitlines()[-2],
     )
+    assert demo.output.splitlines()[-1] == "open demo-drop/contact-sheet/index.html"
 
 
 def test_each_photo_has_its_pictures_in_the_folder_of_results(results: Path) -> None:
@@ -152,6 +161,41 @@ def test_a_persons_own_photo_becomes_pictures_until_ctrl_c(
     assert list(demo.temporary.iterdir()) == []
     assert own.exists()
     assert not list(results.rglob(".*"))
+
+
+def test_a_persons_own_rules_are_gone_by_and_again_when_they_are_edited(
+    tmp_path: Path, samples: SampleFiles
+) -> None:
+    place, results = tmp_path / "demo-drop/rules.yaml", tmp_path / "demo-drop/results"
+    place.parent.mkdir()
+    place.write_text(OWN_RULES.format(folder="before"))
+    shutil.copy(samples.garment, tmp_path / "demo-drop/stray.png")
+    with drop_demo(tmp_path) as demo:
+        demo.until(lambda: len(names(results, "before/jacket-*.png")) == 1, "the rules count")
+        place.write_text("rules: [")
+        demo.until(lambda: "rules.yaml has 1 problem" in demo.output, "broken rules are told")
+        place.write_text(OWN_RULES.format(folder="after"))
+        demo.until(lambda: "has changed" in demo.output, "new rules are told")
+        shutil.copy(samples.garment, tmp_path / "demo-drop/inbox/own.png")
+        demo.until(lambda: len(names(results, "after/own-*.png")) == 1, "the new rules count")
+        demo.process.send_signal(signal.SIGINT)
+        assert demo.wait() == 0
+
+    assert demo.errors.startswith("stopped; ")
+    assert "1 file lies in demo-drop itself" in demo.output
+    assert place.read_text() == OWN_RULES.format(folder="after")
+
+
+def test_own_rules_that_cannot_be_used_are_told_before_anything_starts(tmp_path: Path) -> None:
+    place = tmp_path / "demo-drop/rules.yaml"
+    place.parent.mkdir()
+    place.write_text(OWN_RULES.format(folder="x").replace("s3://shop", "s3://shelf"))
+    with drop_demo(tmp_path, "--once") as demo:
+        assert demo.wait() == 2
+
+    assert 'bucket "shelf" is not in WORKER_OUTPUT_BUCKETS: shop' in demo.errors.replace(" (", ": ")
+    assert "demo-drop/rules.yaml has " in demo.errors
+    assert demo.seen == {}
 
 
 def test_a_folder_that_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:

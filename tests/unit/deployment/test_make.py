@@ -105,3 +105,39 @@ def test_without_npm_nobody_is_asked_for_a_token(tmp_path: Path) -> None:
     assert ended.returncode != 0
     assert "Deploying needs npm" in ended.stdout
     assert not called.exists()
+
+
+def test_once_is_yes_or_no() -> None:
+    for given in ("ONCE=1", "ONCE=yes", "ONCE=true"):
+        assert "--once" in commands("demo-drop", given)
+    for given in ("ONCE=0", "ONCE=", "FOLDER=x"):
+        assert "--once" not in commands("demo-drop", given)
+    assert "ONCE=2: must be 1, or nothing" in make_with("demo-drop", "ONCE=2").stderr
+
+
+def test_the_help_fits_a_terminal_of_80_columns() -> None:
+    command = ["make", "help"]
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert "make undeploy-container remove the service" in told
+    assert max(len(line) for line in told.splitlines()) < 80
+
+
+def test_an_interrupted_set_up_is_made_anew(tmp_path: Path) -> None:
+    """Ctrl-C in the first set-up leaves an interpreter that runs, and no pip."""
+    half = tmp_path / ".venv/bin/python"
+    half.parent.mkdir(parents=True)
+    half.write_text("#!/bin/sh\nexit 0\n")
+    half.chmod(0o755)
+    python = tmp_path / "python"
+    python.write_text('#!/bin/sh\necho "$@" >> made\nexit 7\n')
+    python.chmod(0o755)
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "requirements").mkdir()
+    for name in ("requirements/installer.txt", "requirements/dev.txt", "pyproject.toml"):
+        (tmp_path / name).touch()
+
+    command = ["make", "-C", str(tmp_path), f"PYTHON={python}", ".venv/.ready"]
+    subprocess.run(command, capture_output=True, text=True, check=False)
+
+    assert "-m venv --clear .venv" in (tmp_path / "made").read_text()

@@ -10,7 +10,7 @@ from PIL import Image
 
 from sandbox.drop.odd_photos import OddFile, drop_odd_files, odd_files
 from sandbox.drop.outlook import Kind, Outlook, outlook
-from sandbox.drop.rules import PREFIX, read_rules, rules_text
+from sandbox.drop.rules import PREFIX, own_rules, read_rules
 from worker.drops.planning import Photo
 from worker.drops.rule_set import RuleSet
 from worker.drops.sidecars import SidecarError, read_sidecar
@@ -23,7 +23,7 @@ def files() -> dict[str, OddFile]:
 
 @pytest.fixture(scope="module")
 def rules() -> RuleSet:
-    return read_rules(rules_text(catalog="catalog", shop="shop"), catalog="catalog", shop="shop")
+    return read_rules(own_rules(), catalog="catalog", shop="shop")
 
 
 def dropped(name: str) -> Photo:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.drop.outlook import Kind, Outlook
+from sandbox.drop.results import Words
 from sandbox.drop.rows import Row, row
 from tests.builders import NOON, at, running_job
-from worker.batches.batch import Batch, BatchState, Tally
+from worker.batches.batch import Batch, BatchState, RowMark, Tally
 from worker.jobs.job import Failure, Job, JobState
 
 ONE = Outlook(kind=Kind.PHOTO, rule="garments", rests_s=2, request_ids=("coat-1",))
@@ -25,8 +26,8 @@ class Brought:
     def file_of(self, uri: str) -> Path | None:
         return None if uri in self.missing else Path(uri.removeprefix("s3://shop/"))
 
-    def words_of(self, uri: str) -> str:
-        return "" if uri in self.missing else "It is no photo."
+    def words_of(self, uri: str) -> Words | None:
+        return None if uri in self.missing else Words("It is no photo.", "Save it again.")
 
 
 def succeeded(request_id: str = "coat-1") -> Job:
@@ -106,6 +107,11 @@ def test_a_failure_is_told_in_the_plain_words_of_its_document() -> None:
 
     assert (now.word, now.detail, now.is_over) == ("failed", "It is no photo.", True)
     assert now.files == ("pictures/coat.error.json",)
+    assert now.reasons == ("It is no photo. Save it again.",)
+
+
+def test_two_failures_of_one_photo_for_one_reason_are_told_once() -> None:
+    assert told(TWO, failed(), failed("coat-2")).reasons == ("It is no photo. Save it again.",)
 
 
 def test_a_failure_without_a_document_is_told_in_the_words_of_the_record() -> None:
@@ -135,6 +141,26 @@ def test_a_list_counts_its_rows_until_its_results_are_there() -> None:
     now = told(LIST, batch=done)
     assert (now.word, now.detail) == ("done", "3 rows: 2 succeeded, 1 refused")
     assert (now.files, now.is_over) == (("r.jsonl",), True)
+
+
+def test_a_list_says_why_its_rows_were_refused() -> None:
+    marks = [RowMark(row=n, line=n + 1, code="request.invalid", message="no seed") for n in (1, 2)]
+    data = {"counts": {"rows": 2, "refused": 2}, "results": None}
+    batch = a_batch(state=BatchState.DONE, event={"data": data}, first_bad=tuple(marks), bad=9)
+
+    assert told(LIST, batch=batch).reasons == (
+        "line 2: no seed",
+        "line 3: no seed",
+        "and 4 more, see the list of results",
+    )
+
+
+def test_a_list_that_cannot_be_used_says_why() -> None:
+    data = {"counts": {"rows": 0}, "error": {"message": "manifest: it has no rows"}}
+    now = told(LIST, batch=a_batch(state=BatchState.DONE, event={"data": data}))
+
+    assert (now.word, now.detail) == ("failed", "manifest: it has no rows")
+    assert now.reasons == ("manifest: it has no rows",)
 
 
 def test_a_list_without_a_single_picture_has_failed() -> None:

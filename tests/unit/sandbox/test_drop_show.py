@@ -3,6 +3,7 @@
 import io
 
 from rich.console import Console
+from rich.text import Text
 
 from sandbox.drop.rows import Row, growing_row
 from sandbox.drop.show import DropLines, DropTable, drop_show_for
@@ -35,8 +36,9 @@ def test_the_table_has_file_rule_state_and_picture_and_says_what_to_do() -> None
     with DropTable(console) as show:
         show.invite("Copy photos into demo-drop/inbox.")
         show.rows([DONE])
+        show.step("on")
+        last = written(console).rsplit("hautech-worker drop folder", 1)[1]
 
-    last = written(console).rsplit("hautech-worker drop folder", 1)[1]
     for words in ("file", "rule", "state", "picture", "coat.jpg", "garments", "done", "coat-1.png"):
         assert words in last
     assert "Copy photos into demo-drop/inbox." in last
@@ -47,11 +49,43 @@ def test_of_many_files_the_last_ones_are_shown() -> None:
     rows = [Row(file=f"coat-{number:03}.jpg", word="queued") for number in range(200)]
     with DropTable(console) as show:
         show.rows(rows)
+        show.step("something else")
+        live = written(console).rsplit("hautech-worker drop folder", 1)[1]
 
     last = written(console).rsplit("hautech-worker drop folder", 1)[1]
-    assert "coat-199.jpg" in last
-    assert "coat-100.jpg" not in last
-    assert "190 before these" in last
+    assert "coat-199.jpg" in live
+    assert "coat-100.jpg" not in live
+    assert "190 before these" in live
+    assert "before these" not in last
+    assert all(row.file in last for row in rows), "all are left standing"
+
+
+def test_what_failed_is_told_in_full_at_the_end() -> None:
+    console = terminal()
+    reason = "The file is not a photo that can be used. Save it as JPEG or PNG and put it in again."
+    with DropTable(console) as show:
+        show.invite("Copy photos into demo-drop/inbox.")
+        show.rows([DONE, Row(file="no.jpg", word="failed", detail=reason, reasons=(reason,))])
+
+    last = written(console).rsplit("hautech-worker drop folder", 1)[1]
+    lines = [line.rstrip() for line in Text.from_ansi(last).plain.splitlines()]
+    assert lines[lines.index("no.jpg") + 1] == f"  {reason}"
+    assert "Copy photos" not in last, "nobody looks any more"
+
+
+def test_a_notice_stands_until_it_is_taken_away() -> None:
+    console, lines = terminal(), plain()
+    with DropTable(console) as show:
+        show.notice("rules.yaml has 1 problem")
+        show.step("on")
+        assert "rules.yaml has 1 problem" in written(console)
+        show.notice("")
+    with DropLines(lines) as told:
+        told.notice("one\ntwo")
+
+    last = written(console).rsplit("hautech-worker drop folder", 1)[1]
+    assert "rules.yaml" not in last
+    assert [line.split(" s  ", 1)[1] for line in written(lines).splitlines()] == ["one", "two"]
 
 
 def test_a_line_is_written_only_when_something_changed() -> None:
