@@ -40,7 +40,7 @@ def run_and_tell(garment: Path | None, pose: Path | None, target: Path) -> int:
             f"--out {target} (OUT=): cannot write {error.filename}: {error.strerror}", code=2
         )
     console.print()
-    console.print(report.summary, markup=False)
+    console.print(report.summary, markup=False, soft_wrap=True)
     say_where(console, target / SHEET)
     return 0 if report.succeeded == len(report.jobs) else 1
 

@@ -48,7 +48,7 @@ def run_and_tell(folder: Path, *, once: bool) -> int:
         )
     console.print()
     end = "every file has its picture, or says why not" if is_over else "not all came to their end"
-    console.print(f"{report.summary}; {end}", markup=False)
+    console.print(f"{report.summary}; {end}", markup=False, soft_wrap=True)
     say_where(console, folder / PAGE / SHEET)
     return 0 if is_over else 1
 

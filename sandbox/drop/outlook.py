@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from worker.drops.ids import drop_batch_id
+from worker.contracts.drop_origin import drop_of
+from worker.drops.manifests import plan_batch
 from worker.drops.planning import Photo, plan_drop
 from worker.drops.rule_set import RuleSet
 from worker.drops.sidecars import Sidecar, SidecarError
@@ -52,8 +53,15 @@ def outlook(
         return Outlook(kind=Kind.NOTHING, problem=f"no rule takes it: {why}")
     rule = match.rule
     if rule.is_manifest:
-        batch_id = drop_batch_id(match.stem, dropped)
-        return Outlook(kind=Kind.LIST, rule=rule.name, rests_s=rule.settle_s, batch_id=batch_id)
+        message = plan_batch(match, dropped)
+        drop = drop_of(message)
+        return Outlook(
+            kind=Kind.LIST,
+            rule=rule.name,
+            rests_s=rule.settle_s,
+            batch_id=message["batchId"],
+            error=drop.error if drop else None,
+        )
     plan = plan_drop(match, [dropped], sidecar)
     return Outlook(
         kind=Kind.PHOTO,

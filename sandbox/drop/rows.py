@@ -163,13 +163,16 @@ def _list_row(file: str, told: Outlook, batch: Batch | None, brought: Brought) -
     results, error = data.get("results"), data.get("error") or {}
     stopped = str(error.get("message", ""))
     counted = f"{counts.get('rows', 0)} rows: {', '.join(told_counts)}" if told_counts else ""
+    is_done = bool(counts.get("succeeded"))
+    words = brought.words_of(told.error) if told.error and not is_done else None
+    places = [place for place in (results, None if is_done else told.error) if place]
     return Row(
         file=file,
         rule=told.rule,
-        word="done" if counts.get("succeeded") else "failed",
+        word="done" if is_done else "failed",
         detail="; ".join(filter(None, (stopped, counted))),
-        files=_files((results,) if results else (), brought),
-        reasons=tuple(filter(None, (stopped, *_bad_rows(batch)))),
+        files=_files(places, brought),
+        reasons=tuple(filter(None, (stopped, *_bad_rows(batch), str(words or "")))),
         is_over=True,
     )
 

@@ -17,6 +17,7 @@ from typing import Annotated, Any, Final
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic_core import PydanticCustomError
 
+from worker.contracts.drop_origin import DropOrigin, drop_problems
 from worker.contracts.envelopes import unwrap
 from worker.contracts.fields import (
     REQUEST_CONFIG,
@@ -82,6 +83,14 @@ def _check_matrix(matrix: dict[str, list[Any]]) -> dict[str, list[Any]]:
             "send it in several batches",
         )
     return matrix
+
+
+class BatchOrigin(BaseModel):
+    """Written by the worker into the batches that it makes; producers leave it out."""
+
+    model_config = REQUEST_CONFIG
+
+    drop: Annotated[DropOrigin, Field(description="It was made of a dropped list.")]
 
 
 class BatchMessage(BaseModel):
@@ -157,6 +166,13 @@ class BatchMessage(BaseModel):
         ),
     ] = None
 
+    origin: Annotated[
+        BatchOrigin | None,
+        Field(
+            description="Written by the worker: the manifest was dropped, and where its end is told."
+        ),
+    ] = None
+
     @property
     def manifest_uri(self) -> S3Uri:
         """The manifest as a value. Not for a matrix."""
@@ -214,7 +230,10 @@ def is_batch_id(text: object) -> bool:
 
 
 def batch_digest(batch: BatchMessage) -> str:
-    """SHA-256 (64 hex digits) of what a batch message asks for, the same in every release."""
+    """SHA-256 (64 hex digits) of what a batch message asks for, the same in every release.
+
+    Where its end is told is no part of it.
+    """
     content = {
         "batchId": batch.batch_id,
         "manifest": batch.manifest,
@@ -252,6 +271,7 @@ def _place_problems(
         if isinstance(manifest, str) and str(uri) == manifest.partition("?")[0]:
             rule = "is the manifest, which the list of results would replace"
             problems.append(Problem("resultsTo", shown(results), rule, "name another key"))
+    problems += drop_problems(document.get("origin"), input_buckets, output_buckets)
     if results is None:
         problems.append(_output_problem(document.get("request"), output_buckets))
     return [problem for problem in problems if problem is not None]

@@ -19,6 +19,9 @@ WAITS: Final = "drop.incomplete"
 LATE: Final = "drop.sidecar_late"
 """The code of a sidecar that came when its photo was a request already: of this document only, too."""
 
+NO_ROW: Final = "drop.no_row"
+"""The code of a list of which not one row succeeded."""
+
 _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     WAITS: (
         "Photos that belong together are not all there.",
@@ -27,6 +30,10 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     LATE: (
         "The file beside the photo came too late: the photo is worked on without it.",
         "Put the photo into the folder again. The file beside it counts then.",
+    ),
+    NO_ROW: (
+        "Not one row of the list gave a picture.",
+        "Correct what the details and the list of results name, and put the list into the folder again.",
     ),
     "attempts.exhausted": (
         "Something did not work, again and again, and was given up.",

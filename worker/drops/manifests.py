@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from worker.contracts.batch import shared_folder
 from worker.contracts.filling import fill, filled_known, merged
 from worker.contracts.s3_uri import S3Uri
 from worker.drops.ids import Identified, drop_batch_id
+from worker.drops.places import error_place
 from worker.drops.rule_set import Match
 
 
@@ -31,4 +33,17 @@ def plan_batch(match: Match, manifest: Identified) -> dict[str, Any]:
         message["resultsTo"] = fill(rule.results_to, match.names)
     if rule.credit_cap is not None:
         message["creditCap"] = rule.credit_cap
+    error = _error_place(match, message) if rule.writes_errors else None
+    if error is not None:
+        source = message["manifest"]
+        message["origin"] = {"drop": {"source": source, "rule": rule.name, "error": error}}
     return message
+
+
+def _error_place(match: Match, message: dict[str, Any]) -> str | None:
+    """Beside the list of results: without a single row there is none, and no picture either."""
+    output = message["request"].get("output")
+    folder = message.get("resultsTo") or (
+        shared_folder(output) if isinstance(output, str) else None
+    )
+    return error_place(match, folder)

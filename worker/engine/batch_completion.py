@@ -21,6 +21,7 @@ from worker.contracts.batch_event import (
     batch_attributes,
     batch_event,
 )
+from worker.engine import batch_marks
 from worker.engine.batch_report import report
 from worker.engine.batch_world import BatchInHand
 from worker.engine.world import World
@@ -53,6 +54,7 @@ def announce(world: World, held: BatchInHand) -> None:
     """Publish the fixed event and finish the batch. May be repeated: the event has the same id."""
     event = BatchEvent.model_validate(held.batch.event)
     world.topic.publish(event.dumps(), batch_attributes(event))
+    batch_marks.mark_end(world, held.batch, event.data)
     held.batch = moves.finish(held.batch, at=world.now())
     held.save()
     log.info(

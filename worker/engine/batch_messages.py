@@ -32,6 +32,7 @@ from worker.contracts.batch_event import (
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.presets import PRESET, template_with_preset
 from worker.contracts.readable import readable_batch_id
+from worker.engine import drop_marks
 from worker.engine.wake import send_follow
 from worker.engine.world import World
 from worker.errors import (
@@ -141,6 +142,7 @@ class BatchMessages:
             failed_at=at,
         )
         self._world.queue.send_dead_letter(body, reason)
+        drop_marks.mark_refusal(self._world, body, error)
         log.warning(
             f"the batch message was refused, announced and dead-lettered: {error.message}",
             action="batch_rejected",

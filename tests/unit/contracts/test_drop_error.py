@@ -3,12 +3,12 @@
 import json
 
 from tests.builders import NOON
-from worker.contracts.drop_error import LATE, WAITS, DropError, explained_codes
+from worker.contracts.drop_error import LATE, NO_ROW, WAITS, DropError, explained_codes
 from worker.runtime.commands.advice import codes
 
 
 def test_every_error_that_a_job_can_have_is_explained_to_who_dropped_the_photo() -> None:
-    assert explained_codes() == {*codes(), WAITS, LATE}
+    assert explained_codes() == {*codes(), WAITS, LATE, NO_ROW}
 
 
 def test_it_says_what_happened_and_what_to_do_first() -> None:

@@ -272,6 +272,11 @@ rules:
     assert message["manifest"] == "s3://catalog/batches/{sku}/Spring 24.CSV?versionId=v1"
     assert message["creditCap"] == "12.5"
     assert message["resultsTo"] == "s3://shop/results/{sku}/"
+    assert message["origin"]["drop"] == {
+        "source": message["manifest"],
+        "rule": "catalogue",
+        "error": "s3://shop/results/{sku}/Spring 24.error.json",
+    }
     request = message["request"]
     # What the path gave cannot name a column: its braces are doubled.
     assert request["output"] == "s3://shop/{{sku}}/{sku}/"

@@ -157,10 +157,14 @@ def test_a_list_says_why_its_rows_were_refused() -> None:
 
 def test_a_list_that_cannot_be_used_says_why() -> None:
     data = {"counts": {"rows": 0}, "error": {"message": "manifest: it has no rows"}}
-    now = told(LIST, batch=a_batch(state=BatchState.DONE, event={"data": data}))
+    batch = a_batch(state=BatchState.DONE, event={"data": data})
+    now = told(LIST, batch=batch)
 
     assert (now.word, now.detail) == ("failed", "manifest: it has no rows")
     assert now.reasons == ("manifest: it has no rows",)
+    with_document = told(replace(LIST, error=ERROR), batch=batch)
+    assert with_document.files == ("pictures/coat.error.json",)
+    assert with_document.reasons[-1] == "It is no photo. Save it again."
 
 
 def test_a_list_without_a_single_picture_has_failed() -> None:
