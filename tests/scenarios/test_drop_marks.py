@@ -114,6 +114,18 @@ def test_a_sidecar_and_the_other_photos_go_with_the_photo() -> None:
     assert there(service, "catalog") == ["processed/spring/sku.jpg", "processed/spring/sku.yaml"]
 
 
+def test_a_sidecar_for_which_a_photo_is_refused_goes_with_it() -> None:
+    service = service_with(drops.MOVES + "    sidecar: true\n")
+    put(service, "inbox/spring/sku.yaml", b"input: {promt: a hat}")
+    drop(service, PHOTO)
+    put(service, "inbox/spring/other.yaml", b"- no\n- fields")
+    drop(service, "inbox/spring/other.jpg")
+    service.run()
+    assert there(service, "catalog") == [
+        f"failed/spring/{name}" for name in ("other.jpg", "other.yaml", "sku.jpg", "sku.yaml")
+    ]
+
+
 def test_what_somebody_else_put_there_is_not_written_over() -> None:
     service = service_with(drops.MOVES)
     service.world.objects.add(S3Uri("catalog", "failed/spring/sku.jpg"), b"theirs")

@@ -271,6 +271,14 @@ def test_a_photo_rests_until_its_settle_time_is_over_and_no_longer() -> None:
     assert len(service.world.requests.sent) == 1
 
 
+def test_a_sidecar_of_an_old_program_in_capitals_overrides_as_well() -> None:
+    service = service_with(drops.SIDECARS)
+    put(service, "inbox/spring/SKU.JSON", b'{"input": {"prompt": "a hat"}}')
+    drop(service, "inbox/spring/SKU.JPG")
+    service.run()
+    assert service.job.request["input"]["prompt"] == "a hat"
+
+
 def test_a_sidecar_that_comes_late_changes_nothing_and_is_told() -> None:
     service = service_with(drops.SIDECARS)
     told = put(service, "inbox/spring/sku.jpg")
@@ -607,3 +615,19 @@ def test_a_dropped_list_becomes_a_batch() -> None:
     service.run()
     assert len(jobs(service)) == 1
     assert len(service.world.hautech.runs) == 1
+
+
+def test_a_list_that_is_dropped_for_one_tenant_cannot_act_for_another() -> None:
+    manifest = (
+        "  - name: lists\n"
+        '    match: "batches/{tenant}/{name}.csv"\n'
+        "    manifest: true\n"
+        "    preset: studio\n"
+        '    tenant: "{tenant}"\n'
+        "    output: s3://shop/lists/\n"
+    )
+    service = service_with(manifest)
+    text = b"input.imageId,metadata.tenant,metadata.sku\ns3://catalog/raw/jacket.png,acme,7\n"
+    drop(service, "batches/other/a.csv", text)
+    service.run()
+    assert service.job.metadata == {"sku": "7", "tenant": "other"}

@@ -98,6 +98,8 @@ class RowMaker:
     template: JsonObject
     expires_at: str | None = None
     """For requests that say nothing of their own (RFC 3339)."""
+    tenant: str | None = None
+    """Whose all rows are, whatever they say: who writes lists for one may not act for another."""
     is_matrix: bool = False
     reuses: bool = False
     """Whether workers use what is prepared already (WORKER_REUSE)."""
@@ -176,6 +178,8 @@ class RowMaker:
             _read_texts(document)
         if self.expires_at is not None:
             document.setdefault("expiresAt", self.expires_at)
+        if self.tenant is not None and isinstance(document.setdefault("metadata", {}), dict):
+            document["metadata"]["tenant"] = self.tenant
         document["requestId"] = row_request_id(self.batch_id, source.row)
         document["origin"] = {"batch": {"id": self.batch_id, "row": source.row}}
         return document

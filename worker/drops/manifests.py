@@ -20,15 +20,13 @@ def plan_batch(match: Match, manifest: Identified) -> dict[str, Any]:
     rule = match.rule
     below = match.rules.presets.get(rule.preset or "", {})
     request = filled_known(merged(below, rule.request), match.names)
-    metadata = request.get("metadata") or {}
-    if rule.tenant is not None and isinstance(metadata, dict):  # else each row is refused for it
-        tenant = filled_known(rule.tenant, match.names)
-        request["metadata"] = {**metadata, "tenant": tenant}
     message: dict[str, Any] = {
         "batchId": drop_batch_id(match.stem, manifest),
         "manifest": str(S3Uri(manifest.bucket, manifest.key, manifest.version_id)),
         "request": request,
     }
+    if rule.tenant is not None:
+        message["tenant"] = fill(rule.tenant, match.names)
     if rule.results_to is not None:
         message["resultsTo"] = fill(rule.results_to, match.names)
     if rule.credit_cap is not None:

@@ -6,7 +6,7 @@ A set raises for no key, whatever its letters are. `worker.drops.rules` makes on
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -141,14 +141,32 @@ class Match:
         return (head + tail.lstrip(_SEPARATORS)).rstrip(_SEPARATORS) or stem
 
     @property
-    def sidecar_keys(self) -> tuple[str, ...]:
-        """Where a sidecar may lie, in the order of their rank; () if the rule has none."""
+    def sidecar_stems(self) -> tuple[str, ...]:
+        """What stands before the extension in the keys of its sidecars; () if the rule has none."""
         if not self.rule.has_sidecar:
             return ()
-        stems = dict.fromkeys(
-            (self.stem, *(unicodedata.normalize(form, self.stem) for form in ("NFC", "NFD")))
-        )
-        return tuple(f"{self.folder}{stem}.{ext}" for ext in SIDECAR_EXTENSIONS for stem in stems)
+        # A Mac writes marks on letters in two ways.
+        written = (self.stem, *(unicodedata.normalize(form, self.stem) for form in ("NFC", "NFD")))
+        return tuple(f"{self.folder}{stem}" for stem in dict.fromkeys(written))
+
+    @property
+    def sidecar_keys(self) -> tuple[str, ...]:
+        """Where a sidecar usually lies, in the order of their rank; () if the rule has none."""
+        return tuple(f"{stem}.{ext}" for ext in SIDECAR_EXTENSIONS for stem in self.sidecar_stems)
+
+    def sidecars_among(self, keys: Iterable[str]) -> list[str]:
+        """Those of the keys that are sidecars of this photo, in the order of their rank.
+
+        `SKU.JSON` is one as `SKU.json` is: cameras and old programs write extensions in capitals.
+        """
+        usual = {key: rank for rank, key in enumerate(self.sidecar_keys)}
+        ranked = []
+        for key in keys:
+            stem, _, extension = key.rpartition(".")
+            rank = usual.get(f"{stem}.{extension.lower()}")
+            if rank is not None:
+                ranked.append((rank, key not in usual, key))
+        return [key for *_, key in sorted(ranked)]
 
     @property
     def siblings_prefix(self) -> str:
@@ -214,7 +232,7 @@ class RuleSet:
     def sidecar_of(self, bucket: str, key: str) -> Rule | None:
         """The rule whose photos a key may be the sidecar of: it makes no request itself."""
         head, dot, extension = key.rpartition(".")
-        if not dot or extension not in SIDECAR_EXTENSIONS:
+        if not dot or extension.lower() not in SIDECAR_EXTENSIONS:
             return None
         return next((rule for rule in self.rules if _may_be_beside(rule, bucket, head)), None)
 

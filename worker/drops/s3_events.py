@@ -91,16 +91,6 @@ def read_s3_event(document: Mapping[str, Any]) -> S3Event:
     )
 
 
-def is_newer(sequencer: str, than: str) -> bool:
-    """Whether an event of the same key came later, by its sequencer (hexadecimal).
-
-    Source: S3 user guide, "Event message structure": pad the shorter one with zeros on the right,
-    then compare as text.
-    """
-    length = max(len(sequencer), len(than))
-    return sequencer.upper().ljust(length, "0") > than.upper().ljust(length, "0")
-
-
 def _read(
     reader: Callable[[Mapping[str, Any]], Upload | Ignored], record: Mapping[str, Any]
 ) -> Upload | Ignored:

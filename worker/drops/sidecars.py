@@ -6,6 +6,7 @@ A sidecar is a part of a request, deep-merged over what the rule gives; null tak
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -46,11 +47,15 @@ class Sidecar:
 
 
 class SidecarError(ValueError):
-    """A sidecar that cannot be used; every problem of it, in words for who wrote it."""
+    """A sidecar that cannot be used; every problem of it, in words for who wrote it.
 
-    def __init__(self, problems: list[Problem]) -> None:
+    `key` is where it lies, in the photo's bucket, once that is known.
+    """
+
+    def __init__(self, problems: Sequence[Problem], key: str = "") -> None:
         super().__init__("; ".join(str(problem) for problem in problems))
         self.problems = tuple(problems)
+        self.key = key
 
 
 def read_sidecar(key: str, text: str | bytes) -> Sidecar:

@@ -75,6 +75,7 @@ class BatchInHand:
             batch_id=self.batch.batch_id,
             template=self.message.request,
             expires_at=self.batch.message.get("expiresAt"),
+            tenant=self.batch.message.get("tenant"),
             is_matrix=self.message.matrix is not None,
             shares_poses=self._world.rules.shares_poses,
         )

@@ -95,7 +95,7 @@ def _photos_beside(world: World, rules: RuleSet, upload: Upload) -> list[Match]:
     stem = upload.key.rpartition(".")[0]
     keys = world.objects.list_keys(upload.bucket, stem, limit=100)
     found = [match for key in keys if (match := rules.match(upload.bucket, key))]
-    return [match for match in found if upload.key in match.sidecar_keys]
+    return [match for match in found if match.sidecars_among([upload.key])]
 
 
 def _tells_of_lateness(world: World, job: Job, photo: Photo, upload: Upload) -> bool:

@@ -26,6 +26,9 @@ log = structlog.get_logger(__name__)
 _KEYS_MOST = 10_000
 """Keys that are looked through for the photos of one group."""
 
+_BESIDE_MOST = 1_000
+"""Keys that are looked through for a sidecar: all that is called like the photo, up to the dot."""
+
 
 def photos_of(world: World, match: Match) -> list[Photo] | None:
     """What lies in the bucket now of a drop; None (and a line in the log) if it is none."""
@@ -66,11 +69,16 @@ def _photo(world: World, bucket: str, key: str, *, is_told: bool = False) -> Pho
 
 def sidecar_of(world: World, match: Match) -> Sidecar | SidecarError | None:
     """What was read beside a photo, or the error of reading it; None if nothing lies there."""
-    for key in match.sidecar_keys:
+    beside = [
+        key
+        for stem in match.sidecar_stems
+        for key in world.objects.list_keys(match.bucket, f"{stem}.", limit=_BESIDE_MOST)
+    ]
+    for key in match.sidecars_among(beside):
         try:
             stored = world.objects.open(S3Uri(match.bucket, key))
         except ImageMissingError:
-            continue
+            continue  # taken away since it was listed
         try:
             text = stored.body.read(MAX_SIDECAR_BYTES + 1)
         finally:
@@ -78,7 +86,7 @@ def sidecar_of(world: World, match: Match) -> Sidecar | SidecarError | None:
         try:
             return read_sidecar(key, text)
         except SidecarError as error:
-            return error
+            return SidecarError(error.problems, key)
     return None
 
 

@@ -150,7 +150,7 @@ class DropMessages:
         """Send the requests of a drop that are no jobs yet."""
         plan, turns = turns_of(self._world, match, photos, sidecar, moment=upload.event_time)
         if plan.problems:
-            self._refuse(match, photos, plan)
+            self._refuse(match, photos, sidecar, plan)
             return
         for job in (job for _, job in turns if job is not None):
             log.info(
@@ -172,13 +172,28 @@ class DropMessages:
         ids = [str(message.get("requestId") or message.get("batchId")) for message in messages]
         log.info(f"sent: {', '.join(ids)}", action="drop_sent")
 
-    def _refuse(self, match: Match, photos: Sequence[Photo], plan: DropPlan) -> None:
+    def _refuse(
+        self,
+        match: Match,
+        photos: Sequence[Photo],
+        sidecar: Sidecar | SidecarError | None,
+        plan: DropPlan,
+    ) -> None:
         error = InvalidRequestError(plan.problems)
         log.warning(f"no request can be made of it: {error.message}", action="drop_refused")
         self._world.observer.refused(error.code)
-        self._tell(match, photos, plan, error.code)
+        beside = [S3Uri(match.bucket, sidecar.key)] if sidecar is not None else []
+        self._tell(match, photos, plan, error.code, beside=beside)
 
-    def _tell(self, match: Match, photos: Sequence[Photo], plan: DropPlan, code: str) -> None:
+    def _tell(
+        self,
+        match: Match,
+        photos: Sequence[Photo],
+        plan: DropPlan,
+        code: str,
+        *,
+        beside: Sequence[S3Uri] = (),
+    ) -> None:
         """Show in S3 that a drop became no request. Raises passing errors: the message comes back."""
         try:
             if plan.error is not None:
@@ -194,6 +209,8 @@ class DropMessages:
                 marking = Marking.model_validate(plan.on_failure)
                 for photo in photos:
                     drop_marks.put_aside(self._world, place_of(photo), marking, etag=photo.etag)
+                for place in beside:
+                    drop_marks.put_aside(self._world, place, marking)
         except TransientError:
             raise
         except WorkerError as error:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.builders import INPUT_BUCKETS, NOON, OUTPUT_BUCKETS, request
-from worker.contracts.batch import BatchMessage, batch_digest, manifest_batch, parse_batch
+from worker.contracts.batch import BatchMessage, batch_digest, parse_batch
 from worker.contracts.batch_event import BatchCounts, BatchData, batch_attributes, batch_event
 from worker.contracts.follow import FollowMessage, parse_follow
 from worker.contracts.poll import PollMessage
@@ -99,11 +99,6 @@ def test_the_order_of_a_matrix_is_part_of_what_is_asked_for() -> None:
 
     assert digest({"a": [1], "b": [2]}) != digest({"b": [2], "a": [1]})
     assert digest({"a": [1], "b": [2]}) == digest({"a": [1], "b": [2]})
-
-
-def test_a_dropped_manifest_makes_a_message_that_is_valid() -> None:
-    body = manifest_batch("drop-1", S3Uri("catalog", "in/x.csv", "v1"), REQUEST)
-    assert parse(json.loads(body)).manifest == "s3://catalog/in/x.csv?versionId=v1"
 
 
 def test_follow_and_poll_messages_are_told_apart() -> None:

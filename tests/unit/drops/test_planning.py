@@ -204,6 +204,30 @@ def test_sidecars_of_a_name_with_accents_are_looked_for_in_both_forms():
     assert "inbox/spring/e\u0301.yaml" in composed.sidecar_keys
 
 
+def test_the_extension_of_a_sidecar_may_be_in_capitals_and_the_usual_one_ranks_first():
+    match = rules(GARMENTS + "    sidecar: true\n").match("catalog", "inbox/spring/SKU.JPG")
+    assert match is not None
+    keys = [
+        f"inbox/spring/{name}"
+        for name in (
+            "SKU.YAML",
+            "SKU.JSON",
+            "SKU.json",
+            "sku.json",
+            "SKU.jsonl",
+            "SKU.x.json",
+            "SKU",
+        )
+    ]
+    assert match.sidecars_among(keys) == [
+        "inbox/spring/SKU.json",
+        "inbox/spring/SKU.JSON",
+        "inbox/spring/SKU.YAML",
+    ]
+    beside = match.rules.sidecar_of("catalog", "inbox/spring/SKU.YML")
+    assert beside is match.rule
+
+
 def test_photos_of_a_group_with_accents_are_looked_for_in_the_whole_folder():
     match = rules(SETS).match("catalog", "sets/e\u0301_front.jpg")
     assert match is not None
@@ -282,4 +306,4 @@ rules:
     assert request["output"] == "s3://shop/{{sku}}/{sku}/"
     assert request["input"]["prompt"] == "{colour} jacket of {{sku}}"
     assert request["workflow"] == "full-naomi"
-    assert request["metadata"] == {"tenant": "acme"}
+    assert message["tenant"] == "acme"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from worker.contracts.envelopes import unwrap
 from worker.contracts.messages import MessageKind, kind_of
-from worker.drops.s3_events import IgnoredBecause, Upload, is_newer, read_s3_event
+from worker.drops.s3_events import IgnoredBecause, Upload, read_s3_event
 
 AT = datetime(2026, 11, 26, 12, 0, 0, 123_000, tzinfo=UTC)
 UPLOAD = Upload(
@@ -213,21 +213,6 @@ def test_no_record_makes_the_reader_fail(value, field):
     event = read_s3_event({"Records": [strange, record()]})
     assert UPLOAD in event.uploads
     assert len(event.uploads) + len(event.ignored) == 2
-
-
-@pytest.mark.parametrize(
-    ("sequencer", "than", "newer"),
-    [
-        ("0055AED6DCD90281E6", "0055AED6DCD90281E5", True),
-        ("0055AED6DCD90281E5", "0055AED6DCD90281E5", False),
-        ("0055AED6DCD9028", "0055AED6DCD90281E5", False),
-        ("0055AED6DCD90281E501", "0055AED6DCD90281E5", True),
-        ("00ab", "00AA", True),
-        ("00B", "00AA", True),
-    ],
-)
-def test_later_event_of_a_key_is_known_by_its_sequencer(sequencer, than, newer):
-    assert is_newer(sequencer, than) is newer
 
 
 def test_models_of_the_events_are_imported_with_the_first_event():
