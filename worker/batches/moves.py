@@ -77,7 +77,7 @@ def begin_rows(batch: Batch, upto: int, *, at: datetime) -> Batch:
     _need(batch, BatchState.OPEN)
     if batch.rows is None or not batch.read < upto <= batch.rows:
         raise IllegalTransitionError(f"batch {batch.batch_id}: row {upto} of {batch.rows} is next")
-    return _moved(replace(batch, sending=upto), at)
+    return replace(batch, sending=upto, updated_at=at)  # nothing is got on with yet
 
 
 def break_off(batch: Batch) -> Batch:

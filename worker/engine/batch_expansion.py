@@ -25,7 +25,7 @@ from worker.batches.window import rows_to_send, window_rows
 from worker.contracts.request import Request
 from worker.contracts.text import one_line
 from worker.engine.accept import is_past, read_request
-from worker.engine.batch_world import BatchInHand, rows_after
+from worker.engine.batch_world import BatchInHand, ReadingInterruptedError, rows_after
 from worker.engine.world import World
 from worker.errors import (
     InvalidRequestError,
@@ -60,11 +60,11 @@ def expand(world: World, held: BatchInHand) -> None:
     try:
         with rows_after(world, held, held.batch.read) as rows:
             _send_rows(world, held, rows, room)
-    except ManifestError as error:
-        if held.batch.read < unsure_to:
-            _cancel_unsure(world, held, error)
-        else:
+    except (ManifestError, ReadingInterruptedError) as error:
+        if held.batch.read >= unsure_to:
             held.batch = moves.break_off(held.batch)
+        elif isinstance(error, ManifestError):
+            cancel_unsure(world, held, error)
         raise
     if held.batch.read >= unsure_to:
         held.batch = moves.break_off(held.batch)
@@ -119,7 +119,7 @@ def _send_rows(world: World, held: BatchInHand, rows: Iterator[SourceRow], room:
         _begin_rows(world, held, room)
 
 
-def _cancel_unsure(world: World, held: BatchInHand, error: ManifestError) -> None:
+def cancel_unsure(world: World, held: BatchInHand, error: ManifestError) -> None:
     """Cancel the batch: its manifest is gone, and with it what could be sent again.
 
     Whether the rows that were begun with are on the queue nobody can find out. Cancelled, none of

@@ -105,6 +105,8 @@ class BatchFollowing:
             f"({error.message}): send it in several batches, or give the function more memory"
         )
         log.warning(slow.message, action="batch_stopped", error_code=slow.code)
+        if held.batch.sending > held.batch.read:
+            batch_expansion.cancel_unsure(self._world, held, slow)
         held.batch = moves.stop(held.batch, slow.code, slow.message, at=now)
 
     def _hand_back(self, held: BatchInHand, delivery: Delivery) -> Outcome:
