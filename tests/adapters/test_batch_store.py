@@ -10,7 +10,8 @@ from tests.support.aws import DeployedAws
 from worker.adapters.aws.batch_store import RETENTION, DynamoBatchStore
 from worker.adapters.memory.batches import MemoryBatchStore
 from worker.batches import moves
-from worker.batches.batch import Batch, BatchState, RowMark
+from worker.batches.batch import Batch
+from worker.batches.states import BatchState, RowMark
 from worker.errors import StaleJobError
 from worker.ports.batches import BatchStore
 

@@ -10,7 +10,7 @@ from tests.support.aws import DeployedAws
 from worker.adapters.aws.dynamodb import DynamoJobStore
 from worker.adapters.aws.rules import KEY, DynamoRulesShelf
 from worker.adapters.memory import MemoryRulesShelf
-from worker.drops.yaml_text import MAX_BYTES
+from worker.drops.limits import MAX_YAML_BYTES
 from worker.jobs.job import JobState
 from worker.ports.rules import BrokenRules, KeptRules, RulesShelf
 
@@ -49,7 +49,7 @@ def test_rules_are_read_as_they_were_kept_and_the_last_ones_stay(shelf: RulesShe
 
 
 def test_the_largest_rules_file_has_room(shelf: RulesShelf) -> None:
-    largest = KeptRules(source=RULES.source, text="#" * MAX_BYTES)
+    largest = KeptRules(source=RULES.source, text="#" * MAX_YAML_BYTES)
     shelf.keep(largest)
     assert shelf.read() == largest
 

@@ -24,8 +24,8 @@ from tests.scenarios.batches import (
 from tests.scenarios.crash import When
 from tests.scenarios.harness import Service
 from worker.batches import moves
-from worker.batches.batch import RowMark
 from worker.batches.keys import results_aside_uri
+from worker.batches.states import RowMark
 from worker.contracts.follow import FollowMessage
 from worker.contracts.s3_uri import S3Uri
 from worker.engine import batch_report

@@ -9,7 +9,8 @@ from datetime import datetime
 from tests.simulation.clockwork import Scheduler
 from tests.simulation.history import History
 from worker.adapters.memory.batches import MemoryBatchStore
-from worker.batches.batch import Batch, BatchState, RowMark
+from worker.batches.batch import Batch
+from worker.batches.states import BatchState, RowMark
 from worker.ports.batches import BatchSummary
 
 

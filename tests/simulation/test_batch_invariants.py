@@ -13,8 +13,8 @@ from tests.simulation.clockwork import Process, Task
 from tests.simulation.service import SimService, watched_logs
 from tests.simulation.workload import Sent
 from worker.adapters.memory.topic import PublishedEvent
-from worker.batches.batch import BatchState
 from worker.batches.keys import batch_event_id, results_uri
+from worker.batches.states import BatchState
 from worker.contracts.batch_event import BATCH_COMPLETED
 from worker.contracts.s3_uri import S3Uri
 from worker.jobs.job import JobState

@@ -8,51 +8,12 @@ A row is over when its job has ended, or when it never became one. Whatever is c
 from rows that were read in order, so a step that is made twice counts the same.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 
+from worker.batches.states import BatchState, RowMark
 from worker.jobs.job import JsonObject
-
-
-class BatchState(StrEnum):
-    """Where a batch stands."""
-
-    OPEN = "batch_open"
-    """Its rows are being sent, or followed; its one follow message carries it."""
-    ANNOUNCING = "batch_announcing"
-    """Its list of results is in S3 and its event is fixed in the record."""
-    DONE = "batch_done"
-    """Final: the event was published."""
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more will ever happen to the batch."""
-        return self is BatchState.DONE
-
-
-class RowStatus(StrEnum):
-    """What became of a row."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    REFUSED = "refused"
-    """It was no valid request, or was refused before it became a job."""
-    CANCELLED = "cancelled"
-    SKIPPED = "skipped"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RowMark:
-    """A row that never became a job: the mark that is kept for it says why."""
-
-    row: int
-    line: int | None
-    code: str
-    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

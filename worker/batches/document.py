@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import fields, replace
-from typing import Any, Final
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from worker.batches.batch import Batch
 from worker.jobs.document import MUST_UNDERSTAND, JobDocumentError
 
-_BATCH: TypeAdapter[Batch] = TypeAdapter(Batch)
-_FIELDS: Final = frozenset(field.name for field in fields(Batch)) - {"kept"}
-
+if TYPE_CHECKING:  # imported with the first batch
+    from worker.batches.batch import Batch
 
 MAX_NEW_BYTES: Final = 300_000
 """Of a batch that has just been accepted: 400 KB are a record's limit, and it grows by some."""
@@ -25,7 +24,7 @@ MAX_NEW_BYTES: Final = 300_000
 
 def to_document(batch: Batch) -> str:
     """The batch as JSON text, without its version."""
-    record: dict[str, Any] = _BATCH.dump_python(
+    record: dict[str, Any] = _batches().dump_python(
         replace(batch, version=0, kept=None), mode="json", exclude_defaults=True
     )
     return json.dumps({**record, **(batch.kept or {})}, ensure_ascii=False)
@@ -46,9 +45,9 @@ def from_document(text: str, *, version: int) -> Batch:
     """
     try:
         record = json.loads(text)
-        kept = {name: record.pop(name) for name in sorted(record.keys() - _FIELDS)}
+        kept = {name: record.pop(name) for name in sorted(record.keys() - _fields())}
         _check_understood(kept)
-        batch = _BATCH.validate_python(record, extra="forbid", strict=False)
+        batch = _batches().validate_python(record, extra="forbid", strict=False)
     except (ValidationError, ValueError, AttributeError) as error:
         raise JobDocumentError("the stored batch cannot be read") from error
     return replace(batch, version=version, kept=kept or None)
@@ -56,5 +55,20 @@ def from_document(text: str, *, version: int) -> Batch:
 
 def _check_understood(kept: dict[str, Any]) -> None:
     for name in kept.get(MUST_UNDERSTAND, []):
-        if name not in _FIELDS:
+        if name not in _fields():
             raise JobDocumentError(f"the stored batch cannot be read: {name}")
+
+
+@cache
+def _batches() -> TypeAdapter[Batch]:
+    """Who writes and reads them. Made for the first one: every worker has the store, few ever see a batch."""
+    from worker.batches.batch import Batch  # noqa: PLC0415 - as it says
+
+    return TypeAdapter(Batch)
+
+
+@cache
+def _fields() -> frozenset[str]:
+    from worker.batches.batch import Batch  # noqa: PLC0415 - the same
+
+    return frozenset(field.name for field in fields(Batch)) - {"kept"}

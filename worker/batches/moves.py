@@ -13,16 +13,8 @@ from decimal import Decimal
 from itertools import accumulate
 from typing import Final
 
-from worker.batches.batch import (
-    Batch,
-    BatchState,
-    Note,
-    Report,
-    RowMark,
-    RowStatus,
-    Stop,
-    Tally,
-)
+from worker.batches.batch import Batch, Note, Report, Stop, Tally
+from worker.batches.states import BatchState, RowMark, RowStatus
 from worker.contracts.text import shorten
 from worker.errors import IllegalTransitionError
 from worker.jobs.job import JsonObject

@@ -4,17 +4,14 @@ It comes by the requests queue, raw or in the envelopes that a request may come 
 from a request. `parse_batch` is the only way in: all that is wrong is told at once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import math
 import re
 from collections.abc import Iterator
 from decimal import Decimal
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
-from pydantic_core import PydanticCustomError
 
 from worker.contracts.drop_origin import DropOrigin, drop_problems
 from worker.contracts.envelopes import unwrap
@@ -27,6 +24,7 @@ from worker.contracts.fields import (
     rfc3339,
 )
 from worker.contracts.filling import BadTemplateError, names_in, texts_in
+from worker.contracts.ids import BATCH_ID_PATTERN, MAX_BATCH_ROWS, check_batch_id
 from worker.contracts.json_text import canonical_json
 from worker.contracts.output_place import check_output, parse_output
 from worker.contracts.plain_words import problems_of
@@ -36,20 +34,7 @@ from worker.contracts.s3_uri import S3Uri
 from worker.contracts.text import shown, shown_key
 from worker.errors import InvalidRequestError, Problem
 
-BATCH_ID_PATTERN: Final = "[A-Za-z0-9._:-]{1,100}"
-"""Shorter than a requestId: those of its rows are this, a dot and a number."""
-
-MAX_BATCH_ROWS: Final = 100_000
-
-_BATCH_ID = re.compile(BATCH_ID_PATTERN)
 _CREDITS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
-
-
-def check_batch_id(text: str) -> str:
-    """`text` if it may be a batchId; raises pydantic's error in our words otherwise."""
-    if not _BATCH_ID.fullmatch(text):
-        raise broken_rule("must be 1 to 100 of A-Z a-z 0-9 . _ : -")
-    return text
 
 
 def _check_manifest(text: str) -> str:
@@ -219,14 +204,6 @@ def shared_folder(output: str) -> str:
     """The deepest folder that all outputs of a template share: what stands before its first name."""
     static = output.split("{", 1)[0]
     return static[: static.rfind("/") + 1]
-
-
-def is_batch_id(text: object) -> bool:
-    """Whether `text` may be a batchId."""
-    try:
-        return isinstance(text, str) and bool(check_batch_id(text))
-    except PydanticCustomError:
-        return False
 
 
 def batch_digest(batch: BatchMessage) -> str:

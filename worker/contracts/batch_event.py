@@ -1,7 +1,5 @@
 """The batch event: a CloudEvents 1.0 document that says what became of a batch, once it is over."""
 
-from __future__ import annotations
-
 from datetime import datetime
 from typing import Annotated, Final, Literal, Self
 

@@ -4,10 +4,8 @@ It travels in the request, so the record of the job has it, and whoever announce
 knows which photo to move and where to say what went wrong.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError, model_validator
 
@@ -72,7 +70,7 @@ class Marking(BaseModel):
     ] = None
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Marking:
+    def _is_one_of_both(self) -> Self:
         if (self.copy_to is None) == (self.move_to is None):
             raise broken_rule("must have either copyTo or moveTo")
         return self

@@ -16,6 +16,7 @@ REQUEST_CONFIG = ConfigDict(
     strict=True,
     extra="forbid",
     frozen=True,
+    defer_build=True,  # see READ_AT_ONCE
     alias_generator=to_camel,
     validate_by_name=True,  # in Python code; messages are read with by_name=False
     validate_by_alias=True,
@@ -26,6 +27,7 @@ REQUEST_CONFIG = ConfigDict(
 OWN_CONFIG = ConfigDict(
     extra="ignore",
     frozen=True,
+    defer_build=True,  # see READ_AT_ONCE
     alias_generator=to_camel,
     validate_by_name=True,
     validate_by_alias=True,
@@ -33,6 +35,10 @@ OWN_CONFIG = ConfigDict(
     json_schema_serialization_defaults_required=True,  # what we write has every field
 )
 """For what workers write: readers skip unknown fields, so that releases can be mixed."""
+
+READ_AT_ONCE = ConfigDict(defer_build=False)
+"""Besides: for what nearly every process reads or writes as a whole, which is made ready at the start. A
+part of another model need not be: pydantic makes it ready when it is read by itself, if it ever is."""
 
 MAX_ID_CHARACTERS = 200
 S3_OBJECT_PATTERN = r"^s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]/.*[^/]$"

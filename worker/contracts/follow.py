@@ -1,13 +1,11 @@
 """The follow message: which batch to look at next. Workers write it for workers, on the polls queue."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from worker.contracts.batch import BATCH_ID_PATTERN, check_batch_id
 from worker.contracts.fields import OWN_CONFIG
+from worker.contracts.ids import BATCH_ID_PATTERN, check_batch_id
 
 
 class FollowMessage(BaseModel):
@@ -40,8 +38,6 @@ class FollowMessage(BaseModel):
 
 def parse_follow(body: str) -> FollowMessage | None:
     """The follow message in the body of a message of the polls queue; None if it is another one."""
-    if '"batchId"' not in body:
-        return None
     try:
         return FollowMessage.model_validate_json(body, by_alias=True, by_name=False)
     except ValidationError:

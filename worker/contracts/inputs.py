@@ -4,8 +4,6 @@ Source: Hautech docs, available workflows (which inputs, which are required). Bo
 does not state (lengths, the seed's upper end) are ours and on the careful side.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator

@@ -1,14 +1,12 @@
 """Where a request comes from that the worker itself made: a row of a batch, or a dropped photo."""
 
-from __future__ import annotations
-
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, Field, model_validator
 
-from worker.contracts.batch import MAX_BATCH_ROWS, is_batch_id
 from worker.contracts.drop_origin import DropOrigin
 from worker.contracts.fields import REQUEST_CONFIG, broken_rule
+from worker.contracts.ids import MAX_BATCH_ROWS, is_batch_id
 
 
 class BatchRow(BaseModel):
@@ -29,7 +27,7 @@ class Origin(BaseModel):
     drop: Annotated[DropOrigin | None, Field(description="It was made of a dropped photo.")] = None
 
     @model_validator(mode="after")
-    def _is_one_of_both(self) -> Origin:
+    def _is_one_of_both(self) -> Self:
         if (self.drop is None) == (self.batch is None):
             raise broken_rule("must have either batch or drop")
         return self

@@ -1,7 +1,5 @@
 """`outputOptions`: how the pictures are called and stored, and what is made of them besides."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Final, Literal

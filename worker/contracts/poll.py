@@ -1,14 +1,12 @@
 """The poll message: which job to look at next. Workers write it for workers."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
-from worker.contracts.fields import OWN_CONFIG
+from worker.contracts.fields import OWN_CONFIG, READ_AT_ONCE
+from worker.contracts.ids import REQUEST_ID_PATTERN, check_request_id
 from worker.contracts.plain_words import problems_of
-from worker.contracts.request import REQUEST_ID_PATTERN, check_request_id
 from worker.errors import PollMessageError
 
 
@@ -19,7 +17,7 @@ class PollMessage(BaseModel):
     on to a new ticket; messages with an older one are dropped.
     """
 
-    model_config = OWN_CONFIG
+    model_config = {**OWN_CONFIG, **READ_AT_ONCE}
 
     v: Literal[1] = Field(default=1, description="Version of this message.")
     request_id: Annotated[

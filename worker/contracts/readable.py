@@ -13,11 +13,12 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from worker.contracts.envelopes import MAX_ENVELOPES, unwrap
+from worker.contracts.ids import REQUEST_ID_PATTERN, check_request_id
 from worker.contracts.json_text import read_json
 from worker.contracts.messages import TEST_EVENT, MessageKind, kind_of
 from worker.contracts.metadata import metadata_problems
 from worker.contracts.origin import BatchRow, batch_of
-from worker.contracts.request import REQUEST_ID_PATTERN, check_request_id, check_workflow
+from worker.contracts.request import check_workflow
 from worker.contracts.result import EVENT_SOURCE
 from worker.errors import MalformedRequestError
 

@@ -4,8 +4,6 @@
 answers with a Request that keeps every rule or raises with all that is wrong at once.
 """
 
-from __future__ import annotations
-
 import hashlib
 import re
 from collections.abc import Mapping
@@ -15,7 +13,8 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from worker.contracts.drop_origin import DropOrigin, drop_problems
 from worker.contracts.envelopes import unwrap
-from worker.contracts.fields import REQUEST_CONFIG, UtcTime, broken_rule, rfc3339
+from worker.contracts.fields import READ_AT_ONCE, REQUEST_CONFIG, UtcTime, broken_rule, rfc3339
+from worker.contracts.ids import REQUEST_ID_PATTERN, check_request_id
 from worker.contracts.inputs import (
     FullNaomiInput,
     NaomiInput,
@@ -54,16 +53,6 @@ __all__ = [
     "s3_references",
 ]
 
-REQUEST_ID_PATTERN = "[A-Za-z0-9._:-]{1,128}"
-_REQUEST_ID = re.compile(REQUEST_ID_PATTERN)
-
-
-def check_request_id(text: str) -> str:
-    """`text` if it may be a requestId; raises pydantic's error in our words otherwise."""
-    if not _REQUEST_ID.fullmatch(text):
-        raise broken_rule("must be 1 to 128 of A-Z a-z 0-9 . _ : -")
-    return text
-
 
 def check_workflow(text: str) -> str:
     """The workflow's name, or its UUID in lower case; raises pydantic's error in our words."""
@@ -85,7 +74,7 @@ class Request(BaseModel):
     members of a list under a key ending in `Ids`) an `s3://bucket/key` URI may stand.
     """
 
-    model_config = REQUEST_CONFIG
+    model_config = {**REQUEST_CONFIG, **READ_AT_ONCE}
 
     request_id: Annotated[
         str,

@@ -4,8 +4,6 @@ Its `data` is also the result document that stands in S3 beside the pictures. Co
 duplicates by `id`, which is the same however often an event is published.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 from types import MappingProxyType
@@ -14,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from worker.contracts.attributes import MAX_METADATA_ATTRIBUTES, event_attributes
-from worker.contracts.fields import OWN_CONFIG, UtcTime
+from worker.contracts.fields import OWN_CONFIG, READ_AT_ONCE, UtcTime
 from worker.contracts.text import shorten
 from worker.errors import Stage
 
@@ -212,6 +210,8 @@ class ResultData(_Own):
 
 class ResultEvent(_Own):
     """A CloudEvents 1.0 event in structured JSON form (Source: CloudEvents JSON format 1.0.2)."""
+
+    model_config = READ_AT_ONCE
 
     specversion: Literal["1.0"] = "1.0"
     id: Annotated[

@@ -15,8 +15,8 @@ from typing import Any, Final
 
 from worker.contracts.plain_words import path_of
 from worker.contracts.text import one_line, shown, shown_key
+from worker.drops.limits import MAX_YAML_BYTES
 
-MAX_BYTES: Final = 262_144
 MAX_NESTING: Final = 32
 
 _TAG: Final = "tag:yaml.org,2002:"
@@ -67,8 +67,8 @@ def read_yaml(text: str) -> YamlValue:
     Raises YamlTextError for the first thing that is wrong.
     """
     size_bytes = len(text.encode("utf-8", "surrogatepass"))
-    if size_bytes > MAX_BYTES:
-        raise YamlTextError(1, f"has {size_bytes:,} bytes, at most {MAX_BYTES:,} are allowed")
+    if size_bytes > MAX_YAML_BYTES:
+        raise YamlTextError(1, f"has {size_bytes:,} bytes, at most {MAX_YAML_BYTES:,} are allowed")
     node = _composed(text.removeprefix("\ufeff"))
     if node is None:
         return YamlValue(None)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import structlog
 
-from worker.batches.batch import RowMark
+from worker.batches.states import RowMark
 from worker.contracts.dead_letter import DeadLetterReason
 from worker.contracts.drop_origin import drop_of
 from worker.contracts.readable import (

@@ -17,10 +17,10 @@ from typing import Final
 import structlog
 
 from worker.batches import moves
-from worker.batches.batch import RowMark
 from worker.batches.capping import reason_to_stop
 from worker.batches.rows import RowRequest
 from worker.batches.source_row import SourceRow
+from worker.batches.states import RowMark
 from worker.batches.window import rows_to_send, window_rows
 from worker.contracts.request import Request
 from worker.contracts.text import one_line

@@ -16,13 +16,15 @@ from typing import Final
 import structlog
 
 from worker.batches import moves
-from worker.batches.batch import Batch, BatchState
-from worker.contracts.follow import FollowMessage
+from worker.batches.batch import Batch
+from worker.batches.states import BatchState
+from worker.contracts.follow import FollowMessage, parse_follow
 from worker.engine import batch_completion, batch_expansion, batch_lost, batch_rows, trouble
 from worker.engine.batch_world import BatchInHand, ReadingInterruptedError, count
 from worker.engine.classify import Decision, classify
+from worker.engine.follow import send_follow
+from worker.engine.telling import text_of
 from worker.engine.trouble import Delivery
-from worker.engine.wake import send_follow
 from worker.engine.world import World
 from worker.errors import ManifestError
 from worker.jobs.outcomes import Done, Outcome, PollAgain
@@ -44,6 +46,10 @@ class BatchFollowing:
 
     def __init__(self, world: World) -> None:
         self._world = world
+
+    def read(self, body: str) -> FollowMessage | None:
+        """The follow message in the body of a message of the polls queue; None if it is another one."""
+        return parse_follow(body)
 
     def handle(self, message: FollowMessage, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a follow message, after carrying its batch on."""
@@ -141,10 +147,10 @@ class BatchFollowing:
         failures = held.batch.failures + 1
         decision = classify(error).decision
         if decision in {Decision.RETRY, Decision.RETRY_LOUDLY, Decision.FAIL}:
-            because = f"again: {trouble.text_of(error)}"
+            because = f"again: {text_of(error)}"
             try:
                 held.batch = moves.note_failure(held.batch, because, at=world.now())
                 held.save()
             except Exception as second:  # noqa: BLE001 -- the record says it next time
-                log.warning(f"while noting: {trouble.text_of(second)}", action="recovery_failed")
+                log.warning(f"while noting: {text_of(second)}", action="recovery_failed")
         return trouble.retry(world, error, delivery, failures=failures)

@@ -15,8 +15,8 @@ from typing import Final
 import structlog
 
 from worker.batches import moves
-from worker.batches.batch import RowMark, RowStatus
 from worker.batches.moves import RowEnd
+from worker.batches.states import RowMark, RowStatus
 from worker.contracts.request import Request
 from worker.engine.accept import read_request
 from worker.engine.batch_rows import open_groups, read_rows

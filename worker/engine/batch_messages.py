@@ -19,7 +19,6 @@ from worker.batches.keys import batch_refusal_event_id
 from worker.contracts.batch import (
     BatchMessage,
     batch_digest,
-    is_batch_id,
     parse_batch,
 )
 from worker.contracts.batch_event import (
@@ -30,10 +29,11 @@ from worker.contracts.batch_event import (
     batch_event,
 )
 from worker.contracts.dead_letter import DeadLetterReason
+from worker.contracts.ids import is_batch_id
 from worker.contracts.presets import PRESET, template_with_preset
 from worker.contracts.readable import readable_batch_id
 from worker.engine import drop_marks
-from worker.engine.wake import send_follow
+from worker.engine.follow import send_follow
 from worker.engine.world import World
 from worker.errors import (
     InvalidRequestError,

@@ -17,10 +17,11 @@ from typing import Any, Final
 import structlog
 
 from worker.batches import moves
-from worker.batches.batch import Batch, Report, RowStatus, Tally
+from worker.batches.batch import Batch, Report, Tally
 from worker.batches.keys import results_aside_uri, results_uri
 from worker.batches.moves import RowEnd, tally_with
 from worker.batches.rows import row_request_id
+from worker.batches.states import RowStatus
 from worker.contracts.s3_uri import S3Uri
 from worker.engine.batch_rows import GROUP_ROWS, FoundRow, read_rows
 from worker.engine.batch_world import BatchInHand

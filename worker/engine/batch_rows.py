@@ -8,9 +8,10 @@ from decimal import Decimal
 from typing import Final
 
 from worker.batches import moves
-from worker.batches.batch import Batch, RowMark, RowStatus
+from worker.batches.batch import Batch
 from worker.batches.moves import RowEnd
 from worker.batches.rows import row_request_id
+from worker.batches.states import RowMark, RowStatus
 from worker.contracts.origin import batch_of
 from worker.engine.batch_world import BatchInHand
 from worker.engine.world import World

@@ -6,9 +6,7 @@ from datetime import timedelta
 
 import structlog
 
-from worker.batches import moves
-from worker.batches.batch import BatchState
-from worker.engine.wake import send_follow
+from worker.batches.states import BatchState
 from worker.engine.world import RecordWorld
 from worker.errors import LostRaceError
 from worker.jobs.document import JobDocumentError
@@ -51,6 +49,10 @@ def _wake(world: RecordWorld, batch_id: str, *, is_dry_run: bool) -> bool:
     if silent_s < _SILENT_S * 2.0 ** min(batch.wakes, _DOUBLINGS_MOST):
         return False
     if not is_dry_run:
+        # Hardly ever a batch is silent, and reconcile starts every few minutes.
+        from worker.batches import moves  # noqa: PLC0415
+        from worker.engine.follow import send_follow  # noqa: PLC0415
+
         because = f"reconcile: nothing has happened for {silent_s / 60:.0f} min"
         woken = moves.carry(batch, because=because, is_wake=True, at=world.now())
         send_follow(world, world.batches.save(woken), delay_s=0)

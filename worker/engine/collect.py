@@ -13,7 +13,7 @@ import structlog
 
 from worker.contracts.result import Output, VariantResult
 from worker.contracts.s3_uri import S3Uri
-from worker.engine.renditions import make_renditions
+from worker.engine.late_parts import make_renditions
 from worker.engine.rules import EngineRules
 from worker.engine.storing import Content, as_picture, options_of, store, verify
 from worker.engine.variants import variant_results

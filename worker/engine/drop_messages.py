@@ -26,11 +26,12 @@ from worker.drops.planning import DropPlan, Photo, missing_parts
 from worker.drops.rule_set import Match, RuleSet
 from worker.drops.s3_events import Upload, read_s3_event
 from worker.drops.sidecars import Sidecar, SidecarError
-from worker.engine import announce, drop_marks, trouble
+from worker.engine import announce, drop_marks
 from worker.engine.classify import Decision, classify
 from worker.engine.drop_late import look_whether_late, take_note_away
 from worker.engine.drop_looking import looking, photos_of, place_of, sidecar_of
 from worker.engine.drop_turns import turns_of
+from worker.engine.telling import text_of
 from worker.engine.trouble import Delivery
 from worker.engine.world import World
 from worker.errors import (
@@ -231,7 +232,7 @@ class DropMessages:
         return is_last and classify(error).decision is not Decision.STOP
 
     def _give_up(self, body: str, uploads: Sequence[Upload], error: Exception) -> Outcome:
-        said = f"given up; the last trouble was: {trouble.text_of(error)}"
+        said = f"given up; the last trouble was: {text_of(error)}"
         reason = DeadLetterReason(
             error_code=AttemptsExhaustedError.code,
             error_message=said,

@@ -20,7 +20,7 @@ import structlog
 
 from worker.contracts.presets import Presets
 from worker.contracts.s3_uri import S3Uri
-from worker.drops.yaml_text import MAX_BYTES
+from worker.drops.limits import MAX_YAML_BYTES
 from worker.engine.rules import EngineRules
 from worker.errors import (
     NoRulesError,
@@ -250,7 +250,7 @@ def read_rules_text(objects: ObjectStore, place: S3Uri) -> str:
     """
     stored = objects.open(place)
     try:
-        data = stored.body.read(MAX_BYTES + 1)
+        data = stored.body.read(MAX_YAML_BYTES + 1)
     finally:
         stored.body.close()
     try:

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import structlog
 
 from worker.contracts.trace import clean_trace
-from worker.engine import trouble
+from worker.engine import late_parts, trouble
 from worker.engine.circuit import Circuit
 from worker.engine.drop_rules import DropRules
 from worker.engine.guarded_hautech import GuardedHautech
@@ -27,7 +28,6 @@ from worker.engine.notices import Notices
 from worker.engine.observing import NoObserver
 from worker.engine.pace import Pace
 from worker.engine.poll_messages import PollMessages
-from worker.engine.reconcile import ReconcileReport, reconcile
 from worker.engine.request_messages import RequestMessages
 from worker.engine.rules import EngineRules
 from worker.engine.shared_durations import SharedDurations
@@ -46,10 +46,13 @@ from worker.ports.jobs import JobStore
 from worker.ports.notices import NoticeBoard
 from worker.ports.objects import ObjectStore
 from worker.ports.observer import Observer
-from worker.ports.photos import PhotoLab
 from worker.ports.queues import ReceivedMessage, WorkQueue
 from worker.ports.rules import RulesShelf
 from worker.ports.topic import ResultTopic
+
+if TYPE_CHECKING:  # see `late_parts`
+    from worker.engine.reconcile import ReconcileReport
+    from worker.ports.photos import PhotoLab
 
 log = structlog.get_logger(__name__)
 
@@ -176,7 +179,7 @@ class Engine:
 
         Raises errors of the store and of the queue; the next call finds what is left.
         """
-        return reconcile(self._world, budget)
+        return late_parts.reconcile(self._world, budget)
 
     def _hear(self, budget: WorkBudget) -> None:
         """Before a message: what other processes found out. The time of the message comes first."""

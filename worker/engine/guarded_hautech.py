@@ -17,7 +17,7 @@ from typing import BinaryIO, TypeVar
 from worker.engine.circuit import Circuit, HautechCall
 from worker.engine.in_flight import InFlight
 from worker.engine.pace import Pace
-from worker.engine.trouble import text_of
+from worker.engine.telling import text_of
 from worker.errors import (
     HautechDownError,
     HeldBackError,

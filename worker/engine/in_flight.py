@@ -16,7 +16,7 @@ from typing import Final
 import structlog
 
 from worker.engine.open_batches import OpenBatches
-from worker.engine.trouble import text_of
+from worker.engine.telling import text_of
 from worker.ports.clock import Clock
 from worker.ports.queues import WorkQueue
 

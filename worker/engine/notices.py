@@ -8,7 +8,7 @@ from threading import Lock
 
 import structlog
 
-from worker.engine.trouble import text_of
+from worker.engine.telling import text_of
 from worker.ports.notices import CircuitNotice, NoticeBoard
 
 log = structlog.get_logger(__name__)

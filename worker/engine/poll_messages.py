@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import structlog
 
-from worker.contracts.follow import FollowMessage, parse_follow
+from worker.contracts.ids import may_have_batch_id
 from worker.contracts.poll import parse_poll
 from worker.contracts.readable import readable_request_id
 from worker.engine import announce, trouble
 from worker.engine.accept import recheck_unpaid
-from worker.engine.batch_following import BatchFollowing
 from worker.engine.in_flight import InFlight
 from worker.engine.intake import IntakeGate
+from worker.engine.late_parts import LateParts
 from worker.engine.story import Story, bind_job
 from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
@@ -21,6 +23,9 @@ from worker.jobs.job import Job
 from worker.jobs.outcomes import Done, Outcome, RetryLater
 from worker.ports.clock import WorkBudget
 from worker.ports.observer import DropReason
+
+if TYPE_CHECKING:  # imported with the first batch
+    from worker.contracts.follow import FollowMessage
 
 log = structlog.get_logger(__name__)
 
@@ -35,12 +40,12 @@ class PollMessages:
         self._gate = gate
         self._in_flight = in_flight
         self._story = story
-        self._batches = BatchFollowing(world)
+        self._late = LateParts(world)
 
     def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a message of the polls queue, after following the job it names."""
         self._in_flight.refresh()
-        if follow := parse_follow(body):
+        if may_have_batch_id(body) and (follow := self._late.batch_following.read(body)):
             return self._follow(follow, delivery, budget)
         try:
             poll_message = parse_poll(body)
@@ -65,7 +70,7 @@ class PollMessages:
             self._gate.leave(entered)
 
     def _follow(self, follow: FollowMessage, delivery: Delivery, budget: WorkBudget) -> Outcome:
-        outcome = self._batches.handle(follow, delivery, budget)
+        outcome = self._late.batch_following.handle(follow, delivery, budget)
         if isinstance(outcome, Done):
             self._in_flight.batches.ended(follow.batch_id)
         else:

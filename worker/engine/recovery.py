@@ -6,6 +6,7 @@ import structlog
 
 from worker.engine import announce, poll, prepared, submit, trouble
 from worker.engine.classify import Decision, classify
+from worker.engine.telling import text_of
 from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
 from worker.errors import (
@@ -43,11 +44,9 @@ def recover(
             _fail(world, held, error, stage)
             return None
         if decision in {Decision.RETRY, Decision.RETRY_LOUDLY, Decision.FAIL}:
-            held.job = note_failure(
-                held.job, because=f"{stage}: {trouble.text_of(error)}", at=world.now()
-            )
+            held.job = note_failure(held.job, because=f"{stage}: {text_of(error)}", at=world.now())
         if decision is Decision.HOLD:
-            because = f"{stage}: resting: {trouble.text_of(error)}"
+            because = f"{stage}: resting: {text_of(error)}"
             held.job = note_rest(held.job, because=because, at=world.now())
         if is_open and trouble.is_exhausted(world, held.job, stage, delivery, decision):
             over = trouble.exhausted_error(held.job, error)
@@ -60,7 +59,7 @@ def recover(
         if trouble.is_poison(second, delivery):
             return _fail_plainly(world, held, second, stage, delivery)
         log.warning(
-            f"while dealing with: {trouble.text_of(error)}",
+            f"while dealing with: {text_of(error)}",
             action="recovery_failed",
             stage=stage,
         )

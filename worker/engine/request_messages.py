@@ -14,9 +14,8 @@ from worker.contracts.request import Request, content_digest
 from worker.contracts.trace import trace_id_of
 from worker.engine import announce
 from worker.engine.accept import message_digest, read_request, record
-from worker.engine.batch_messages import BatchMessages
-from worker.engine.drop_messages import DropMessages
 from worker.engine.intake import IntakeGate
+from worker.engine.late_parts import LateParts
 from worker.engine.story import Story
 from worker.engine.trouble import Delivery
 from worker.engine.world import HeldJob, World
@@ -36,17 +35,16 @@ class RequestMessages:
         self._world = world
         self._gate = gate
         self._story = story
-        self._batches = BatchMessages(world)
-        self._drops = DropMessages(world)
+        self._late = LateParts(world)
 
     def handle(self, body: str, delivery: Delivery, budget: WorkBudget) -> Outcome:
         """What to do with a message of the requests queue, after doing what it asks for."""
         if delivery.trace is not None:
             structlog.contextvars.bind_contextvars(trace_id=trace_id_of(delivery.trace))
         if readable_batch_id(body) is not None:
-            return self._batches.handle(body)
+            return self._late.batch_messages.handle(body)
         if (notification := readable_s3_event(body)) is not None:
-            return self._drops.handle(notification, body, delivery, budget)
+            return self._late.drop_messages.handle(notification, body, delivery, budget)
         try:
             request = read_request(self._world, body)
         except RequestError as error:

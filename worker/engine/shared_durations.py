@@ -20,7 +20,7 @@ from typing import Final
 import structlog
 
 from worker.engine.durations import Durations
-from worker.engine.trouble import text_of
+from worker.engine.telling import text_of
 from worker.jobs.durations import Expectation, Seen, joined
 from worker.ports.durations import DurationBoard, DurationSheet
 

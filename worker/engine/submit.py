@@ -19,7 +19,7 @@ import structlog
 from worker.engine import prepared
 from worker.engine.accept import is_expired, refuse_if_cancelled, refuse_if_expired
 from worker.engine.storing import refuse_if_taken
-from worker.engine.trouble import text_of
+from worker.engine.telling import text_of
 from worker.engine.world import HeldJob, World
 from worker.errors import (
     AnswerUnknownError,

@@ -10,6 +10,7 @@ import structlog
 from worker.engine import poll
 from worker.engine.classify import Decision, classify, wait_for_lease_s
 from worker.engine.rules import EngineRules
+from worker.engine.telling import text_of
 from worker.engine.world import World
 from worker.errors import (
     AttemptsExhaustedError,
@@ -18,9 +19,7 @@ from worker.errors import (
     RecordTooLargeError,
     Stage,
     SubmissionUnknownError,
-    WorkerError,
 )
-from worker.hautech.redaction import redact
 from worker.jobs.job import Job, StepState
 from worker.jobs.outcomes import RetryLater
 from worker.jobs.pacing import backoff_s, rest_s
@@ -185,11 +184,3 @@ def _patience_s(world: World, delivery: Delivery) -> float:
         most_s=rules.systemic_wait_max_s,
         random=world.random,
     )
-
-
-def text_of(error: Exception) -> str:
-    """What an error says, for the record and the log.
-
-    What nobody translated may quote what was sent: its tokens and signatures are taken out.
-    """
-    return error.message if isinstance(error, WorkerError) else redact(repr(error))

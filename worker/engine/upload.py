@@ -19,7 +19,7 @@ from typing import BinaryIO
 
 from worker.contracts.drop_origin import drop_of
 from worker.contracts.s3_uri import S3Uri
-from worker.engine.develop import developed
+from worker.engine.late_parts import developed
 from worker.engine.rules import EngineRules
 from worker.engine.world import HeldJob, World
 from worker.errors import (

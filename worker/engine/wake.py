@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import structlog
 
-from worker.batches.batch import Batch
-from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.engine.world import HeldJob, RecordWorld
 from worker.jobs import transitions
@@ -31,12 +29,6 @@ def wake(world: RecordWorld, held: HeldJob, *, because: str, delay_s: int) -> No
         request_id=held.job.request_id,
         job_state=held.job.state,
     )
-
-
-def send_follow(world: RecordWorld, batch: Batch, *, delay_s: int) -> None:
-    """Send the follow message that has the batch's ticket. Save the batch with it before."""
-    message = FollowMessage(batch_id=batch.batch_id, ticket=batch.ticket)
-    world.queue.send_follow(message, delay_s=delay_s)
 
 
 def send_poll(world: RecordWorld, job: Job, *, delay_s: int) -> None:

@@ -14,19 +14,19 @@ from worker.engine.rules import EngineRules
 from worker.engine.spool import SpoolRoom
 from worker.errors import InterruptedWorkError, StaleJobError
 from worker.jobs.job import Job, Lease
-from worker.ports.assets import AssetCache
-from worker.ports.batches import BatchStore
-from worker.ports.clock import Clock, WorkBudget
-from worker.ports.generation import ImageGeneration
-from worker.ports.jobs import JobStore
-from worker.ports.objects import ObjectStore
-from worker.ports.observer import Observer
-from worker.ports.photos import PhotoLab
-from worker.ports.queues import WorkQueue
-from worker.ports.topic import ResultTopic
 
-if TYPE_CHECKING:  # who puts records right needs no rules of drop folders
+if TYPE_CHECKING:  # who puts records right needs few of them
     from worker.engine.drop_rules import DropRules
+    from worker.ports.assets import AssetCache
+    from worker.ports.batches import BatchStore
+    from worker.ports.clock import Clock, WorkBudget
+    from worker.ports.generation import ImageGeneration
+    from worker.ports.jobs import JobStore
+    from worker.ports.objects import ObjectStore
+    from worker.ports.observer import Observer
+    from worker.ports.photos import PhotoLab
+    from worker.ports.queues import WorkQueue
+    from worker.ports.topic import ResultTopic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

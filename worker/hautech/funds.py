@@ -6,6 +6,7 @@ phrase about having too little, and what a text quotes (prompts, labels) does no
 """
 
 import re
+from functools import cache
 from typing import Final
 
 _MAX_CHARS: Final = 4000
@@ -42,7 +43,6 @@ _AFTER: Final = (
     r" (?:insufficient|not (?:enough|sufficient)|low|negative|exceeded|exhausted|depleted|used up"
     r"|reached|empty|below)\b"
 )
-_FUNDS: Final = re.compile("|".join((*_BEFORE, _AFTER, r"\bpayment required\b")), re.IGNORECASE)
 
 
 def mentions_funds(*texts: str | None) -> bool:
@@ -58,4 +58,10 @@ def mentions_funds(*texts: str | None) -> bool:
 
 def _speaks_of_funds(text: str) -> bool:
     plain = _JOINTS.sub(" ", _CAMEL.sub(" ", _QUOTED.sub(" … ", text)))
-    return _FUNDS.search(" ".join(plain.split())) is not None
+    return _funds().search(" ".join(plain.split())) is not None
+
+
+@cache
+def _funds() -> re.Pattern[str]:
+    """All of these phrases. Compiled for the first error, for that takes longer than all other patterns of ours."""
+    return re.compile("|".join((*_BEFORE, _AFTER, r"\bpayment required\b")), re.IGNORECASE)

@@ -7,8 +7,6 @@
 The keys of assets are in `keys`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum

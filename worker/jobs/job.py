@@ -4,12 +4,11 @@ A **job** is one request. It has one or more **steps**, each of which is one pai
 pipeline. The states are explained here and drawn in `charts`.
 """
 
-from __future__ import annotations
-
+# No postponed annotations: pydantic reads these values (`document`), and would compile each at every start.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, Self
 
 from worker.errors import PermanentError, Stage
 
@@ -109,7 +108,7 @@ class Failure:
     retryable: bool
 
     @classmethod
-    def of(cls, error: PermanentError, stage: Stage) -> Failure:
+    def of(cls, error: PermanentError, stage: Stage) -> Self:
         """What an error says, met at that stage."""
         return cls(code=error.code, message=error.message, stage=stage, retryable=error.retryable)
 

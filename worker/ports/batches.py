@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from worker.batches.batch import Batch, BatchState, RowMark
+from worker.batches.states import BatchState, RowMark
+
+if TYPE_CHECKING:  # imported with the first batch
+    from worker.batches.batch import Batch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from worker.contracts.dead_letter import DeadLetterReason
-from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
+
+if TYPE_CHECKING:  # imported with the first batch
+    from worker.contracts.follow import FollowMessage
 
 MessageKind = Literal["requests", "polls"]
 """Which queue a message came from."""

@@ -21,10 +21,10 @@ from typing import Final
 
 import structlog
 
-from worker.batches.batch import BatchState
+from worker.batches.states import BatchState
 from worker.engine.notices import holds_requests
 from worker.engine.reconcile import ReconcileReport
-from worker.engine.trouble import text_of
+from worker.engine.telling import text_of
 from worker.engine.world import RecordWorld
 from worker.errors import UnavailableError
 from worker.groundwork import Groundwork

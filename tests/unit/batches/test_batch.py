@@ -8,11 +8,12 @@ import pytest
 
 from tests.builders import NOON, at
 from worker.batches import moves
-from worker.batches.batch import Batch, BatchState, RowMark, RowStatus, Tally
+from worker.batches.batch import Batch, Tally
 from worker.batches.capping import PROBE_ROWS, credits_per_row, reason_to_stop, rows_allowed
 from worker.batches.document import from_document, to_document
 from worker.batches.keys import batch_event_id, results_uri
 from worker.batches.moves import RowEnd
+from worker.batches.states import BatchState, RowMark, RowStatus
 from worker.errors import IllegalTransitionError
 from worker.jobs.document import JobDocumentError
 

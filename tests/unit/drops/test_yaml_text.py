@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.drops.yaml_text import MAX_BYTES, YamlTextError, read_yaml
+from worker.drops.limits import MAX_YAML_BYTES
+from worker.drops.yaml_text import YamlTextError, read_yaml
 
 _json = st.recursive(
     st.none()
@@ -85,7 +86,7 @@ def test_json_is_read_as_what_it_is(value):
         ("a: " + "9" * 200, 1, "hundreds of digits"),
         ("[" * 40 + "]" * 40, 1, "deeper than 32"),
         ("[" * 5_000, 1, "deeper than 32"),
-        ("a: " + "x" * MAX_BYTES, 1, "at most 262,144"),
+        ("a: " + "x" * MAX_YAML_BYTES, 1, "at most 262,144"),
     ],
     ids=lambda value: repr(value)[:20],
 )

@@ -1,5 +1,6 @@
 """What a cold start does not import: seen in an interpreter of its own, with no clock involved."""
 
+import importlib
 import json
 import subprocess
 import sys
@@ -10,6 +11,30 @@ from tests.unit.test_bootstrap import GOOD
 
 _NEVER = ("typer", "rich", "pygments", "prometheus_client", "http.server", "boto3", "s3transfer")
 _ONLY_WHEN_NEEDED = ("cryptography", "jwt", "PIL")
+
+_LATE = {
+    *("worker.batches.batch", "worker.batches.moves", "worker.batches.rows"),
+    *("worker.contracts.batch", "worker.contracts.batch_event", "worker.contracts.follow"),
+    *("worker.drops.planning", "worker.drops.rule_set", "worker.drops.s3_events"),
+    *("worker.drops.yaml_text", "worker.engine.batch_following", "worker.engine.batch_messages"),
+    *("worker.engine.develop", "worker.engine.drop_messages", "worker.engine.renditions"),
+    "worker.ports.photos",
+}
+"""Parts for messages that most processes never see, see `worker.engine.late_parts`."""
+
+_MODELS = [
+    f"worker.contracts.{name}"
+    for name in (
+        *("batch", "batch_event", "drop_origin", "follow", "inputs", "origin", "output_options"),
+        *("poll", "request", "result"),
+    )
+]
+_RECORDS = [
+    "worker.jobs.job",
+    "worker.jobs.assets",
+    "worker.batches.batch",
+    "worker.batches.states",
+]
 
 _IMPORT = """
 import json, sys
@@ -110,7 +135,11 @@ def test_reconcile_starts_without_an_engine():
         "worker.engine.engine",
         "worker.adapters.aws.s3",
         "worker.adapters.hautech_gateway",
+        "worker.contracts.request",
         "worker.contracts.result",
+        "worker.jobs.plan",
+        "worker.ports.generation",
+        "worker.ports.objects",
         "worker.runtime.lambda_queue",
     ):
         assert foreign not in modules
@@ -121,4 +150,24 @@ def test_functions_of_queues_start_with_their_engine_and_without_reconcile(name)
     modules = started_as(name, _OWN)
 
     assert "worker.engine.engine" in modules
+    assert "worker.engine.reconcile" not in modules
     assert "worker.runtime.lambda_schedule" not in modules
+
+
+@pytest.mark.parametrize("name", ["handle_requests", "handle_polls", "handle_reconcile"])
+def test_functions_start_without_batches_drop_folders_and_the_photo_lab(name):
+    modules = started_as(name, _OWN)
+
+    assert not _LATE & set(modules)
+
+
+def test_what_comes_late_is_there():
+    for module in _LATE:
+        importlib.import_module(module)
+
+
+@pytest.mark.parametrize("name", [*_MODELS, *_RECORDS])
+def test_no_annotation_of_a_model_is_a_text_that_would_be_compiled_at_every_start(name):
+    module = importlib.import_module(name)
+
+    assert not hasattr(module, "annotations"), "it imports them from __future__"

@@ -8,7 +8,8 @@ from sandbox.drop.outlook import Kind, Outlook
 from sandbox.drop.results import Words
 from sandbox.drop.rows import Row, row
 from tests.builders import NOON, at, running_job
-from worker.batches.batch import Batch, BatchState, RowMark, Tally
+from worker.batches.batch import Batch, Tally
+from worker.batches.states import BatchState, RowMark
 from worker.jobs.job import Failure, Job, JobState
 
 ONE = Outlook(kind=Kind.PHOTO, rule="garments", rests_s=2, request_ids=("coat-1",))

@@ -29,13 +29,15 @@ from worker.adapters.aws.guarded_put import PUT, put_if, refused_item, token_of
 from worker.adapters.aws.index import listed
 from worker.adapters.aws.many_items import Item, get_many, put_many
 from worker.adapters.records import stale
-from worker.batches.batch import Batch, BatchState, RowMark
 from worker.batches.document import from_document, to_document
+from worker.batches.states import BatchState, RowMark
 from worker.errors import UnavailableError
 from worker.ports.batches import BatchSummary
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+
+    from worker.batches.batch import Batch  # imported with the first one
 
 _GET = AwsCall("DynamoDB", "GetItem", "dynamodb:GetItem")
 

@@ -18,7 +18,6 @@ from worker.adapters.aws.batching import DEFAULT_LINGER_S, MAX_ENTRIES, Batcher
 from worker.adapters.aws.errors import AwsCall, aws_errors, entry_error
 from worker.adapters.messages import QueueMessage
 from worker.contracts.dead_letter import DeadLetterReason
-from worker.contracts.follow import FollowMessage
 from worker.contracts.poll import PollMessage
 from worker.errors import UnavailableError
 from worker.jobs.pacing import MAX_DELAY_S, MAX_VISIBILITY_S
@@ -26,6 +25,8 @@ from worker.jobs.pacing import MAX_DELAY_S, MAX_VISIBILITY_S
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_sqs.literals import MessageSystemAttributeNameType, QueueAttributeNameType
+
+    from worker.contracts.follow import FollowMessage  # imported with the first batch
 
 MAX_MESSAGE_BYTES = 1024 * 1024
 """A message with its attributes, and a whole batch (Source: SQS quotas)."""

@@ -8,8 +8,9 @@ from datetime import datetime
 from threading import Lock
 
 from worker.adapters.records import stale
-from worker.batches.batch import Batch, BatchState, RowMark
+from worker.batches.batch import Batch
 from worker.batches.document import from_document, to_document
+from worker.batches.states import BatchState, RowMark
 from worker.ports.batches import BatchSummary
 
 

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 
 from worker.adapters.photo_lab.room import free_bytes, own_bytes
 from worker.errors import HeldBackError
-from worker.ports.photos import DevelopedPhoto, PhotoLimits, ReducedPicture, Reduction
 
 if TYPE_CHECKING:
     from worker.adapters.photo_lab.memory import MemoryBudget
+    from worker.ports.photos import DevelopedPhoto, PhotoLimits, ReducedPicture, Reduction
 
 _MARGIN_BYTES: Final = 48 * 1024 * 1024
 """For the work on other messages meanwhile."""

@@ -16,7 +16,7 @@ from worker.batches.manifest import Manifest, count_rows, read_manifest
 from worker.batches.matrix import Matrix, matrix_rows, matrix_size
 from worker.batches.rows import CheckRequest, RowMaker
 from worker.batches.survey import Survey, survey
-from worker.contracts.batch import MAX_BATCH_ROWS
+from worker.contracts.ids import MAX_BATCH_ROWS
 from worker.contracts.json_text import canonical_json, read_json
 from worker.contracts.text import shown
 from worker.errors import MalformedRequestError

@@ -14,8 +14,9 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from worker.batches.batch import Batch, BatchState, RowStatus, Tally
+from worker.batches.batch import Batch, Tally
 from worker.batches.capping import credits_per_row
+from worker.batches.states import BatchState, RowStatus
 from worker.contracts.fields import rfc3339
 from worker.errors import TransientError
 from worker.ports.batches import BatchStore

@@ -11,7 +11,7 @@ import typer
 from worker.contracts import presets
 from worker.contracts.presets import PRESET, Presets
 from worker.contracts.s3_uri import SCHEME, S3Uri
-from worker.drops.yaml_text import MAX_BYTES
+from worker.drops.limits import MAX_YAML_BYTES
 from worker.errors import InvalidRequestError, RulesError, WorkerError
 from worker.runtime.commands.output import USAGE, fail
 from worker.runtime.commands.services import Services
@@ -90,6 +90,6 @@ def _read_from_s3(source: str, services: Callable[[], Services]) -> bytes:
     except WorkerError as error:
         raise fail(f"{source}: {error.message}") from error
     try:
-        return stored.body.read(MAX_BYTES + 1)
+        return stored.body.read(MAX_YAML_BYTES + 1)
     finally:
         stored.body.close()
