@@ -15,6 +15,7 @@ from sandbox.demo.requests import DemoRequest
 from sandbox.local import LocalStack
 from sandbox.stack_user import StackUser
 from worker.jobs.job import Job
+from worker.runtime.commands.wording import size
 
 PHOTOS, PICTURES = "photos", "pictures"
 _TIMEOUT_S = (5, 30)
@@ -120,4 +121,4 @@ def _save_preview(stack: LocalStack, pose_id: str, name: str, folder: Path) -> l
 
 
 def _note(width: int, height: int, size_bytes: int) -> str:
-    return f"{width} × {height}, {size_bytes / 1e6:.1f} MB"
+    return f"{width} × {height}, {size(size_bytes)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from sandbox.demo.markup import Markup, element, joined, json_tree, trusted
-from sandbox.demo.report import DemoReport, JobReport, Picture, plain_decimal
+from sandbox.demo.report import DemoReport, JobReport, Note, Picture, plain_decimal
 from sandbox.demo.timeline_chart import timeline_chart
 
 _STYLE = Path(__file__).with_name("sheet.css")
@@ -42,7 +42,7 @@ def contact_sheet(report: DemoReport) -> str:
     body = element(
         "body",
         _header(report),
-        element("main", *(_card(job, scale_s) for job in report.jobs)),
+        element("main", *(_card(job, scale_s, _anchor(report, job)) for job in report.jobs)),
         _footer(report),
     )
     return "<!DOCTYPE html>\n" + element("html", head, body, lang="en") + "\n"
@@ -70,6 +70,7 @@ def _header(report: DemoReport) -> Markup:
         ),
         element("ol", *stops, class_="way", aria_label="The way of a request"),
         _figures(report.figures),
+        _failures(report),
         _notes(report.notes),
     )
 
@@ -82,13 +83,41 @@ def _figures(figures: Iterable[tuple[str, str]]) -> Markup:
     return element("dl", *pairs, class_="figures")
 
 
-def _notes(notes: tuple[str, ...]) -> Markup:
+def _failures(report: DemoReport) -> Markup:
+    """What failed, with the way to it: on a page of hundreds nobody finds it."""
+    if not report.failed:
+        return joined()
+    lines = [
+        element("li", element("a", job.title, href=f"#{_anchor(report, job)}"), f": {_why(job)}")
+        for job in report.failed
+    ]
+    return element("ul", *lines, class_="failures", aria_label="What failed")
+
+
+def _anchor(report: DemoReport, job: JobReport) -> str:
+    return f"job-{report.jobs.index(job) + 1}"
+
+
+def _why(job: JobReport) -> str:
+    if job.plainly is not None:
+        return job.plainly[0]
+    return str((job.error or {}).get("message", ""))
+
+
+def _notes(notes: tuple[Note, ...]) -> Markup:
     if not notes:
         return joined()
-    return element("ul", *(element("li", note) for note in notes), class_="notes")
+    return element("ul", *map(_note, notes), class_="notes")
 
 
-def _card(job: JobReport, scale_s: float) -> Markup:
+def _note(note: Note) -> Markup:
+    if not note.reasons:
+        return element("li", note.text)
+    reasons = [element("li", reason) for reason in note.reasons]
+    return element("li", note.text, element("ul", *reasons))
+
+
+def _card(job: JobReport, scale_s: float, anchor: str) -> Markup:
     return element(
         "article",
         element(
@@ -102,7 +131,7 @@ def _card(job: JobReport, scale_s: float) -> Markup:
         _error(job),
         element(
             "div",
-            _pictures("In", job.inputs, "inputs"),
+            _pictures("In", job.inputs, "inputs", _not_shown(job)),
             element("div", _arrow(), class_="arrow", aria_hidden="true"),
             _pictures("Out", job.outputs, "outputs", _no_picture(job)),
             element("div", _prompt(job), _facts(job), class_="told"),
@@ -112,6 +141,7 @@ def _card(job: JobReport, scale_s: float) -> Markup:
         _details("Request message", element("pre", json_tree(job.request))),
         _details("Result event", element("pre", json_tree(job.event))) if job.event else "",
         _details("What happened, and why", _history(job)) if job.moments else "",
+        id=anchor,
     )
 
 
@@ -122,12 +152,23 @@ def _status_class(job: JobReport) -> str:
 def _error(job: JobReport) -> Markup:
     if job.error is None:
         return joined()
+    code = element("strong", str(job.error.get("code")))
+    exactly = f" at {job.error.get('stage')}: {job.error.get('message')}"
+    if job.plainly is None:
+        return element("p", code, exactly, class_="error")
+    happened, to_do = job.plainly
     return element(
-        "p",
-        element("strong", str(job.error.get("code"))),
-        f" at {job.error.get('stage')}: {job.error.get('message')}",
+        "div",
+        element("p", element("strong", happened), f" {to_do}"),
+        element("p", code, exactly, class_="exactly"),
         class_="error",
     )
+
+
+def _not_shown(job: JobReport) -> str:
+    if not job.unseen:
+        return "Nothing that can be shown."
+    return f"{', '.join(job.unseen)}: no picture that can be shown."
 
 
 def _no_picture(job: JobReport) -> str:

@@ -64,6 +64,10 @@ class JobReport:
     request: JsonObject
     event: JsonObject | None
     """None: no event came in time."""
+    plainly: tuple[str, str] | None = None
+    """What happened and what to do about it, in words for people, if it failed and was told so."""
+    unseen: tuple[str, ...] = ()
+    """Photos that went in and that no browser can show, by name."""
     inputs: tuple[Picture, ...] = ()
     outputs: tuple[Picture, ...] = ()
     rows: tuple[Row, ...] = ()
@@ -107,6 +111,14 @@ class JobReport:
         return data
 
 
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What became of something that is no job, and the reasons."""
+
+    text: str
+    reasons: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoReport:
     """All jobs of a demo."""
@@ -121,7 +133,7 @@ class DemoReport:
     headline: str = "Product photos in, model photos out."
     command: str = "make demo GARMENT=a.png POSE=b.png"
     """Makes such a page with a person's own photos."""
-    notes: tuple[str, ...] = ()
+    notes: tuple[Note, ...] = ()
     """What is to be told beside the jobs."""
 
     @property
@@ -130,13 +142,22 @@ class DemoReport:
         return sum(job.status == "succeeded" for job in self.jobs)
 
     @property
+    def failed(self) -> tuple[JobReport, ...]:
+        """Those that failed."""
+        return tuple(job for job in self.jobs if job.status == "failed")
+
+    @property
     def figures(self) -> tuple[tuple[str, str], ...]:
         """The numbers of the summary, each with its word."""
         pipelines = sum(len(job.pipelines) for job in self.jobs)
         spent = sum((job.credits for job in self.jobs), Decimal(0))
+        failed = len(self.failed)
+        unfinished = len(self.jobs) - self.succeeded - failed
         return (
             (str(len(self.jobs)), "job" if len(self.jobs) == 1 else "jobs"),
             (str(self.succeeded), "succeeded"),
+            *([(str(failed), "failed")] if failed else []),
+            *([(str(unfinished), "unfinished")] if unfinished else []),
             (str(pipelines), "pipeline" if pipelines == 1 else "pipelines"),
             (plain_decimal(spent), "made-up credits"),
             (f"{self.duration_s:.1f}", "s"),

@@ -7,6 +7,10 @@ from sandbox.demo.report import Row, Segment
 
 _STEPS_S = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600)
 _MOST_TICKS = 8
+_LAST_PERCENT = 95.0
+"""A tick beyond has no room for its number."""
+_LATE_PERCENT = 82.0
+"""A tick beyond has none on a narrow screen, where the chart is about 200 pixels wide."""
 
 
 def timeline_chart(rows: tuple[Row, ...], scale_s: float) -> Markup:
@@ -72,7 +76,10 @@ def _grid(scale_s: float) -> Markup:
     ticks = []
     for number in range(int(scale_s / step_s) + 1):
         at = _percent(number * step_s, scale_s)
-        ticks.append(element("span", f"{number * step_s:g} s", style=f"left:{at:.2f}%"))
+        room = "last" if at > _LAST_PERCENT else "late" if at > _LATE_PERCENT else None
+        ticks.append(
+            element("span", f"{number * step_s:g} s", class_=room, style=f"left:{at:.2f}%")
+        )
     return element(
         "div", element("span", *ticks, class_="ticks"), class_="grid", aria_hidden="true"
     )

@@ -159,6 +159,7 @@ class _Demo:
             self._folder.rows(datetime.now(UTC)),
             events,
             oddities={file.name: file.oddity for file in self._odd_files},
+            brought=self._results,
             folders=(self._folders.inbox, page),
             started_at=self._started_at,
         )
@@ -175,11 +176,12 @@ class _Demo:
         stack.wait_until_receiving()
         self._say_watching()
         self._started_at = datetime.now(UTC)
+        self._results = Results(stack.aws.client("s3"), shop, folders.results)
         self._folder = DropFolder(
             stack,
             rules,
             folders.inbox,
-            Results(stack.aws.client("s3"), shop, folders.results),
+            self._results,
             pipeline_s=PIPELINE_S,
         )
 

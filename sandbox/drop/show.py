@@ -112,7 +112,7 @@ def _failures(rows: Sequence[Row]) -> list[RenderableType]:
     for row in rows:
         for number, reason in enumerate(row.reasons):
             if number == 0:
-                parts += [Text(), Text(_shown(row.file), style=_STYLES["failed"])]
+                parts += [Text(), Text(_shown(row.file), style=_STYLES.get(row.word, ""))]
             parts.append(Padding(Text(_shown(reason)), (0, 0, 0, 2)))
     return parts
 

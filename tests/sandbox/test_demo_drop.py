@@ -80,7 +80,7 @@ def test_it_succeeds_and_says_so_in_one_line(demo: DemoProcess) -> None:
     assert demo.process.returncode == 0, demo.output + demo.errors
     assert demo.errors == ""
     assert re.fullmatch(
-        r"11 jobs, 10 succeeded, 10 pipelines, 0\.\d+ made-up credits, \d+\.\d s; every file has its "
+        r"11 jobs, 10 succeeded, 1 failed, 10 pipelines, 0\.\d+ made-up credits, \d+\.\d s; every file has its "
         r"picture, or says why not",
         demo.output.splitlines()[-2],
     )

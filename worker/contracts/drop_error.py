@@ -128,6 +128,13 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "Tell whoever runs this: it may have been paid for, and should be looked for first.",
     ),
 }
+_AT_UPLOAD: Final[Mapping[str, tuple[str, str]]] = {
+    # Nothing but the photo was there to be refused. What cannot be a photo at all was noticed before.
+    "hautech.refused": (
+        "Hautech cannot read this photo. It seems to be damaged or cut short.",
+        "Save it again, as JPEG or PNG, and put it into the folder again.",
+    ),
+}
 _ANY: Final = ("It did not work.", "Read the details, or show them to whoever runs this.")
 
 
@@ -141,10 +148,13 @@ class DropError:
     rule: str
     at: datetime
     request_id: str | None = None
+    stage: str = ""
+    """Of the job, where it failed; "" if it was none."""
 
     def dumps(self) -> str:
         """The document, laid out for reading."""
-        happened, to_do = _WORDS.get(self.code, _ANY)
+        words = _AT_UPLOAD if self.stage == "upload" else _WORDS
+        happened, to_do = words.get(self.code) or _WORDS.get(self.code, _ANY)
         document = {
             "photo": self.photo,
             "whatHappened": happened,

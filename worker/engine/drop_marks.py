@@ -208,6 +208,7 @@ def _error_of(job: Job, drop: DropOrigin) -> DropError:
     return DropError(
         photo=drop.source,
         code=failure.code if failure else "",
+        stage=failure.stage if failure else "",
         details=details,
         rule=drop.rule,
         at=job.updated_at,

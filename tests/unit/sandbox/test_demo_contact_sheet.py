@@ -6,7 +6,7 @@ import re
 import pytest
 
 from sandbox.demo.contact_sheet import contact_sheet
-from sandbox.demo.report import Moment, Picture, Row, Segment
+from sandbox.demo.report import Moment, Note, Picture, Row, Segment
 from tests.unit.sandbox.demo_reports import a_job, a_report, an_event
 from tests.unit.sandbox.test_demo_markup import Reader
 
@@ -120,6 +120,48 @@ def test_a_failed_job_shows_why_and_offers_no_picture() -> None:
     assert 'class="status failed"' in page
 
 
+def test_a_failure_is_told_in_plain_words_first_and_linked_from_the_top() -> None:
+    error = {"code": "image.unreadable", "message": "begins with 6e", "stage": "upload"}
+    failed = a_job(
+        title="price list.jpg",
+        event=an_event(status="failed", error=error, pipelines=[]),
+        plainly=("The file is not a photo.", "Save it as JPEG."),
+        inputs=(),
+        unseen=("price list.jpg",),
+        outputs=(),
+    )
+    page = contact_sheet(a_report(a_job(), failed))
+    top, _, cards = page.partition("<main>")
+
+    assert "2 jobs, 1 succeeded, 1 failed" in page
+    assert '<a href="#job-2">price list.jpg</a>: The file is not a photo.' in top
+    assert '<article id="job-2">' in cards
+    text = Reader(cards).text
+    assert text.index("The file is not a photo. Save it as JPEG.") < text.index("image.unreadable")
+    assert "price list.jpg: no picture that can be shown." in text
+
+
+def test_a_page_without_failures_has_no_list_of_them() -> None:
+    assert 'class="failures"' not in contact_sheet(a_report())
+
+
+def test_notes_have_their_reasons_below() -> None:
+    note = Note("autumn.csv: done (1 refused)", ("line 4: input.seed: no number",))
+
+    page = contact_sheet(a_report(notes=(note, Note("evening.yaml: read"))))
+
+    assert "<li>autumn.csv: done (1 refused)<ul><li>line 4: input.seed: no number</li></ul>" in page
+    assert "<li>evening.yaml: read</li>" in page
+
+
+def test_a_tick_near_the_edge_has_no_number_that_would_run_over_it() -> None:
+    page = contact_sheet(a_report(a_job(duration_s=14.2)))
+
+    assert re.search(r'<span class="last" style="left:98\.59%">14 s</span>', page)
+    assert re.search(r'<span class="late" style="left:84\.51%">12 s</span>', page)
+    assert re.search(r'<span style="left:70\.42%">10 s</span>', page)
+
+
 def test_a_job_that_gives_an_id_only_says_so_and_shows_it() -> None:
     job = a_job(event=an_event(result={"poseId": "pose-7"}), outputs=())
 
@@ -175,7 +217,7 @@ def test_any_file_name_is_linked_as_a_file_beside_the_page() -> None:
 
 
 def test_notes_are_told_as_they_are() -> None:
-    page = contact_sheet(a_report(notes=("<b>.csv: 2 pictures",)))
+    page = contact_sheet(a_report(notes=(Note("<b>.csv: 2 pictures"),)))
 
     assert "<li>&lt;b&gt;.csv: 2 pictures</li>" in page
     assert 'class="notes"' not in contact_sheet(a_report())

@@ -15,7 +15,10 @@ def test_the_summary_is_one_line_of_all_jobs() -> None:
 
     report = a_report(a_job(), naomi, failed)
 
-    assert report.summary == "3 jobs, 2 succeeded, 4 pipelines, 0.34375 made-up credits, 9.8 s"
+    assert (
+        report.summary
+        == "3 jobs, 2 succeeded, 1 failed, 4 pipelines, 0.34375 made-up credits, 9.8 s"
+    )
 
 
 def test_a_job_without_an_event_is_unfinished_and_not_counted_as_success() -> None:
