@@ -30,7 +30,7 @@ from worker.contracts.plain_words import did_you_mean
 from worker.contracts.request import Request
 from worker.contracts.text import shorten, shown, shown_key
 from worker.contracts.workflows import WORKFLOWS
-from worker.errors import ManifestError, RequestError
+from worker.errors import InvalidRequestError, ManifestError, RequestError
 from worker.jobs.job import JsonObject, Step
 from worker.jobs.plan import plan_steps
 
@@ -76,6 +76,8 @@ class RowRequest:
     preparations: tuple[bytes, ...] = ()
     """Those of them that other rows may do without, by what is prepared: equal ones are paid once."""
     problem: str | None = None
+    problems: tuple[str, ...] = ()
+    """All that is wrong, one by one, where that is known; `problem` is all of it, shortened."""
 
 
 def preparation_digest(step: Step) -> bytes:
@@ -145,7 +147,10 @@ class RowMaker:
         except RowError as error:
             return replace(found, problem=shorten(str(error), MAX_REASON_CHARACTERS))
         except RequestError as error:
-            return replace(found, problem=shorten(error.message, MAX_REASON_CHARACTERS))
+            each = error.problems if isinstance(error, InvalidRequestError) else ()
+            problems = tuple(shorten(str(one), MAX_REASON_CHARACTERS) for one in each)
+            problem = shorten(error.message, MAX_REASON_CHARACTERS)
+            return replace(found, problem=problem, problems=problems)
         steps = plan_steps(request, shares_poses=self.shares_poses)
         shared = tuple(preparation_digest(step) for step in steps[:-1] if step.variant is None)
         return replace(

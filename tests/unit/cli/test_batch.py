@@ -10,6 +10,8 @@ from tests.scenarios import drops
 from tests.scenarios.batches import CSV, REQUEST, batch_event, batch_of, complaints
 from tests.scenarios.harness import Service
 from tests.unit.cli.conftest import ENVIRONMENT, Invoke, MemoryServices
+from worker.errors import SystemicError
+from worker.runtime.commands import batch_sending
 from worker.settings import load_settings
 
 GOOD = "prompt\na woman\na child\n"
@@ -86,12 +88,158 @@ def test_a_dry_run_tells_all_and_sends_nothing(
 ) -> None:
     table.write_text(CSV)
     result = invoke("batch", "submit", table, "--template", template, "--dry-run")
-    assert result.exit_code == 0
+    assert result.exit_code == 1  # without --skip-bad nothing would be sent
     assert "3 rows: 2 good, 1 bad" in result.output
     assert "line 3: input.aspectRatio" in result.output
     assert "unknown: no job of this workflow has ended" in result.output
     assert service.world.objects.keys("catalog") == ["poses/standing.png", "raw/jacket.png"]
     assert sent_messages(service) == []
+
+
+@pytest.mark.parametrize(
+    ("rows", "options", "code"),
+    [
+        (GOOD, (), 0),
+        (CSV, (), 1),
+        (CSV, ("--skip-bad",), 0),
+        ("prompt,input.aspectRatio\na man,round\n", ("--skip-bad",), 1),
+    ],
+)
+def test_a_dry_run_says_by_its_code_whether_anything_would_be_sent(
+    invoke: Invoke, table: Path, template: Path, rows: str, options: tuple[str, ...], code: int
+) -> None:
+    table.write_text(rows)
+    call = ("batch", "submit", table, "--template", template, "--dry-run", *options)
+    assert invoke(*call).exit_code == code
+
+
+def test_the_first_row_is_shown_as_a_person_would_write_it(
+    invoke: Invoke, table: Path, template: Path
+) -> None:
+    table.write_text("prompt\nein Mantel in Größe 40\n", encoding="utf-8")
+    result = invoke("batch", "submit", table, "--template", template, "--dry-run")
+    assert '      "prompt": "ein Mantel in Größe 40"' in result.output.splitlines()
+
+
+def test_a_used_id_with_other_content_is_told_and_nothing_is_sent(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    sent_and_done(service, invoke, table, template)
+    there = service.world.objects.keys("catalog")
+    table.write_text("prompt\nanother woman\n")
+    call = ("batch", "submit", table, "--template", template, "--id", "spring-24")
+    for options in ((), ("--wait",), ("--dry-run",)):
+        result = invoke(*call, *options)
+        assert result.exit_code == 2
+        assert "spring-24 belongs to a batch with other content (accepted " in result.output
+        assert "What differs: manifest. Give another --id, or leave it out" in result.output
+        assert "over already: succeeded), so a worker" in result.output
+        assert "Sent." not in result.output
+    assert json.loads(invoke(*call, "--dry-run", "--json").stdout)["known"]["differs"] == [
+        "manifest"
+    ]
+    assert sent_messages(service) == []
+    assert service.world.objects.keys("catalog") == there
+
+
+def test_a_used_id_is_found_by_its_record_also_when_the_other_batch_came_first(
+    service: Service,
+    services: MemoryServices,
+    invoke: Invoke,
+    table: Path,
+    template: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent_and_done(service, invoke, table, template)
+    monkeypatch.setattr(batch_sending, "known_batch", lambda *_: None)  # not yet, when it was asked
+    table.write_text("prompt\nanother woman\n")
+    call = ("batch", "submit", table, "--template", template, "--id", "spring-24", "--wait")
+    result = invoke(*call)
+    assert result.exit_code == 1
+    assert "belongs to a batch with other content" in result.output
+    assert "over: succeeded" not in result.output
+
+
+def test_the_same_batch_is_told_as_such_and_is_not_sent_again(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    call = ("batch", "submit", table, "--template", template)
+    assert "Sent." in invoke(*call).output
+    service.run_for(deliveries=1)
+    open_already = invoke(*call)
+    assert (open_already.exit_code, len(service.world.requests.bodies())) == (0, 0)
+    assert "The same batch is open already (accepted " in open_already.output
+    service.run()
+    result = invoke(*call, "--wait")
+    assert result.exit_code == 0
+    assert "The same batch is over already: succeeded (accepted " in result.output
+    assert "Nothing was sent." in result.output
+    assert "Sent." not in result.output
+    assert sent_messages(service) == []
+
+
+def test_where_the_records_cannot_be_read_the_worker_decides(
+    service: Service,
+    invoke: Invoke,
+    table: Path,
+    template: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refused(batch_id: str) -> None:
+        raise SystemicError(f"GetItem: {batch_id}: not allowed")
+
+    monkeypatch.setattr(service.world.batches, "load", refused)
+    result = invoke("batch", "submit", table, "--template", template)
+    assert "Sent." in result.output
+    assert len(sent_messages(service)) == 1
+
+
+@pytest.mark.parametrize("step", ["prepare", "send"])
+def test_ctrl_c_says_whether_anything_was_sent(
+    invoke: Invoke, table: Path, template: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(batch_sending, step, interrupted)
+    result = invoke("batch", "submit", table, "--template", template, "--wait")
+    assert result.exit_code == 130
+    said = "Nothing was sent." if step == "prepare" else "Stopped while it was being sent."
+    assert said in result.output
+
+
+def test_a_cap_that_is_below_the_credits_is_told(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    sent_and_done(service, invoke, table, template)
+    call = ("batch", "submit", table, "--template", template, "--dry-run", "--credit-cap")
+    assert "at the cap of 0.01 it stops" in " ".join(invoke(*call, "0.01").output.split())
+    assert "cap" not in invoke(*call, "100").output
+
+
+def test_names_of_a_matrix_are_told_to_be_inputs_and_its_rows_have_no_lines(
+    invoke: Invoke, template: Path
+) -> None:
+    call = ("batch", "submit", "--template", template, "--matrix", "colour=red,blue", "--dry-run")
+    template.write_text(
+        json.dumps({**REQUEST, "input": {**REQUEST["input"], "prompt": "{colour}"}})
+    )
+    result = invoke(*call)
+    assert "  row 1: input.colour" in result.output
+    assert "line 1" not in result.output
+    assert "in a matrix every name sets an input" in " ".join(result.output.split())
+
+
+def test_each_thing_that_is_wrong_stands_on_a_line_of_its_own(
+    invoke: Invoke, table: Path, template: Path
+) -> None:
+    table.write_text("prompt,input.aspectRatio,input.seed\na man,wide,x\na boy,wide,1\n")
+    result = invoke("batch", "submit", table, "--template", template, "--dry-run")
+    lines = result.output.splitlines()
+    assert [line.partition(":")[0] for line in lines if line.startswith("  line")] == [
+        "  lines 2, 3",
+        "  line 2",
+    ]
 
 
 def test_the_credits_are_estimated_from_jobs_that_have_ended(
@@ -226,7 +374,8 @@ def test_lists_make_a_matrix(service: Service, invoke: Invoke, template: Path) -
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["submit", "-"], "resultsTo: is required when request has no output"),
+        (["submit", "-"], "error: the batch cannot be sent: give --template FILE, a JSON file"),
+        (["submit", "-", "--credit-cap", "x"], 'creditCap: "x": must be a decimal number'),
         (["submit", "nowhere.csv"], "nowhere.csv: No such file"),
         (["submit", "--matrix", "seed"], "must be NAME=VALUE,VALUE"),
         (["submit", "-", "--matrix", "seed=1"], "give either a FILE or --matrix"),
@@ -268,6 +417,8 @@ def test_waiting_ends_with_the_batch_and_says_by_its_code_whether_all_is_well(
     invoke("batch", "submit", table, "--template", template, "--id", "other", "--skip-bad")
     service.run()
     assert invoke("batch", "other", "--wait").exit_code == 1
+    call = ("batch", "submit", table, "--template", template, "--id", "other", "--skip-bad")
+    assert invoke(*call, "--wait").exit_code == 0  # the others have succeeded, as was asked for
 
 
 def test_a_cancelled_batch_is_not_paid_for_any_further(
@@ -284,3 +435,14 @@ def test_a_cancelled_batch_is_not_paid_for_any_further(
     assert batch_of(service).stop is not None
     assert invoke("batch", "cancel", "spring-24").exit_code == 1
     assert batch_event(service).data.status == "cancelled"
+    assert ", cancelled " in invoke("batch", "spring-24").output
+
+
+def test_cancelling_a_batch_whose_rows_were_all_sent_says_so(
+    service: Service, invoke: Invoke, table: Path, template: Path
+) -> None:
+    invoke("batch", "submit", table, "--template", template, "--id", "spring-24")
+    while not (known := service.world.batches.load("spring-24")) or not known.is_sent:
+        service.run_for(deliveries=1)
+    result = invoke("batch", "cancel", "spring-24")
+    assert "Cancelled. All rows were sent; of 2 open rows" in result.output

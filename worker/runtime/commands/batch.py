@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
+from worker.batches.batch import Batch
 from worker.contracts.fields import rfc3339
 from worker.runtime.commands.batch_drafts import (
     BatchDraft,
@@ -17,14 +17,8 @@ from worker.runtime.commands.batch_drafts import (
     read_matrix,
     read_template,
 )
-from worker.runtime.commands.batch_submit import (
-    Wishes,
-    opened_table,
-    prepare,
-    print_survey,
-    send,
-    survey_json,
-)
+from worker.runtime.commands.batch_sending import INTERRUPTED, Plan, Sent, look_and_send
+from worker.runtime.commands.batch_submit import Wishes, opened_table
 from worker.runtime.commands.batch_view import BatchFollowing, Seen, batch_json, print_batch, see
 from worker.runtime.commands.drafts import parse_life
 from worker.runtime.commands.output import (
@@ -39,8 +33,6 @@ from worker.runtime.commands.output import (
 from worker.runtime.commands.preset_files import RulesFile, template_with_preset
 from worker.runtime.commands.services import Services, clock_for, services_for
 from worker.runtime.commands.wording import count
-
-INTERRUPTED: Final = 130
 
 
 class _IdOrCommand(TyperGroup):
@@ -123,11 +115,7 @@ def cancel(
     if as_json:
         print_json(batch_json(Seen(seen.batch, at)))
         return
-    unsent = (seen.batch.rows or 0) - seen.batch.read
-    remark(
-        f"Cancelled. {count(unsent, 'row')} will not be sent; of {count(seen.batch.open_rows, 'open row')} "
-        f"those that run are collected. Follow it: hautech-worker batch {batch_id} --wait"
-    )
+    remark(f"Cancelled. {_left(seen.batch)}Follow it: hautech-worker batch {batch_id} --wait")
 
 
 @app.command(
@@ -135,9 +123,10 @@ def cancel(
     epilog="[bold]Examples[/bold]\n\n"
     "  hautech-worker batch submit spring.csv --template request.json --dry-run\n"
     "  hautech-worker batch submit --template request.json \\\n"
-    "      --matrix imageId=s3://catalog/a.png,s3://catalog/b.png --matrix seed=1,2,3\n\n"
-    "The same command again is the same batch and costs nothing: its id is made from\n"
-    "the content.",
+    "      --matrix imageId=s3://catalog/a.png,s3://catalog/b.png \\\n"
+    "      --matrix seed=1,2,3\n\n"
+    "The same command again is the same batch and costs nothing: its id is made\n"
+    "from table and template. An id that another batch has is refused.",
 )
 def submit(
     ctx: typer.Context,
@@ -196,7 +185,8 @@ def submit(
     """Send a batch: a table on this machine, or lists of inputs.
 
     Every row is looked at before anything is sent; with bad rows nothing is, unless --skip-bad
-    says so.
+    says so. A dry run ends with 1 if nothing would be sent, --wait with 0 if all rows that were sent
+    have succeeded.
     """
     _check_timeout(timeout, wait=wait)
     if (source is None) == (matrix is None):
@@ -216,51 +206,34 @@ def submit(
         lists = read_matrix(matrix) if matrix else None
     except BatchDraftError as error:
         raise fail(str(error), code=USAGE) from error
-    plan = _Plan(dry_run=dry_run, skip_bad=skip_bad, as_json=as_json and not wait)
+    plan = Plan(dry_run=dry_run, skip_bad=skip_bad, as_json=as_json and (dry_run or not wait))
     if source is None:
         draft = BatchDraft(template=shared, matrix=lists)
-        sent_id = _submit(draft, wishes, services, plan)
+        sent = look_and_send(draft, wishes, services, plan)
     else:
         with opened_table(source) as (table, name):
             draft = BatchDraft(template=shared, table=table, name=name)
-            sent_id = _submit(draft, wishes, services, plan)
-    if wait and not dry_run:
-        _follow(sent_id, services, timeout_s=timeout, as_json=as_json)
+            sent = look_and_send(draft, wishes, services, plan)
+    if wait:
+        _follow(sent.batch_id, services, sent=sent, timeout_s=timeout, as_json=as_json)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Plan:
-    dry_run: bool
-    skip_bad: bool
-    as_json: bool
-
-
-def _submit(draft: BatchDraft, wishes: Wishes, services: Services, plan: _Plan) -> str:
-    """Looks at the batch and sends it, if that is wanted; its id."""
-    prepared = prepare(draft, wishes, services)
-    batch_id, survey = prepared.message.batch_id, prepared.survey
-    if plan.as_json:
-        print_json(survey_json(prepared))
-    else:
-        print_survey(prepared)
-    if plan.dry_run:
-        return batch_id
-    if not survey.good:
-        raise fail("no row is good: nothing was sent", code=USAGE)
-    if survey.good < survey.rows and not plan.skip_bad:
-        raise fail(
-            "nothing was sent: correct the bad rows, or send the others with --skip-bad",
-            code=USAGE,
-        )
-    send(prepared, services)
-    remark(f"Sent. Follow it: hautech-worker batch {batch_id} --wait")
-    return batch_id
-
-
-def _follow(batch_id: str, services: Services, *, timeout_s: float | None, as_json: bool) -> None:
+def _follow(
+    batch_id: str,
+    services: Services,
+    *,
+    sent: Sent | None = None,
+    timeout_s: float | None,
+    as_json: bool,
+) -> None:
     # With --json, stdout is for the document alone.
     console = stderr() if as_json else stdout()
-    following = BatchFollowing(store=services.batches, clock=services.clock, console=console)
+    following = BatchFollowing(
+        store=services.batches,
+        clock=services.clock,
+        console=console,
+        digest=sent.digest if sent else None,
+    )
     try:
         seen = following.until_over(batch_id, timeout_s)
     except KeyboardInterrupt:
@@ -268,12 +241,34 @@ def _follow(batch_id: str, services: Services, *, timeout_s: float | None, as_js
         raise typer.Exit(INTERRUPTED) from None
     if seen is None:
         raise fail(f"no worker has taken the batch {batch_id} yet")
+    if sent and seen.batch.content_digest != sent.digest:
+        raise fail(
+            f"the batchId {batch_id} belongs to a batch with other content, which was sent at the same "
+            "time; that batch is left alone and this one is refused: give another --id"
+        )
     _print(seen, services, as_json=as_json)
     if not seen.batch.state.is_final:
         raise fail(f"the batch is not over after {timeout_s:g} s; it goes on")
-    data = (seen.batch.event or {})["data"]
-    if data["status"] != "succeeded":
+    if not _went_well(seen.batch, skipped=sent.bad if sent else 0):
         raise typer.Exit(FAILED)
+
+
+def _went_well(batch: Batch, *, skipped: int) -> bool:
+    """Whether all rows succeeded but for those that were to be skipped."""
+    data = (batch.event or {})["data"]
+    counts: dict[str, int] = data["counts"]
+    succeeded = counts["succeeded"]
+    return succeeded > 0 and counts["rows"] == succeeded + min(counts["refused"], skipped)
+
+
+def _left(batch: Batch) -> str:
+    """What a cancelled batch still does."""
+    if batch.rows is None:
+        return "No row will be sent. "
+    unsent, running = batch.rows - batch.read, batch.open_rows
+    first = f"{count(unsent, 'row')} will not be sent" if unsent else "All rows were sent"
+    then = f"; of {count(running, 'open row')} those that run are collected" if running else ""
+    return f"{first}{then}. "
 
 
 def _print(seen: Seen, services: Services, *, as_json: bool) -> None:

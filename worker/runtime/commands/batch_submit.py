@@ -25,14 +25,18 @@ from worker.contracts.s3_uri import S3Uri
 from worker.errors import InvalidRequestError, ManifestError
 from worker.jobs.object_marks import upload_marks
 from worker.jobs.plan import plan_steps
-from worker.runtime.commands.batch_bad_rows import print_bad_rows
 from worker.runtime.commands.batch_costs import CostPerRow, cost_per_row
 from worker.runtime.commands.batch_drafts import BatchDraft, BatchDraftError
-from worker.runtime.commands.output import USAGE, fail, remark, stdout, styled
+from worker.runtime.commands.output import USAGE, fail, remark
 from worker.runtime.commands.services import Services
-from worker.runtime.commands.wording import count
 
 _SPOOL_BYTES: Final = 8 * 1024 * 1024
+
+_NO_TEMPLATE: Final = (
+    "give --template FILE, a JSON file with what the requests have in common, such as\n"
+    '  {"workflow": "full-naomi", "output": "s3://shop/{sku}/", "input": {…}}\n'
+    "or, if each row says all of it, --results-to for the list of results"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,11 @@ class Prepared:
     cost: CostPerRow | None
     can_estimate: bool = True
     """Whether there is a table of jobs that could tell."""
+
+    @property
+    def credit_cap(self) -> Decimal | None:
+        """About the most that it may cost."""
+        return Decimal(self.message.credit_cap) if self.message.credit_cap else None
 
     @property
     def credits_in_all(self) -> Decimal | None:
@@ -103,8 +112,11 @@ def prepare(draft: BatchDraft, wishes: Wishes, services: Services) -> Prepared:
             batch_id, check, reuses=settings.reuses, shares_poses=settings.shares_poses
         )
     except InvalidRequestError as error:
-        lines = "".join(f"\n  - {problem}" for problem in error.problems)
-        hint = "" if draft.template else "\ngive --template FILE: what the requests have in common"
+        # Without a template there is no output, and so no place for results: one thing is missing.
+        is_bare = not draft.template and wishes.results_to is None
+        told = [one for one in error.problems if not (is_bare and one.field == "resultsTo")]
+        lines = "".join(f"\n  - {problem}" for problem in told)
+        hint = f"\n{_NO_TEMPLATE}" if is_bare else ""
         raise fail(f"the batch cannot be sent:{lines}{hint}", code=USAGE) from error
     except (ManifestError, BatchDraftError) as error:
         raise fail(f"{draft.name or 'the matrix'}: {error}", code=USAGE) from error
@@ -124,50 +136,6 @@ def send(prepared: Prepared, services: Services) -> None:
     if prepared.draft.table is not None:
         _upload(prepared, services)
     services.request_queue.send_batched(prepared.body)
-
-
-def print_survey(prepared: Prepared) -> None:
-    """What the batch would do, for people."""
-    survey, console = prepared.survey, stdout()
-    rows = f"{count(survey.rows, 'row')}: {survey.good:,} good, {survey.rows - survey.good:,} bad"
-    console.print(styled(f"{prepared.message.batch_id}  {rows}", "bold"), soft_wrap=True)
-    console.print(styled(f"  pipelines  {survey.pipelines:,}"), soft_wrap=True)
-    if survey.good:
-        console.print(styled(f"  credits    {_credits_text(prepared)}"), soft_wrap=True)
-    if survey.sample is not None:
-        console.print(styled(f"  first row  {survey.sample.body}", "dim"), soft_wrap=True)
-    told = ((bad.line, bad.problem or "") for bad in survey.bad)
-    print_bad_rows(console, told, of=survey.rows - survey.good, others_in="--json has 1,000")
-
-
-def survey_json(prepared: Prepared) -> dict[str, Any]:
-    """The same for scripts."""
-    survey, cost = prepared.survey, prepared.credits_in_all
-    return {
-        "batchId": prepared.message.batch_id,
-        "rows": survey.rows,
-        "good": survey.good,
-        "bad": survey.rows - survey.good,
-        "pipelines": survey.pipelines,
-        "credits": str(cost) if cost is not None else None,
-        "creditsKnownFromJobs": prepared.cost.jobs if prepared.cost else 0,
-        "badRows": [
-            {"row": one.row, "line": one.line, "message": one.problem} for one in survey.bad
-        ],
-        "message": json.loads(prepared.body),
-    }
-
-
-def _credits_text(prepared: Prepared) -> str:
-    total, cost = prepared.credits_in_all, prepared.cost
-    if not prepared.can_estimate:
-        return "unknown: WORKER_JOB_TABLE is not set, which has what ended jobs cost"
-    if total is None or cost is None:
-        return "unknown: no job of this workflow has ended that says what it cost"
-    return (
-        f"about {total.normalize():f} ({cost.credits.normalize():f} a row, the median of "
-        f"{count(cost.jobs, 'job')})"
-    )
 
 
 def _document(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -22,8 +22,8 @@ from worker.errors import TransientError
 from worker.ports.batches import BatchStore
 from worker.ports.clock import Clock
 from worker.runtime.commands.batch_bad_rows import print_bad_rows
-from worker.runtime.commands.output import show, styled
-from worker.runtime.commands.wording import ago, moment
+from worker.runtime.commands.output import print_hanging, styled
+from worker.runtime.commands.wording import ago, decimal, moment
 
 _WORDS: Final = {
     BatchState.OPEN: "open",
@@ -56,9 +56,15 @@ def see(store: BatchStore, batch_id: str) -> Seen | None:
 def print_batch(console: Console, seen: Seen, *, now: datetime) -> None:
     """All that a person may want to know of a batch."""
     batch = seen.batch
-    show(console, _table(seen, now))
-    told = ((mark.line, mark.message) for mark in batch.first_bad)
-    print_bad_rows(console, told, of=batch.bad, others_in="all are in the results")
+    facts = list(_facts(seen, now))
+    width = max(len(label) for label, _ in facts) + 2
+    for label, text in facts:
+        # A URI stays one piece, so that it can be copied: no table would let it be.
+        print_hanging(console, Text.assemble((f"{label:<{width}}", "dim"), text), width)
+    is_matrix = "matrix" in batch.message
+    told = ((mark.row if is_matrix else mark.line, (mark.message,)) for mark in batch.first_bad)
+    noun = "row" if is_matrix else "line"
+    print_bad_rows(console, told, of=batch.bad, others_in="all are in the results", noun=noun)
 
 
 def batch_json(seen: Seen) -> dict[str, Any]:
@@ -106,6 +112,7 @@ class BatchFollowing:
         store: Where its record is.
         clock: For ages and the time that is up.
         console: A terminal gets a live table; elsewhere a line for each change.
+        digest: Of what was sent: a batch with other content under that id ends the following.
         interval_s: Seconds between two looks.
         pause: Waits that long.
     """
@@ -113,6 +120,7 @@ class BatchFollowing:
     store: BatchStore
     clock: Clock
     console: Console
+    digest: str | None = None
     interval_s: float = 2.0
     pause: Callable[[float], None] = time.sleep
 
@@ -138,6 +146,8 @@ class BatchFollowing:
             except TransientError as error:
                 self.console.print(styled(f"trying again: {error.message}"), soft_wrap=True)
             else:
+                if found and self.digest not in (None, found.batch.content_digest):
+                    return found
                 if found is not None and found != seen:
                     tell(found)
                 seen = found or seen
@@ -160,28 +170,33 @@ class BatchFollowing:
 
 
 def _table(seen: Seen, now: datetime) -> Table:
-    batch, tally = seen.batch, final_tally(seen.batch)
     table = Table.grid(padding=(0, 2, 0, 0))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
-    table.add_row("batch", styled(batch.batch_id, "bold"))
-    table.add_row("state", _state(seen, now))
-    table.add_row("rows", _rows(batch))
+    for label, text in _facts(seen, now):
+        table.add_row(label, text)
+    return table
+
+
+def _facts(seen: Seen, now: datetime) -> Iterator[tuple[str, Text]]:
+    batch, tally = seen.batch, final_tally(seen.batch)
+    yield "batch", styled(batch.batch_id, "bold")
+    yield "state", _state(seen, now)
+    yield "rows", _rows(batch)
     for status in RowStatus:
         number = getattr(tally, status.value)
         if number:
-            table.add_row(status.value, Text(f"{number:,}", style=_STYLES[status]))
+            yield status.value, Text(f"{number:,}", style=_STYLES[status])
     if batch.open_rows:
-        table.add_row("open", Text(f"{batch.open_rows:,}"))
-    table.add_row("credits", _credits(batch, tally))
+        yield "open", Text(f"{batch.open_rows:,}")
+    yield "credits", _credits(batch, tally)
     if batch.stop:
-        table.add_row("stopped", styled(batch.stop.message, "yellow"))
+        yield "stopped", styled(batch.stop.message, "yellow")
     data = (batch.event or {}).get("data") or {}
     if data.get("error") and not batch.stop:
-        table.add_row("trouble", styled(data["error"]["message"], "yellow"))
+        yield "trouble", styled(data["error"]["message"], "yellow")
     if data.get("results"):
-        table.add_row("results", styled(data["results"]))
-    return table
+        yield "results", styled(data["results"])
 
 
 def _state(seen: Seen, now: datetime) -> Text:
@@ -189,7 +204,7 @@ def _state(seen: Seen, now: datetime) -> Text:
     text = Text(_WORDS[batch.state])
     if batch.state is BatchState.DONE:
         text.append(f": {(batch.event or {}).get('data', {}).get('status', '')}")
-    elif seen.cancelled_at:
+    if seen.cancelled_at:
         text.append(f", cancelled {ago(seen.cancelled_at, now)}", style="yellow")
     text.append(
         f"  (accepted {ago(batch.accepted_at, now)}, changed {ago(batch.updated_at, now)})",
@@ -206,11 +221,14 @@ def _rows(batch: Batch) -> Text:
 
 
 def _credits(batch: Batch, tally: Tally) -> Text:
-    text = Text(tally.credits)
-    estimate = credits_per_row(batch)
+    text = Text(decimal(tally.credits))
+    estimate, cap = credits_per_row(batch), batch.credit_cap
     if estimate is not None and batch.state is BatchState.OPEN and batch.rows is not None:
         likely = tally.spent + estimate * Decimal(batch.rows - batch.over - len(batch.ahead))
-        text.append(f" so far, about {likely.normalize():f} in all", style="dim")
-    if batch.credit_cap is not None:
-        text.append(f"; cap {batch.credit_cap}", style="dim")
+        if cap is None or likely <= cap:
+            text.append(f" so far, about {decimal(likely)} in all", style="dim")
+        else:
+            text.append(f" so far; all rows would cost about {decimal(likely)}", style="dim")
+    if cap is not None:
+        text.append(f"; cap {decimal(cap)}", style="dim")
     return text

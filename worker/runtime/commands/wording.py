@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from decimal import Decimal
 
 _MINUTE_S = 60
 _HOUR_S = 3600
@@ -53,6 +54,11 @@ def size(size_bytes: int) -> str:
 def count(number: int, noun: str, plural: str = "") -> str:
     """`1 job`, `3 jobs`."""
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def decimal(number: Decimal | str) -> str:
+    """A decimal number as short as it may be: `0.0875`, never `0.08750` or `1E+2`."""
+    return f"{Decimal(number).normalize():f}"
 
 
 def shorten_middle(text: str, limit: int) -> str:
