@@ -85,6 +85,22 @@ def test_the_error_document_of_another_photo_stays_when_one_of_the_same_name_suc
     assert service.document(ERROR.key)["photo"].startswith(f"s3://catalog/{PHOTO}")
 
 
+def test_two_failed_photos_of_one_name_have_an_error_document_each() -> None:
+    service = service_with()
+    longer = S3Uri("shop", "spring/sku/sku.png.error.json")
+    for _ in range(2):  # the second drop of each finds its own again
+        drop(service, PHOTO, b"no photo at all")
+        service.run()
+        drop(service, "inbox/spring/sku.png", b"none either")
+        service.run()
+    assert service.document(ERROR.key)["photo"].partition("?")[0] == f"s3://catalog/{PHOTO}"
+    assert service.document(longer.key)["photo"].partition("?")[0].endswith("/sku.png")
+    drop(service, "inbox/spring/sku.png", draw_png("y"))
+    service.run()
+    assert bytes_at(service, longer) is None
+    assert bytes_at(service, ERROR) is not None, "the other one still has no picture"
+
+
 def test_the_error_document_of_a_group_goes_when_it_succeeds_whichever_photo_came_first() -> None:
     service = service_with(drops.PARTS)
     drop(service, "inbox/spring/sku_pose.png")

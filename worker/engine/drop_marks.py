@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
@@ -38,6 +38,7 @@ from worker.ports.objects import ObjectInfo, Precondition
 log = structlog.get_logger(__name__)
 
 _ASIDE_DIGITS: Final = 12
+_ENDING: Final = ".error.json"
 _ERROR_MAX_BYTES: Final = 256 * 1024
 
 
@@ -55,7 +56,8 @@ def mark_end(world: World, held: HeldJob) -> None:
         if job.failure is None and drop.error is not None:
             take_error_away(world, S3Uri.parse(drop.error), drop)
         elif job.failure is not None and drop.error is not None:
-            write_error(world, S3Uri.parse(drop.error), _error_of(job, drop))
+            said = _error_of(job, drop)
+            write_error(world, S3Uri.parse(drop.error), said, others=drop.beside)
     except WorkerError as error:
         tell_trouble(drop.source, error)
     marking = drop.on_success if job.failure is None else drop.on_failure
@@ -88,14 +90,26 @@ def mark_refusal(world: World, body: str, error: PermanentError) -> None:
         request_id=_text_of(document, "requestId"),
     )
     try:
-        write_error(world, S3Uri.parse(drop.error), said)
+        write_error(world, S3Uri.parse(drop.error), said, others=drop.beside)
     except WorkerError as trouble:
         tell_trouble(drop.source, trouble)
 
 
-def write_error(world: World, place: S3Uri, said: DropError) -> None:
-    """Write an error document where nothing stands, or an error document. Raises what the store raises."""
+def write_error(
+    world: World, place: S3Uri, said: DropError, *, others: Collection[str] = ()
+) -> None:
+    """Write an error document where nothing stands, or an error document. Raises what the store raises.
+
+    One about another photo (`sku.png` beside `sku.jpg`) stays, and this one gets a longer name: see
+    `_longer`. `others` are the photos of its group, which it speaks for, too.
+    """
     there = world.objects.head(place)
+    if there is not None and there.metadata.get(MARKER) == ERROR:
+        _, photo = _photo_in(world, place)
+        ours = {_without_version(one) for one in (said.photo, *others)}
+        if photo is not None and photo not in ours:
+            place = _longer(place, said.photo)
+            there = world.objects.head(place)
     if there is not None and there.metadata.get(MARKER) != ERROR:
         log.warning(
             f"{place} is somebody else's, so it does not say what went wrong",
@@ -173,14 +187,25 @@ def _copy(world: World, source: S3Uri, found: ObjectInfo, mark: str, target: S3U
 
 def take_error_away(world: World, place: S3Uri, drop: DropOrigin) -> None:
     """Delete an error document, if one about this photo stands there. Raises what the store raises."""
-    there = world.objects.head(place)
-    if there is None or there.metadata.get(MARKER) != ERROR:
-        return
-    etag, photo = _photo_in(world, place)
-    if photo is not None and photo in {
-        _without_version(one) for one in (drop.source, *drop.beside)
-    }:
-        world.objects.delete(place, etag=etag)
+    ours = {_without_version(one) for one in (drop.source, *drop.beside)}
+    for one in (place, _longer(place, drop.source)):
+        there = world.objects.head(one)
+        if there is None or there.metadata.get(MARKER) != ERROR:
+            continue
+        etag, photo = _photo_in(world, one)
+        if photo in ours:
+            world.objects.delete(one, etag=etag)
+
+
+def _longer(place: S3Uri, photo: str) -> S3Uri:
+    """Where an error document goes whose usual place speaks of another photo: `sku.jpg.error.json`.
+
+    `place` is `sku.error.json`, with a number or a word of our own between, which stays.
+    """
+    folder, name = posixpath.split(place.key)
+    extension = posixpath.splitext(S3Uri.parse(photo).key)[1]
+    stem = name.removesuffix(_ENDING)
+    return S3Uri(place.bucket, posixpath.join(folder, f"{stem}{extension}{_ENDING}"))
 
 
 def _photo_in(world: World, place: S3Uri) -> tuple[str, str | None]:

@@ -205,7 +205,8 @@ class DropMessages:
                     rule=match.rule.name,
                     at=self._world.now(),
                 )
-                drop_marks.write_error(self._world, S3Uri.parse(plan.error), said)
+                group = [str(place_of(photo)) for photo in photos]
+                drop_marks.write_error(self._world, S3Uri.parse(plan.error), said, others=group)
             if plan.on_failure is not None:
                 marking = Marking.model_validate(plan.on_failure)
                 for photo in photos:
