@@ -1,4 +1,4 @@
-"""`make faults`: runs simulation, crashes, matrix and chaos, and writes docs/reference/faults.md.
+"""`make faults`: runs simulation, crashes, both matrices and chaos, and writes docs/reference/faults.md.
 
 --only NAME …     some of them; the others keep the section that they had
 --processes N     how many at once (default 2)
@@ -11,12 +11,19 @@ import sys
 import time
 
 from tests.faults.page import PAGE, with_section
-from tests.faults.sections import run_chaos, run_crashes, run_simulation, run_the_matrix
+from tests.faults.sections import (
+    run_chaos,
+    run_crashes,
+    run_simulation,
+    run_the_entries,
+    run_the_matrix,
+)
 
 PARTS = {
     "simulation": run_simulation,
     "crashes": run_crashes,
     "matrix": run_the_matrix,
+    "entries": run_the_entries,
     "chaos": run_chaos,
 }
 """In the order in which they are run, and in which they stand on the page."""

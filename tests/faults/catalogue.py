@@ -6,16 +6,30 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, Literal
 
-Flow = Literal["made", "failing", "answer lost", "key lost"]
-"""The job that the fault meets.
+Flow = Literal[
+    "made", "failing", "answer lost", "key lost", "vanished",
+    "drop", "group", "failing drop", "batch", "long list",
+]  # fmt: skip
+"""What the fault meets.
 
 `made`: full-naomi, a picture comes. `failing`: its pipeline fails, so a dead letter is sent.
 `answer lost`: the answer of the paid call is lost, so the pipeline list is read. `key lost`: and
-Hautech forgets our metadata, so single pipelines are read.
+Hautech forgets our metadata, so single pipelines are read. `vanished`: the asset cache knows an image
+that Hautech does not. The others are in `scenes.py`.
 """
 
-Kind = Literal["read", "effect", "local"]
-"""`read` changes nothing on the other side, `effect` does, `local` sends nothing."""
+VANISHED: Final = "00000000-0000-4000-8000-000000000000"
+"""The image of `vanished` that Hautech has never heard of."""
+
+ENDS_FAILED: Final = frozenset[Flow]({"failing", "failing drop"})
+"""Flows whose jobs are to end failed."""
+
+BATCHES: Final = frozenset[Flow]({"batch", "long list"})
+"""Flows of a batch."""
+
+Kind = Literal["read", "effect", "local", "inside"]
+"""`read` changes nothing on the other side, `effect` does, `local` and `inside` send nothing; what is
+`inside` asks nobody, either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +77,7 @@ CALLS: Final = (
     Call(name="change visibility (hand back)", service="SQS", wire="sqs.visibility polls"),
     Call(name="delete a poll message", service="SQS", wire="sqs.delete polls"),
     Call(name="send a dead letter", service="SQS", wire="sqs.send dead letters", flow="failing"),
-    Call(name="get (an image)", service="S3", wire="s3.get", kind="read", is_picture=True),
+    Call(name="get (an image)", service="S3", wire="s3.get image", kind="read", is_picture=True),
     Call(name="put (an output)", service="S3", wire="s3.put", has_body=False),
     Call(name="head (verify it)", service="S3", wire="s3.head", kind="read", has_body=False),
     Call(name="put (the document)", service="S3", wire="s3.put", nth=2, has_body=False),
@@ -95,3 +109,99 @@ CALLS: Final = (
 """In each service, in the order in which a job makes them."""
 
 SERVICES: Final = ("SQS", "DynamoDB", "S3", "Hautech", "SNS", "Secrets Manager")
+
+ENTRY_CALLS: Final = (
+    Call(name="send requests (of a drop)", service="SQS", wire="sqs.send requests", flow="drop"),
+    Call(name="send requests (of a batch)", service="SQS", wire="sqs.send requests", flow="batch"),
+    Call(name="send a follow message", service="SQS", wire="sqs.send polls", flow="batch"),
+    Call(name="get (the rules)", service="S3", wire="s3.get rules", kind="read", flow="drop"),
+    Call(
+        name="head (a dropped photo)", service="S3", wire="s3.head photo", kind="read",
+        has_body=False, flow="drop",
+    ),
+    Call(name="list (a group)", service="S3", wire="s3.list", kind="read", flow="group"),
+    Call(name="get (a sidecar)", service="S3", wire="s3.get sidecar", kind="read", flow="drop"),
+    Call(
+        name="put (a rendition)", service="S3", wire="s3.put rendition", has_body=False, flow="drop"
+    ),
+    Call(name="copy (put a photo aside)", service="S3", wire="s3.put photo put aside", flow="drop"),
+    Call(
+        name="delete (a moved photo)", service="S3", wire="s3.delete photo", has_body=False,
+        flow="drop",
+    ),
+    Call(
+        name="put (an error document)", service="S3", wire="s3.put error document", has_body=False,
+        flow="failing drop",
+    ),
+    Call(
+        name="delete (an error document)", service="S3", wire="s3.delete error document",
+        has_body=False, flow="drop",
+    ),
+    Call(name="get (a manifest)", service="S3", wire="s3.get manifest", kind="read", flow="batch"),
+    Call(
+        name="put (the list of results)", service="S3", wire="s3.put results", has_body=False,
+        flow="batch",
+    ),
+    Call(
+        name="begin an upload (of the list)", service="S3", wire="s3.begin upload",
+        flow="long list",
+    ),
+    Call(
+        name="upload a part", service="S3", wire="s3.put part", has_body=False, flow="long list"
+    ),
+    Call(name="complete the upload", service="S3", wire="s3.end upload", flow="long list"),
+    Call(
+        name="head (an image, for the asset cache)", service="S3", wire="s3.head image",
+        kind="read", has_body=False,
+    ),
+    Call(
+        name="get (the rules kept)", service="DynamoDB", wire="dynamodb.get rules", kind="read",
+        flow="drop",
+    ),
+    Call(name="put (the rules kept)", service="DynamoDB", wire="dynamodb.put rules", flow="drop"),
+    Call(
+        name="put if absent (a batch)", service="DynamoDB", wire="dynamodb.put batch", flow="batch"
+    ),
+    Call(
+        name="put if unchanged (a batch)", service="DynamoDB", wire="dynamodb.put batch", nth=3,
+        flow="batch",
+    ),
+    Call(
+        name="get (a batch)", service="DynamoDB", wire="dynamodb.get batch", kind="read",
+        flow="batch",
+    ),
+    Call(
+        name="get (a cancellation)", service="DynamoDB", wire="dynamodb.get cancellation",
+        kind="read", flow="batch",
+    ),
+    Call(
+        name="get many (jobs of rows)", service="DynamoDB", wire="dynamodb.get many", kind="read",
+        flow="batch",
+    ),
+    Call(
+        name="put many (marks of rows)", service="DynamoDB", wire="dynamodb.put many", flow="batch"
+    ),
+    Call(
+        name="get (look for an asset)", service="DynamoDB", wire="dynamodb.get asset", kind="read"
+    ),
+    Call(name="put if free (claim an asset)", service="DynamoDB", wire="dynamodb.put asset"),
+    Call(
+        name="put if none (publish an asset)", service="DynamoDB", wire="dynamodb.put asset", nth=2
+    ),
+    Call(
+        name="put if the same (drop an asset)", service="DynamoDB", wire="dynamodb.put asset",
+        flow="vanished",
+    ),
+    Call(name="publish (a batch)", service="SNS", wire="sns.publish batch", flow="batch"),
+    Call(
+        name="develop (a photo)", service="photo lab", wire="lab.develop", kind="inside",
+        has_body=False, flow="drop",
+    ),
+    Call(
+        name="reduce (a picture)", service="photo lab", wire="lab.reduce", kind="inside",
+        has_body=False, flow="drop",
+    ),
+)  # fmt: skip
+"""What drops, batches and the asset cache ask for beside that; each fault in its strongest form."""
+
+ENTRY_SERVICES: Final = ("SQS", "S3", "DynamoDB", "SNS", "photo lab")

@@ -1,24 +1,27 @@
-"""Runs one variant of one cell: a job, the fault, and whoever takes over, until nothing is left."""
+"""Runs one variant of one cell: a scene, the fault, and whoever takes over, until nothing is left."""
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
+from unittest.mock import patch
 
 from sandbox.aws import StackOutputs
 from sandbox.hautech.faults import FaultRule
-from tests.faults.catalogue import Call
+from tests.faults.catalogue import BATCHES, ENDS_FAILED, Call
 from tests.faults.findings import Findings, read_findings
 from tests.faults.moments import Ambush
 from tests.faults.plan import Variant
 from tests.faults.rig import Rig
+from tests.faults.scenes import Scene, Stage
 from tests.faults.strikes import Blow, Strike
 from tests.faults.worker_process import VISIBILITY_S, Notes, WorkerProcess
 from tests.faults.world import WorkerClock
 from tests.scenarios.crash import Killed
+from worker.engine import batch_report
 
 SKEW_S: Final = 600.0
 REST_S: Final = 60.0
@@ -50,7 +53,9 @@ class Experiment:
         self.request_id = f"cell-{secrets.token_hex(6)}"
         self.outputs: StackOutputs
         self.outputs, self.events_url = rig.new_stack()
-        self._settings = rig.settings(self.outputs)
+        stage = Stage(rig, self.outputs, self.request_id)
+        self._settings = rig.settings(self.outputs, stage.environment(call.flow))
+        self.scene: Scene = stage.set_up(call.flow)
         self._clock = WorkerClock(rig.world)
         self._sqs: Any = rig.aws.client("sqs")
 
@@ -72,12 +77,11 @@ class Experiment:
         rig.gateway.strikes.arm(strikes)
         rig.gateway.is_forgetful = self.variant is not None and self.variant.inside == "dns"
         self._arm_inside()
-        self._sqs.send_message(
-            QueueUrl=self.outputs.request_queue_url, MessageBody=json.dumps(self._request())
-        )
-        self._run_until_quiet()
-        if rig.gateway.release_late():
+        self._sqs.send_message(QueueUrl=self.outputs.request_queue_url, MessageBody=self.scene.body)
+        with self._short_parts():
             self._run_until_quiet()
+            if rig.gateway.release_late():
+                self._run_until_quiet()
         self._check_struck()
         return read_findings(self, dict(rig.gateway.strikes.seen))
 
@@ -154,31 +158,26 @@ class Experiment:
         if not happened:
             raise NeverStruckError(f"{self.call.name}: the job never came to it")
 
+    @contextmanager
+    def _short_parts(self) -> Iterator[None]:
+        """Each row of a long list is a part of its own; the emulator takes parts of any size."""
+        with ExitStack() as changed:
+            if self.call.flow == "long list":
+                changed.enter_context(patch.multiple(batch_report, PART_BYTES=1, GROUP_ROWS=1))
+            yield
+
     # -- the job -----------------------------------------------------------------------------
 
     def _set_up_flow(self) -> None:
         stand_in = self.rig.stand_in
         stand_in.clear_faults()
         stand_in.set_options(dropMetadata=self.call.flow == "key lost")
-        if self.call.flow == "failing":
+        if self.call.flow in ENDS_FAILED:
             stand_in.add_fault(FaultRule(route="workflows.run", kind="fail_run"))
 
-    def _request(self) -> dict[str, Any]:
-        bucket = self.rig.input_bucket
-        return {
-            "requestId": self.request_id,
-            "workflow": "full-naomi",
-            "input": {
-                "poseImageId": f"s3://{bucket}/pose.png",
-                "imageId": f"s3://{bucket}/garment.png",
-                "aspectRatio": "7:10",
-                "prompt": "a model in a red coat",
-                "seed": 42,
-            },
-            "output": f"s3://{self.outputs.output_bucket_name}/generated/",
-        }
-
     def _new_worker(self, *, rests_end: bool = True) -> WorkerProcess:
+        # Where several messages rest, one that came back at once would always be the first.
+        is_shared = self.call.flow in BATCHES
         return WorkerProcess(
             settings=self._settings,
             make_clients=lambda clock: self.rig.new_clients(self.outputs, clock),
@@ -186,7 +185,7 @@ class Experiment:
             world=self.rig.world,
             clock=self._clock,
             notes=self.notes,
-            let_rest_end=self._let_rest_end if rests_end else None,
+            let_rest_end=self._let_rest_end if rests_end and not is_shared else None,
         )
 
     def _run_until_quiet(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
+from tests.faults.catalogue import BATCHES, VANISHED
 from worker.adapters.aws.dynamodb import DynamoJobStore
+from worker.contracts.batch_event import BATCH_COMPLETED
 from worker.jobs.outcomes import RetryLater
 
 if TYPE_CHECKING:
@@ -49,25 +51,78 @@ class Findings:
     """Name look-ups that failed: exchanges that the gateway never saw."""
     failed_receives: int = 0
     failed_answers: int = 0
+    notes: tuple[str, ...] = ()
+    """What people see less of than they should; the log tells them."""
+    others: tuple[Findings, ...] = ()
+    """Of the other jobs that came of the same message: what is counted of each job alone."""
 
 
 def read_findings(experiment: Experiment, exchanges: dict[str, int]) -> Findings:
-    """Looks at everything, past the gateway."""
+    """Looks at everything, past the gateway. The jobs beside the first are its `others`."""
     rig, outputs = experiment.rig, experiment.outputs
-    store = DynamoJobStore(rig.aws.client("dynamodb"), outputs.job_table_name)
-    job = store.load(experiment.request_id)
-    events = _drain(rig.aws.client("sqs"), experiment.events_url)
-    dead_letters = _drain(rig.aws.client("sqs"), outputs.dead_letter_queue_url)
-    paid = [run for run in rig.stand_in.runs() if _job_of(run) == experiment.request_id]
+    sqs: Any = rig.aws.client("sqs")
+    left = _Left(
+        events=_drain(sqs, experiment.events_url),
+        dead_letters=_drain(sqs, outputs.dead_letter_queue_url),
+    )
+    scene = experiment.scene
+    ids = _job_ids(rig.aws.client("dynamodb"), outputs.job_table_name)
+    jobs = [_of_job(experiment, request_id, left) for request_id in ids or [experiment.request_id]]
+    seen = scene.look(rig.logs.getvalue())
+    problems = [*jobs[0].problems, *seen.problems, *_batch_problems(experiment, left)]
+    problems += _secret_problems(experiment, [*left.events, *left.dead_letters])
+    if len(ids) != scene.jobs:
+        problems.append(f"there are {len(ids)} jobs, not {scene.jobs}")
+    retries = [one for one in experiment.notes.outcomes if isinstance(one, RetryLater)]
+    return replace(
+        jobs[0],
+        problems=tuple(problems),
+        notes=seen.notes,
+        others=tuple(jobs[1:]),
+        exchanges=exchanges,
+        retries=len(retries),
+        rests=sum(one.rests for one in jobs),
+        deliveries=rig.gateway.receipts.deliveries,
+        deaths=experiment.deaths,
+        failed_lookups=sum(rig.moments.lookups.hits.values()),
+        failed_receives=experiment.notes.failed_receives,
+        failed_answers=experiment.notes.failed_answers,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """What lies in queues in the end."""
+
+    events: list[str]
+    dead_letters: list[str]
+
+    def events_of(self, request_id: str) -> list[str]:
+        named = [(text, json.loads(text)["data"].get("requestId")) for text in self.events]
+        return [text for text, name in named if name == request_id]
+
+    def batch_events(self) -> list[str]:
+        return [text for text in self.events if json.loads(text)["type"] == BATCH_COMPLETED]
+
+
+def _of_job(experiment: Experiment, request_id: str, left: _Left) -> Findings:
+    rig, outputs = experiment.rig, experiment.outputs
+    job = DynamoJobStore(rig.aws.client("dynamodb"), outputs.job_table_name).load(request_id)
+    events = left.events_of(request_id)
+    # What failed for an image that Hautech had forgotten is foreseen; what comes after it counts.
+    paid = [
+        run
+        for run in rig.stand_in.runs()
+        if _job_of(run) == request_id and VANISHED not in json.dumps(run)
+    ]
     history = job.history if job else ()
     steps = job.steps if job else ()
     problems = [
         *_output_problems(rig.aws.client("s3"), events),
-        *_secret_problems(experiment, [*events, *dead_letters, str(job)]),
+        *_secret_problems(experiment, [str(job)]),
     ]
     if job is not None and job.lease is not None:
         problems.append("the record is still leased")
-    retries = [one for one in experiment.notes.outcomes if isinstance(one, RetryLater)]
     return Findings(
         state=str(job.state) if job else "none",
         error_code=job.failure.code if job and job.failure else "",
@@ -76,17 +131,29 @@ def read_findings(experiment: Experiment, exchanges: dict[str, int]) -> Findings
         adopted=any(step.pipeline.adopted for step in steps if step.pipeline),
         event_ids=tuple(json.loads(event)["id"] for event in events),
         event_status=json.loads(events[0])["data"]["status"] if events else "none",
-        dead_letters=len(dead_letters),
+        dead_letters=len(left.dead_letters),
         problems=tuple(problems),
-        exchanges=exchanges,
-        retries=len(retries),
         rests=sum("resting" in entry.because for entry in history),
-        deliveries=rig.gateway.receipts.deliveries,
-        deaths=experiment.deaths,
-        failed_lookups=sum(rig.moments.lookups.hits.values()),
-        failed_receives=experiment.notes.failed_receives,
-        failed_answers=experiment.notes.failed_answers,
     )
+
+
+def _job_ids(dynamodb: Any, table: str) -> list[str]:
+    keys = [item["pk"]["S"] for item in dynamodb.scan(TableName=table)["Items"]]
+    return sorted(key.removeprefix("job#") for key in keys if key.startswith("job#"))
+
+
+def _batch_problems(experiment: Experiment, left: _Left) -> list[str]:
+    if experiment.call.flow not in BATCHES:
+        return []
+    events = [json.loads(text) for text in left.batch_events()]
+    problems: list[str] = []
+    if len({event["id"] for event in events}) != 1:
+        problems.append(f"{len(events)} events of the batch, not of one id")
+    for event in events:
+        counts = event["data"]["counts"]
+        if (counts["rows"], counts["succeeded"], counts["refused"]) != (3, 2, 1):
+            problems.append(f"the event of the batch counts {counts}")
+    return problems
 
 
 def _drain(sqs: Any, queue_url: str) -> list[str]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing.util import Finalize
 from typing import Any, Final
 
-from tests.faults.catalogue import CALLS, Call, Fault, Flow
+from tests.faults.catalogue import CALLS, ENTRY_CALLS, Call, Fault, Flow
 from tests.faults.experiment import Experiment
 from tests.faults.findings import Findings
 from tests.faults.plan import Cell, Variant
@@ -87,7 +87,7 @@ def run_matrix(cells: Iterable[Cell], *, processes: int = PROCESSES) -> Iterator
 
 def sorted_outcomes(outcomes: Iterable[Outcome]) -> list[Outcome]:
     """By row, then by column."""
-    rows, columns = list(CALLS), list(Fault)
+    rows, columns = [*CALLS, *ENTRY_CALLS], list(Fault)
     return sorted(
         outcomes, key=lambda one: (rows.index(one.cell.call), columns.index(one.cell.fault))
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from tests.faults.catalogue import CALLS, SERVICES, Call, Fault
+from tests.faults.catalogue import Call, Fault
 from tests.faults.matrix import Outcome, sorted_outcomes
 from tests.faults.verdict import LEGEND, Symbol, Verdict
 
@@ -14,9 +14,10 @@ IMPOSSIBLE = "–"
 def matrix_markdown(outcomes: Iterable[Outcome]) -> str:
     """The whole section, the same for the same outcomes."""
     ordered = sorted_outcomes(outcomes)
-    parts = [_figures(ordered), _legend()]
-    for service in SERVICES:
-        rows = [call for call in CALLS if call.service == service]
+    calls = list(dict.fromkeys(one.cell.call for one in ordered))
+    parts = [_figures(calls, ordered), _legend()]
+    for service in dict.fromkeys(call.service for call in calls):
+        rows = [call for call in calls if call.service == service]
         parts += [f"### {service}", _table(rows, ordered)]
         parts += [_list(call, [one for one in ordered if one.cell.call == call]) for call in rows]
     return "\n\n".join(parts)
@@ -41,11 +42,11 @@ def _words(verdict: Verdict) -> str:
     return verdict.words
 
 
-def _figures(outcomes: Sequence[Outcome]) -> str:
+def _figures(calls: Sequence[Call], outcomes: Sequence[Outcome]) -> str:
     verdicts = [verdict for one in outcomes for _, verdict in one.verdicts]
     run = [one for one in outcomes if not one.cell.reason]
     figures = {
-        "calls × faults": f"{len(CALLS)} × {len(Fault)} = {len(outcomes)} cells",
+        "calls × faults": f"{len(calls)} × {len(Fault)} = {len(outcomes)} cells",
         "cells that were run": f"{len(run)}, in {len(verdicts)} variants",
         "cells that cannot occur, and say why": f"{len(outcomes) - len(run)}",
         "variants that ended with a job done, paid once": f"{_count_done(verdicts)}",

@@ -98,7 +98,9 @@ class Moments:
             body = request.body if isinstance(request.body, bytes) else b""
             if isinstance(request.body, str):
                 body = request.body.encode()
-            call = name_of("aws", request.method, parts.path, headers, body, queues)
+            call = name_of(
+                "aws", request.method, f"{parts.path}?{parts.query}", headers, body, queues
+            )
             self._here.call = call
             if not call.startswith("sqs."):
                 self.reach("before", call)

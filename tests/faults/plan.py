@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from tests.faults.catalogue import CALLS, Call, Fault
+from tests.faults.catalogue import CALLS, ENTRY_CALLS, Call, Fault
 from tests.faults.strikes import Blow
 
 Inside = Literal["kill before", "kill after", "duplicate", "dns", "ahead", "behind"]
@@ -61,6 +61,17 @@ def all_cells() -> tuple[Cell, ...]:
     return tuple(cell(call, fault) for call in CALLS for fault in Fault)
 
 
+def entry_cells() -> tuple[Cell, ...]:
+    """Every call of drops, batches and the asset cache with every fault in its strongest form.
+
+    The weaker forms are repeated by the SDK before the worker knows; `all_cells` has them for every
+    service.
+    """
+    cells = (cell(call, fault) for call in ENTRY_CALLS for fault in Fault)
+    return tuple(replace(one, variants=one.variants[-1:]) for one in cells)
+
+
+_INSIDE: Final = "it works in the worker's own process: nothing is sent, and nobody is asked"
 _LOCAL: Final = "the token is signed in the process: nothing is sent, so nothing of it can fail"
 _NO_BODY: Final = "the answer has no body"
 _AWAITED: Final = (
@@ -69,6 +80,8 @@ _AWAITED: Final = (
 _RUNS_LOCALLY: Final = frozenset(
     {Fault.KILLED_BEFORE, Fault.KILLED_AFTER, Fault.DUPLICATE, Fault.CLOCK_SKEW, Fault.EXPIRED}
 )
+
+_RUNS_INSIDE: Final = _RUNS_LOCALLY - {Fault.EXPIRED}
 
 _RIGHT_FAILURES: Final = {
     # Two paid calls whose answers are lost, and no run in four looks: a third could be one too many.
@@ -81,6 +94,8 @@ _RIGHT_FAILURES: Final = {
 
 
 def _reason(call: Call, fault: Fault) -> str:
+    if call.kind == "inside" and fault not in _RUNS_INSIDE:
+        return _INSIDE
     if call.kind == "local" and fault not in _RUNS_LOCALLY:
         return _LOCAL
     if fault in {Fault.CUT_BODY, Fault.CORRUPT_BODY} and not call.has_body:
@@ -132,6 +147,6 @@ def _variants(call: Call, fault: Fault) -> tuple[Variant, ...]:
     if fault is Fault.DNS:
         found.append(Variant(name="once", inside="dns"))
         found.append(Variant(name="lasting", inside="dns", times=attempts))
-    if fault is Fault.CLOCK_SKEW and call.service != "Hautech":
+    if fault is Fault.CLOCK_SKEW and call.service != "Hautech" and call.kind != "inside":
         found.append(Variant(name="refused for it", blow=Blow.SKEWED))
     return tuple(found)

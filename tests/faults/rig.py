@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import secrets
+from collections.abc import Mapping
 from contextlib import ExitStack
 from typing import Any, Final, Self
 from unittest.mock import patch
@@ -107,9 +108,12 @@ class Rig:
         }
         return outputs, subscribe_queue(self.aws, outputs.result_topic_arn)
 
-    def settings(self, outputs: StackOutputs) -> Settings:
-        """The settings of a worker on this stack, whose way leads through the gateway."""
-        return load_settings(self._environment(outputs))
+    def settings(self, outputs: StackOutputs, extra: Mapping[str, str]) -> Settings:
+        """The settings of a worker on this stack, whose way leads through the gateway.
+
+        `extra` are variables on top.
+        """
+        return load_settings({**self._environment(outputs), **extra})
 
     def new_clients(self, outputs: StackOutputs, clock: ServerClock) -> AwsClients:
         """The AWS clients of a new process: with all of their retry quota."""

@@ -1,4 +1,4 @@
-"""The four parts of `make faults`: each is run on its own and becomes a section of the page."""
+"""The five parts of `make faults`: each is run on its own and becomes a section of the page."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from xml.etree import ElementTree as ET
 
 from tests.faults.matrix import run_matrix
 from tests.faults.matrix_page import matrix_markdown, outcome_line
-from tests.faults.plan import all_cells
+from tests.faults.plan import Cell, all_cells, entry_cells
 
 SEEDS: Final = 10_000
 _CRASH_TESTS: Final = ("tests/scenarios/test_crashes.py", "tests/scenarios/test_failing_calls.py")
@@ -99,7 +99,15 @@ def read_test_report(report: Path) -> Section:
 
 def run_the_matrix(tell: Tell, *, processes: int) -> Section:
     """Every call with every fault, on the adapters that ship."""
-    cells = all_cells()
+    return _matrix_of(all_cells(), tell, processes)
+
+
+def run_the_entries(tell: Tell, *, processes: int) -> Section:
+    """Every call of drops, batches and the asset cache with every fault."""
+    return _matrix_of(entry_cells(), tell, processes)
+
+
+def _matrix_of(cells: Sequence[Cell], tell: Tell, processes: int) -> Section:
     outcomes = []
     for number, outcome in enumerate(run_matrix(cells, processes=processes), start=1):
         outcomes.append(outcome)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tests.faults.catalogue import Call
+from tests.faults.catalogue import ENDS_FAILED, Call
 from tests.faults.findings import Findings
 from tests.faults.plan import Variant
 from tests.faults.strikes import Blow
@@ -57,7 +57,7 @@ def judge(call: Call, variant: Variant | None, found: Findings, calm: Findings) 
         found: the facts.
         calm: the facts of the same job when nothing goes wrong.
     """
-    broken = _broken(call, variant, found)
+    broken = [what for one in (found, *found.others) for what in _broken(call, variant, one)]
     symbol, words = _what_happened(call, found, calm)
     if broken:
         symbol = Symbol.BROKEN
@@ -66,7 +66,7 @@ def judge(call: Call, variant: Variant | None, found: Findings, calm: Findings) 
 
 def _broken(call: Call, variant: Variant | None, found: Findings) -> list[str]:
     broken = list(found.problems)
-    wanted = "failed" if call.flow == "failing" else "succeeded"
+    wanted = "failed" if call.flow in ENDS_FAILED else "succeeded"
     right_failure = variant.right_failure if variant else ""
     has_right_failure = found.state == "failed" and found.error_code == right_failure
     if found.state != wanted and not has_right_failure:
@@ -97,7 +97,7 @@ def _what_happened(call: Call, found: Findings, calm: Findings) -> tuple[Symbol,
     said: list[tuple[Symbol, str]] = []
     if found.paid > 1:
         said.append((Symbol.PAID_TWICE, "the run arrived after two looks for it"))
-    if found.state == "failed" and call.flow != "failing":
+    if found.state == "failed" and call.flow not in ENDS_FAILED:
         said.append((Symbol.FAILED, f"the job failed with {found.error_code}"))
     if found.paid_calls > 1:
         said.append((Symbol.SENT_AGAIN, "two looks found no run; it was sent again"))
@@ -137,6 +137,9 @@ def _extra(call: Call, found: Findings, calm: Findings) -> int:
 def _end(found: Findings) -> str:
     end = "done" if found.state == "succeeded" else found.state
     times = {0: "nothing paid", 1: "paid once", 2: "paid twice"}.get(found.paid, "paid too often")
+    if found.others:
+        times += " each"
+    times += "".join(f"; {note}" for note in found.notes)
     events = "" if len(found.event_ids) == 1 else f", {len(found.event_ids)} events with one id"
     letters = "" if found.dead_letters < 2 else f", {found.dead_letters} dead letters"
     return f"{end}, {times}{events}{letters}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, BinaryIO, Final, Literal
 from unittest.mock import patch
 
 from tests.faults.moments import Moments
@@ -21,12 +21,21 @@ from worker.hautech.auth import SelfSignedToken
 from worker.hautech.client import HautechClient
 from worker.hautech.config import ClientConfig
 from worker.jobs.outcomes import Outcome
+from worker.ports.photos import (
+    DevelopedPhoto,
+    PhotoLab,
+    PhotoLimits,
+    ReducedPicture,
+    Reduction,
+)
 from worker.ports.queues import ReceivedMessage, WorkQueue
 from worker.runtime.queue_verbs import ChangeVisibility, Delete, verb_for
 from worker.settings import Settings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from worker.contracts.follow import FollowMessage
 
 VISIBILITY_S: Final = 60
 READ_TIMEOUT_S: Final = 1.0
@@ -89,6 +98,7 @@ class WorkerProcess:
         )
         self._sends = app.work_queue
         parts["work_queue"] = _WatchedSends(self._sends, moments, world)
+        parts["photo_lab"] = _WatchedLab(app.photo_lab, moments)
         self._signer = _signer(moments)
 
     def turn(self) -> bool:
@@ -156,6 +166,15 @@ class _WatchedSends:
         )
         self._world.skip(delay_s)
 
+    def send_requests(self, bodies: Sequence[str], *, trace: str | None = None) -> None:
+        self._moments.around(
+            "sqs.send requests", lambda: self._queue.send_requests(bodies, trace=trace)
+        )
+
+    def send_follow(self, message: FollowMessage, *, delay_s: int) -> None:
+        self._moments.around("sqs.send polls", lambda: self._queue.send_follow(message, delay_s=0))
+        self._world.skip(delay_s)
+
     def send_dead_letter(self, body: str, reason: DeadLetterReason) -> None:
         self._moments.around(
             "sqs.send dead letters", lambda: self._queue.send_dead_letter(body, reason)
@@ -164,6 +183,27 @@ class _WatchedSends:
     def jobs_in_flight(self) -> int:
         """See `WorkQueue.jobs_in_flight`: asked for pacing only, so it is no row of the matrix."""
         return self._queue.jobs_in_flight()
+
+
+class _WatchedLab:
+    """The PhotoLab port with its moments."""
+
+    def __init__(self, lab: PhotoLab, moments: Moments) -> None:
+        self._lab = lab
+        self._moments = moments
+        self.turn = lab.turn
+
+    def develop(
+        self, source: BinaryIO, content_type: str, limits: PhotoLimits, sink: BinaryIO
+    ) -> DevelopedPhoto | None:
+        return self._moments.around(
+            "lab.develop", lambda: self._lab.develop(source, content_type, limits, sink)
+        )
+
+    def reduce(self, source: BinaryIO, content_type: str, wanted: Reduction) -> ReducedPicture:
+        return self._moments.around(
+            "lab.reduce", lambda: self._lab.reduce(source, content_type, wanted)
+        )
 
 
 def _signer(moments: Moments) -> type[SelfSignedToken]:

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.catalogue import CALLS, Fault
+from tests.faults.catalogue import CALLS, ENTRY_CALLS, Fault
 from tests.faults.findings import Findings
 from tests.faults.matrix import Outcome
 from tests.faults.matrix_page import matrix_markdown
 from tests.faults.page import PAGE, MarksMissingError, section_of, with_section
-from tests.faults.plan import all_cells
+from tests.faults.plan import all_cells, entry_cells
 from tests.faults.sections import read_test_report
 from tests.faults.verdict import LEGEND, Symbol, Verdict, judge
 
@@ -23,13 +23,18 @@ def lines_of(text: str, service: str, name: str) -> dict[str, str]:
     return {fault: said for fault, _, said in lines}
 
 
-def test_the_page_lists_every_cell_and_why_some_cannot_occur() -> None:
+PLANS = {"matrix": (CALLS, all_cells()), "entries": (ENTRY_CALLS, entry_cells())}
+
+
+@pytest.mark.parametrize("section", PLANS)
+def test_the_page_lists_every_cell_and_why_some_cannot_occur(section: str) -> None:
     """Run `make faults` after a change of the plan."""
-    text = section_of(PAGE.read_text(encoding="utf-8"), "matrix")
-    for call in CALLS:
+    text = section_of(PAGE.read_text(encoding="utf-8"), section)
+    calls, cells = PLANS[section]
+    for call in calls:
         lines = lines_of(text, call.service, call.name)
         assert list(lines) == list(Fault), f"{call.service}: {call.name}"
-        for cell in (one for one in all_cells() if one.call == call):
+        for cell in (one for one in cells if one.call == call):
             said = lines[cell.fault]
             if cell.reason:
                 assert said == f"cannot occur: {cell.reason}"
@@ -37,8 +42,9 @@ def test_the_page_lists_every_cell_and_why_some_cannot_occur() -> None:
                 assert variant.name in said, f"{call.name} × {cell.fault}"
 
 
-def test_the_page_tells_of_no_broken_promise() -> None:
-    text = section_of(PAGE.read_text(encoding="utf-8"), "matrix")
+@pytest.mark.parametrize("section", PLANS)
+def test_the_page_tells_of_no_broken_promise(section: str) -> None:
+    text = section_of(PAGE.read_text(encoding="utf-8"), section)
     assert "| promises broken | 0 |" in text
     assert "promise broken" not in text
 
@@ -123,6 +129,18 @@ def test_what_happened_is_told_from_the_counters(
     changes: dict[str, object], symbol: Symbol
 ) -> None:
     assert judge(CALLS[0], None, findings(**changes), findings()).symbol is symbol
+
+
+def test_a_broken_promise_about_one_of_several_jobs_is_seen() -> None:
+    verdict = judge(CALLS[0], None, findings(others=(findings(paid=2),)), findings())
+    assert verdict.symbol is Symbol.BROKEN
+    assert verdict.broken == ("2 pipelines were paid",)
+
+
+def test_what_people_see_less_of_is_told_beside_the_end() -> None:
+    verdict = judge(CALLS[0], None, findings(notes=("the photo was not moved",)), findings())
+    assert not verdict.broken
+    assert verdict.words.endswith("; the photo was not moved")
 
 
 def test_a_test_report_is_counted_by_sentence(tmp_path: Path) -> None:
