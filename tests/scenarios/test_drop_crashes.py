@@ -89,7 +89,11 @@ def test_a_kill_at_any_outside_call_of_a_drop_loses_nothing_and_pays_once(
         assert letters
     elif kind is refused:
         assert (states, runs, has_error) == ([], 0, True)
-        assert there(service, "catalog") == ["failed/spring/sku.png", "inbox/spring/sku.json"]
+        # The photo goes first: without its sidecar it would be another request. So a kill between
+        # the two may leave the sidecar behind, which is all that it does.
+        moved = {"failed/spring/sku.png", "failed/spring/sku.json"}
+        left = {"failed/spring/sku.png", "inbox/spring/sku.json"}
+        assert set(there(service, "catalog")) in (moved, left, moved | left)
     else:
         assert (states, runs, has_error) == ([JobState.SUCCEEDED] * 3, 3, False)
         assert list(events.values()) == ["succeeded"] * 3
