@@ -4,6 +4,7 @@ import pytest
 
 from tests.scenarios.batches import batch_body, batch_event, batch_of, complaints, service_with
 from tests.scenarios.harness import Service
+from tests.support.logs import all_logs
 from worker.contracts.follow import FollowMessage
 from worker.engine import batch_report, batch_rows, batch_world
 from worker.jobs.outcomes import RetryLater
@@ -89,7 +90,7 @@ def test_rows_that_are_passed_over_too_slowly_are_not_passed_over_for_ever(
 
 
 def test_a_visit_that_got_nowhere_with_the_list_of_results_says_so_and_one_that_did_does_not(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(batch_rows, "GROUP_ROWS", 2)
     monkeypatch.setattr(batch_report, "GROUP_ROWS", 2)
@@ -109,10 +110,11 @@ def test_a_visit_that_got_nowhere_with_the_list_of_results_says_so_and_one_that_
     follow = FollowMessage(batch_id="spring-24", ticket=1).dumps()
     for left_s, rows, is_told in ((12.0, 0, True), (24.0, 12, False)):
         budget.left_s = left_s
-        assert isinstance(service.handle_poll(follow), RetryLater)
+        with all_logs() as logs:
+            assert isinstance(service.handle_poll(follow), RetryLater)
         written = batch_of(service).report
         assert (written.rows if written else 0) == rows
-        assert ("batch_report_slow" in capsys.readouterr().out) is is_told
+        assert ("batch_report_slow" in [line["action"] for line in logs]) is is_told
     budget.left_s = 900.0
     service.run()
     assert complaints(service, good=ROWS) == []
