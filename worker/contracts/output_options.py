@@ -52,7 +52,7 @@ def _tags(tags: dict[str, str]) -> dict[str, str]:
 
 def _cache_control(text: str) -> str:
     if not _CACHE_CONTROL.fullmatch(text):
-        raise broken_rule("must be a header in ASCII", "max-age=31536000, immutable")
+        raise broken_rule("must be a header in ASCII", "such as max-age=31536000, immutable")
     return text
 
 

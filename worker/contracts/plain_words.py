@@ -94,14 +94,18 @@ def _problem(
         value = "" if detail["input"] is None else shown(detail["input"])
         return Problem(path, value, context["rule"], context["fix"])
     if kind == "missing":
-        return Problem(path, "", _RULES[kind], _example(name, fields))
+        return Problem(path, "", _RULES[kind], "" if inner else _example(name, fields))
+    if kind == "extra_forbidden" and inner:
+        whole = path_of((*under, name, *inner[:-1]))
+        return Problem(path, shown(detail["input"]), f"is not a field of {whole}")
     if kind == "extra_forbidden":
         close = did_you_mean(name, fields)
         rule = f"is not a field of {whole}"
         fix = close or f"known fields: {', '.join(fields)}"
         return Problem(path, shown(detail["input"]), rule, fix)
     rule = _RULES.get(kind, "is not valid").format_map(context)
-    return Problem(path, shown(detail["input"]), rule.replace("'", ""), _hint(kind, name, fields))
+    hint = "" if inner else _hint(kind, name, fields)  # the examples are of the outermost field
+    return Problem(path, shown(detail["input"]), rule.replace("'", ""), hint)
 
 
 def _hint(kind: str, name: str, fields: Mapping[str, FieldInfo]) -> str:

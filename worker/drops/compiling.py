@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -27,6 +28,7 @@ Found = tuple[str, Problem]
 """A problem and the place in the rule that it is about."""
 
 _NUMBER = "n"
+_NOT_IN_RULES = ("requestId", "origin", "preset")
 
 
 class RuleCompiler:
@@ -45,7 +47,9 @@ class RuleCompiler:
         self._output_buckets = output_buckets
 
     def compile(self, shape: RuleShape, line: int) -> tuple[Rule | None, list[Found]]:
-        """The rule, or None and what is wrong with it."""
+        """The rule, and what is wrong with it; without what is, for what else may be. None where
+        its path is no path.
+        """
         problems: list[Found] = []
         bucket = self._bucket(shape, problems)
         template = _template(shape, problems)
@@ -60,8 +64,11 @@ class RuleCompiler:
             for field, given in (("onSuccess", shape.on_success), ("onFailure", shape.on_failure))
         }
         problems += _problems_of_several(shape, marks.values())
-        if problems or template is None or bucket is None:
+        if template is None:
             return None, problems
+        broken = {re.split(r"[.\[]", at, maxsplit=1)[0] for at, _ in problems}
+        if bucket is None:
+            bucket = min(self._input_buckets, default="bucket")
         together = shape.sidecar or bool(shape.parts)
         extensions = MANIFEST_EXTENSIONS if shape.manifest else IMAGE_EXTENSIONS
         rule = Rule(
@@ -70,23 +77,25 @@ class RuleCompiler:
             bucket=bucket,
             template=template,
             extensions=tuple(shape.extensions or _extensions(template, extensions)),
-            preset=shape.preset,
+            preset=None if "preset" in broken else shape.preset,
             request=_request(shape),
             photo=shape.photo or "imageId",
             parts=_parts(shape),
             parts_within_s=_or(shape.parts_within_seconds, 900),
-            fan_out={name: tuple(values) for name, values in shape.fan_out.items()},
-            tenant=shape.tenant,
+            fan_out={}
+            if "fanOut" in broken
+            else {name: tuple(values) for name, values in shape.fan_out.items()},
+            tenant=None if "tenant" in broken else shape.tenant,
             has_sidecar=shape.sidecar,
             settle_s=_or(shape.settle_seconds, SETTLE_TOGETHER_S if together else 0),
-            on_success=marks["onSuccess"],
-            on_failure=marks["onFailure"],
+            on_success=None if "onSuccess" in broken else marks["onSuccess"],
+            on_failure=None if "onFailure" in broken else marks["onFailure"],
             writes_errors=shape.errors,
             is_manifest=shape.manifest,
-            results_to=shape.results_to,
+            results_to=None if "resultsTo" in broken else shape.results_to,
             credit_cap=shape.credit_cap,
         )
-        return rule, []
+        return rule, problems
 
     def _bucket(self, shape: RuleShape, problems: list[Found]) -> str | None:
         if shape.bucket is None:
@@ -196,11 +205,12 @@ def _parts(shape: RuleShape) -> tuple[Part, ...]:
 
 
 def _request(shape: RuleShape) -> dict[str, Any]:
-    request = dict(shape.request)
+    request = {name: value for name, value in shape.request.items() if name not in _NOT_IN_RULES}
     if shape.output is not None:
         request["output"] = shape.output
     if shape.metadata:
-        request["metadata"] = merged(request.get("metadata") or {}, shape.metadata)
+        under = request.get("metadata")
+        request["metadata"] = merged(under if isinstance(under, Mapping) else {}, shape.metadata)
     return request
 
 
@@ -214,7 +224,7 @@ def _together(shape: RuleShape) -> Iterable[Found]:
         yield no("photo", "cannot stand beside parts", "name its field in parts")
     if shape.parts_within_seconds is not None and not shape.parts:
         yield no("partsWithinSeconds", "is for a rule with parts")
-    for field in ("requestId", "origin", "preset"):
+    for field in _NOT_IN_RULES:
         if field in shape.request:
             yield no(f"request.{field}", "cannot stand in a rule's request")
     if not isinstance(shape.request.get("metadata") or {}, Mapping):

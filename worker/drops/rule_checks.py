@@ -5,10 +5,19 @@ from __future__ import annotations
 import json
 import unicodedata
 from collections.abc import Iterable, Mapping
-from typing import Any
+from dataclasses import replace
+from typing import Any, TypeGuard
 
 from worker.contracts.batch import parse_batch
-from worker.contracts.filling import BadTemplateError, Name, merged, names_in, pieces_of, texts_in
+from worker.contracts.filling import (
+    LEFT_FOR_LATER,
+    BadTemplateError,
+    Name,
+    merged,
+    names_in,
+    pieces_of,
+    texts_in,
+)
 from worker.contracts.text import shown
 from worker.drops.loops import KeyForm, Token, Wild, letters
 from worker.drops.manifests import plan_batch
@@ -21,13 +30,16 @@ Found = tuple[str, Problem]
 
 _SAMPLE = "sample"
 _NUMBER = "n"
+_LOOP = "would be dropped itself"
 
 
 def problems_of_rule(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     """What every request of the rule would be refused for, whatever the photo is called."""
-    document = _document(rules, rule)
+    document = document_of(rules, rule)
     if of_output := list(_problems_of_output(rules, rule, document.get("output"))):
         yield from of_output
+    elif not all(_is_template(text) for _, text in texts_in(document)):
+        return  # told by itself, and cannot be filled
     elif rule.is_manifest:
         yield from _problems_of_batch(rules, rule)
     else:
@@ -58,6 +70,11 @@ def _problems_of_output(rules: RuleSet, rule: Rule, output: Any) -> Iterable[Fou
         yield "output", Problem("output", shown(output), rule_text, fix)
 
 
+def is_told_as_loop(problem: Problem) -> bool:
+    """Whether it says that a rule feeds a rule: a trial finds it as well, for its made-up photo."""
+    return problem.rule.startswith(_LOOP)
+
+
 def _problems_of_batch(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     match, (manifest,) = _sample(rules, rule)
     try:
@@ -76,9 +93,19 @@ def _problems_of_batch(rules: RuleSet, rule: Rule) -> Iterable[Found]:
 def _problems_of_trial(rules: RuleSet, rule: Rule, document: Mapping[str, Any]) -> Iterable[Found]:
     written = {name: list(values) for name, values in rule.fan_out.items()}
     whole = merged(document, {"input": written})
-    for problem in plan_drop(*_sample(rules, rule)).problems:
+    match, photos = _sample(rules, rule)
+    # A name that the path does not give was told: what else is wrong shows as if it gave it.
+    unknown = {
+        name: _SAMPLE
+        for place, text in texts_in(whole)
+        if place != LEFT_FOR_LATER
+        for name in _names(text)
+    }
+    unknown.pop(_NUMBER, None)
+    match = replace(match, names={**unknown, **match.names})
+    for problem in plan_drop(match, photos).problems:
         # Places in the origin are made of the output and the marks, which were looked at.
-        if problem.field.startswith("origin.") or _depends_on_names(whole, problem.field):
+        if problem.field.startswith("origin.") or depends_on_names(whole, problem.field):
             continue
         name = problem.field.removeprefix("input.")
         is_of_fan_out = name.split("[")[0].split(".")[0] in rule.fan_out
@@ -93,7 +120,7 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
         for piece in segment
         if isinstance(piece, Capture) and not piece.is_path
     }
-    document = _document(rules, rule)
+    document = document_of(rules, rule)
     written: list[tuple[str, Any, bool]] = [
         ("output", document.get("output"), "outputOptions" in document or rule.is_manifest)
     ]
@@ -106,8 +133,8 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
         # The list of results stands above everything that a column decides.
         written.append(("output", _shared(rule, document.get("output")), False))
     for field, text, is_deep in written:
-        if not isinstance(text, str):
-            continue
+        if not _is_template(text):
+            continue  # told elsewhere
         bucket, _, key = text.removeprefix("s3://").partition("/")
         folder = key[: key.rfind("/") + 1]
         form = KeyForm.below(_tokens(folder, within_segments), deep=is_deep)
@@ -115,7 +142,7 @@ def problems_of_writing(rules: RuleSet, rule: Rule) -> Iterable[Found]:
             whose = (
                 "this rule" if watcher is rule else f'rule "{watcher.name}" (line {watcher.line})'
             )
-            rule_text = f"would be dropped itself: {whose} watches {watcher.template.text}"
+            rule_text = f"{_LOOP}: {whose} watches {watcher.template.text}"
             fix = "another bucket, or a folder that no rule watches"
             yield field, Problem(field, shown(text), rule_text, fix)
 
@@ -126,9 +153,11 @@ def problems_of_marks(rules: RuleSet, rule: Rule) -> Iterable[Found]:
     Nothing would be lost: what comes second goes beside the first. But people could not tell them
     apart. Looked at is what is so for every photo: {sku}/ is not taken for originals/.
     """
-    pictures = {_folder_of_pictures(_document(rules, one)): one for one in reversed(rules.rules)}
+    pictures = {_folder_of_pictures(document_of(rules, one)): one for one in reversed(rules.rules)}
     for field, mark in (("onSuccess", rule.on_success), ("onFailure", rule.on_failure)):
-        if mark is not None and (other := pictures.get(_shape_of_folder(mark.folder))):
+        if mark is None or not _is_template(mark.folder):
+            continue
+        if other := pictures.get(_shape_of_folder(mark.folder)):
             whose = "this rule" if other is rule else f'rule "{other.name}" (line {other.line})'
             rule_text = f"is where {whose} puts pictures, under names that a photo may have"
             yield field, Problem(field, shown(mark.folder), rule_text, "a folder of its own")
@@ -138,9 +167,10 @@ def _folder_of_pictures(document: Mapping[str, Any]) -> str | None:
     """The form of it; None where the name of a picture is its request's id, which no photo has."""
     output, options = document.get("output"), document.get("outputOptions")
     key = options.get("key") if isinstance(options, dict) else None
-    if not isinstance(output, str) or not (key or output[-1:] != "/"):
+    place = f"{output}{key if isinstance(key, str) else ''}"
+    if not isinstance(output, str) or not (key or output[-1:] != "/") or not _is_template(place):
         return None
-    return _shape_of_folder(output + (key if isinstance(key, str) else ""))
+    return _shape_of_folder(place)
 
 
 def _shape_of_folder(place: str) -> str:
@@ -150,14 +180,14 @@ def _shape_of_folder(place: str) -> str:
     return shape[: shape.rfind("/") + 1]
 
 
-def _document(rules: RuleSet, rule: Rule) -> dict[str, Any]:
-    """The rule's request over its preset: a template."""
+def document_of(rules: RuleSet, rule: Rule) -> dict[str, Any]:
+    """A rule's request over its preset: a template."""
     return merged(rules.presets.get(rule.preset or "", {}), rule.request)
 
 
 def _shared(rule: Rule, output: Any) -> str | None:
     """The folder that the outputs of all rows share: what stands before the first column."""
-    if not isinstance(output, str):
+    if not _is_template(output):
         return None
     shared = ""
     for piece in pieces_of(output):
@@ -197,7 +227,7 @@ def _sample_key(rule: Rule, word: str) -> str:
     return "/".join(segments) + extension
 
 
-def _depends_on_names(document: Mapping[str, Any], field: str) -> bool:
+def depends_on_names(document: Mapping[str, Any], field: str) -> bool:
     """Whether what stands in a field comes from the path: then the sample says nothing about it."""
     return any(
         _names(text)
@@ -206,6 +236,14 @@ def _depends_on_names(document: Mapping[str, Any], field: str) -> bool:
         or field.startswith(f"{place}.")
         or place.startswith((f"{field}.", f"{field}["))
     )
+
+
+def _is_template(text: Any) -> TypeGuard[str]:
+    """Whether it is a text whose braces are in order; where they are not, that is told by itself."""
+    try:
+        return isinstance(text, str) and names_in(text) is not None
+    except BadTemplateError:
+        return False
 
 
 def _names(text: str) -> tuple[str, ...]:

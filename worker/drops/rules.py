@@ -14,8 +14,9 @@ for is found now, with its line, and not with the first photo.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -24,7 +25,13 @@ from worker.contracts.plain_words import did_you_mean, problems_of
 from worker.contracts.presets import Presets
 from worker.contracts.text import shown
 from worker.drops.compiling import RuleCompiler
-from worker.drops.rule_checks import problems_of_marks, problems_of_rule, problems_of_writing
+from worker.drops.rule_checks import (
+    is_told_as_loop,
+    problems_of_marks,
+    problems_of_rule,
+    problems_of_writing,
+)
+from worker.drops.rule_places import told_in_request
 from worker.drops.rule_set import Match, Rule, RuleSet
 from worker.drops.rule_shapes import MAX_RULES, RuleShape, check_name
 from worker.drops.yaml_text import YamlTextError, YamlValue, read_yaml
@@ -36,9 +43,12 @@ _RULE_FIELDS: Final = frozenset(field.alias or "" for field in RuleShape.model_f
 _FIELDS: Final = ("version", "presets", "rules")
 MAX_PROBLEMS: Final = 50
 
-_BEGINNING: Final = (
-    'begin with "version: 1", then "rules:" and a list of them (docs/reference/rules.md)'
-)
+_UNTRIED: Final = frozenset({"match", "photo", "parts"})
+"""Without these no photo can be made up that would try the rule."""
+
+_NO_NAME: Final = "unnamed"
+
+_BEGINNING: Final = "version: 1, and below it rules: with a list of them"
 
 
 def load_rules(
@@ -69,6 +79,14 @@ def load_rules(
     return rules
 
 
+@dataclass(frozen=True, slots=True)
+class _Tried:
+    """A rule as far as it could be made, and its fields in which a mistake was told."""
+
+    rule: Rule
+    broken: frozenset[str]
+
+
 class _Loading:
     """One file on its way to a set of rules; problems are gathered, not raised."""
 
@@ -89,24 +107,34 @@ class _Loading:
     def load(self) -> RuleSet:
         document = self._read.value
         if not isinstance(document, dict):
-            self._note("", "", Problem("the file", shown(document), "must have rules:", _BEGINNING))
+            found = "" if document is None else shown(document)
+            rule = "is empty" if document is None else "must have version and rules in it"
+            self._note("", "", Problem("the file", found, rule, _BEGINNING))
             return RuleSet()
         self._check_head(document)
         presets = self._presets(document.get("presets") or {})
-        rules = self._rules(document.get("rules") or [], presets)
-        rule_set = RuleSet(
-            tuple(rules.values()), presets, self._input_buckets, self._output_buckets
-        )
-        for place, rule in rules.items():
-            if rule.preset in self._broken_presets:
-                continue  # one mistake is not told twice
-            for at, problem in problems_of_rule(rule_set, rule):
-                self._note_in_request(place, rule, at, problem)
-            for at, problem in problems_of_writing(rule_set, rule):
-                self._note_in_request(place, rule, at, problem)
-            for at, problem in problems_of_marks(rule_set, rule):
-                self._note_in_request(place, rule, at, problem)
+        tried = self._rules(document.get("rules") or [], presets)
+        rules = tuple(one.rule for one in tried.values() if "bucket" not in one.broken)
+        rule_set = RuleSet(rules, presets, self._input_buckets, self._output_buckets)
+        for place, one in tried.items():
+            self._try(place, one, rule_set)
         return rule_set
+
+    def _try(self, place: str, one: _Tried, rules: RuleSet) -> None:
+        """What only shows in the whole set; what follows from a mistake that was told is not told."""
+        rule, found = one.rule, []
+        if "bucket" not in one.broken:
+            found += [*problems_of_writing(rules, rule), *problems_of_marks(rules, rule)]
+        if rule.preset not in self._broken_presets:
+            is_loop = any(is_told_as_loop(problem) for _, problem in found)
+            found += [
+                (at, problem)
+                for at, problem in problems_of_rule(rules, rule)
+                if not (is_loop and is_told_as_loop(problem))
+            ]
+        for at, problem in found:
+            if not _follows(at, problem, one.broken):
+                self._add(told_in_request(self._read, place, rule, at, problem))
 
     def _check_head(self, document: Mapping[str, Any]) -> None:
         version = document.get("version")
@@ -148,7 +176,7 @@ class _Loading:
                 self._note(f"{place}.{field}", "", Problem(f"{place}.{field}", "", rule))
         return len(self.problems) == before
 
-    def _rules(self, given: Any, presets: Presets) -> dict[str, Rule]:
+    def _rules(self, given: Any, presets: Presets) -> dict[str, _Tried]:
         if not isinstance(given, list) or len(given) > MAX_RULES:
             rule = f"must be a list of at most {MAX_RULES} rules"
             self._note("rules", "", Problem("rules", shown(given), rule))
@@ -156,27 +184,33 @@ class _Loading:
         compiler = RuleCompiler(
             presets, self._input_buckets, self._output_buckets, self._drop_bucket
         )
-        rules: dict[str, Rule] = {}
+        rules: dict[str, _Tried] = {}
         names: dict[str, int] = {}
         for index, one in enumerate(given):
             place = f"rules[{index}]"
-            shape = self._shape(one, place)
-            if shape is None:
+            read = self._shape(one, place)
+            if read is None:
                 continue
+            shape, broken = read
             line = self._read.line_of(place)
-            if shape.name in names:
+            if shape.name in names and "name" not in broken:
                 rule_text = f"is the name of the rule in line {names[shape.name]}, too"
                 problem = Problem("name", shown(shape.name), rule_text, "give each its own")
                 self._note(f"{place}.name", shape.name, problem)
             names.setdefault(shape.name, line)
             compiled, problems = compiler.compile(shape, line)
-            for at, problem in problems:
+            told = [found for found in problems if not _follows(*found, broken)]
+            for at, problem in told:
                 self._note(f"{place}.{at}", shape.name, problem)
-            if compiled is not None:
-                rules[place] = compiled
+            broken |= {_head(at) for at, _ in told}
+            if compiled is not None and not broken & _UNTRIED:
+                rules[place] = _Tried(compiled, broken)
         return rules
 
-    def _shape(self, given: Any, place: str) -> RuleShape | None:
+    def _shape(self, given: Any, place: str) -> tuple[RuleShape, frozenset[str]] | None:
+        """The rule without the fields that are no such thing, and which those are: what else is
+        wrong shows without them. None where nothing can be said of the rest.
+        """
         if not isinstance(given, dict):
             rule = "must be a rule with name, match and the rest"
             self._note(place, "", Problem(place, shown(given), rule))
@@ -185,38 +219,52 @@ class _Loading:
         name = name if isinstance(name, str) else ""
         fields = {field: value for field, value in given.items() if value is not None}
         try:
-            return RuleShape.model_validate(fields, by_alias=True, by_name=False)
+            return RuleShape.model_validate(fields, by_alias=True, by_name=False), frozenset()
         except ValidationError as error:
             problems = problems_of(error, RuleShape, what="a rule")
         for problem in problems:
-            self._note(f"{place}.{problem.field}", name, _hint_about_braces(fields, problem))
-        known = {field: value for field, value in fields.items() if field in _RULE_FIELDS}
-        if len(fields) - len(known) < len(problems):
+            told = _hint_about_quotes(fields, problem)
+            self._note(f"{place}.{problem.field}", name, told)
+        broken = frozenset(_head(problem.field) for problem in problems)
+        sound = {field: value for field, value in fields.items() if field not in broken}
+        if "match" in broken:
             return None
-        # Nothing but fields that nobody knows: what else is wrong shows without them.
-        return RuleShape.model_validate(known, by_alias=True, by_name=False)
-
-    def _note_in_request(self, place: str, rule: Rule, at: str, problem: Problem) -> None:
-        """A problem of a rule's request: told where it is written, and of a preset once only."""
-        if rule.preset is not None and f"presets.{rule.preset}.{at}" in self._read.lines:
-            of_preset = f"presets.{rule.preset}.{at}"
-            if not {f"{place}.{at}", f"{place}.request.{at}"} & self._read.lines.keys():
-                self._note(of_preset, "", replace(problem, field=of_preset))
-                return
-        in_request = f"{place}.request.{at}"
-        self._note(
-            in_request if in_request in self._read.lines else f"{place}.{at}", rule.name, problem
-        )
+        if "name" in broken:
+            sound["name"] = _NO_NAME
+        shape = RuleShape.model_validate(sound, by_alias=True, by_name=False)
+        return (shape.model_copy(update={"name": name}) if "name" in broken else shape), broken
 
     def _note(self, place: str, rule: str, problem: Problem) -> None:
-        found = RulesProblem(self._read.line_of(place), rule, problem)
+        self._add(RulesProblem(self._read.line_of(place), rule, problem))
+
+    def _add(self, found: RulesProblem) -> None:
         if found not in self.problems:
             self.problems.append(found)
 
 
-def _hint_about_braces(fields: Mapping[str, Any], problem: Problem) -> Problem:
-    """`output: {sku}` without quotes is a mapping in YAML: say so."""
+def _head(place: str) -> str:
+    """The field of a rule that a place in it belongs to."""
+    return re.split(r"[.\[]", place, maxsplit=1)[0]
+
+
+def _follows(at: str, problem: Problem, broken: frozenset[str]) -> bool:
+    """Whether a problem may come of fields that are broken and were told."""
+    places = {_head(problem.field), _head(at)} - ({"name"} if problem.field != "name" else set())
+    if places & broken:
+        return True
+    if not problem.rule.startswith("is required"):
+        return False
+    unknown = broken - _RULE_FIELDS
+    if broken & {"preset", "request"} or (problem.field == "preset" and unknown):
+        return True
+    return any(did_you_mean(one, ("preset", "request", problem.field)) for one in unknown)
+
+
+def _hint_about_quotes(fields: Mapping[str, Any], problem: Problem) -> Problem:
+    """`output: {sku}` without quotes is a mapping in YAML, and `creditCap: 12` a number: say so."""
     value = fields.get(problem.field)
+    if problem.rule == "must be text" and isinstance(value, bool | int | float):
+        return replace(problem, fix=f'put it in quotes: "{shown(value)}"')
     if isinstance(value, dict) and len(value) == 1 and list(value.values()) == [None]:
         (name,) = value
         fix = f'put it in quotes: "{{{name}}}"'

@@ -101,9 +101,7 @@ def _composed(text: str) -> Any:
     try:
         return reader.compose(text)
     except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else 1
-        raise YamlTextError(line, _words(error.problem or error.context or "")) from error
+        raise _told(error) from error
     except YamlTextError:
         raise
     except (YAMLError, ValueError, OverflowError) as error:
@@ -111,6 +109,25 @@ def _composed(text: str) -> Any:
         place = getattr(error, "position", 0)
         line = text.count("\n", 0, place if isinstance(place, int) else 0) + 1
         raise YamlTextError(line, "has a control character or half a character") from error
+
+
+def _told(error: Any) -> YamlTextError:
+    """An error of the reader at the line where a person has to look.
+
+    It notices a line without a colon, or a bracket that stays open, some lines further on.
+    """
+    begun, noticed = error.context_mark, error.problem_mark or error.context_mark
+    line = noticed.line + 1 if noticed else 1
+    problem, context = error.problem or error.context or "", error.context or ""
+    if begun is not None and begun.line + 1 < line:
+        if "simple key" in context:
+            return YamlTextError(
+                begun.line + 1, "is not YAML: it is neither name: value nor - item"
+            )
+        if "flow" in context or "quoted" in context:
+            what = "a quote" if "quoted" in context else "a bracket"
+            return YamlTextError(begun.line + 1, f"has {what} that is still open in line {line}")
+    return YamlTextError(line, _words(problem))
 
 
 def _words(problem: str) -> str:

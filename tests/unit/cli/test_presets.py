@@ -177,3 +177,10 @@ def test_a_broken_address_of_the_rules_file_stops_only_who_needs_it(
     assert invoke("submit", *options).exit_code == 0
     assert invoke("submit", "--preset", "studio", *options).exit_code != 0
     assert len(sent(service)) == 1
+
+
+def test_a_preset_that_is_not_known_is_the_only_problem(invoke, photo, rules) -> None:
+    done = invoke("submit", "--preset", "studo", "--image", photo, "--rules", rules)
+    assert done.exit_code != 0
+    assert "studo" in done.output
+    assert "is required" not in done.output

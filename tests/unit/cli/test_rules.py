@@ -134,7 +134,7 @@ def test_key_that_no_rule_takes_says_why_not_for_each(invoke, file) -> None:
 def test_sidecar_is_known_for_what_it_is(invoke, file) -> None:
     done = invoke("rules", "check", file, "--key", "inbox/spring/a.yaml")
 
-    assert "it is read with its photo, as a sidecar of garments" in done.stdout
+    assert "no photo    as a sidecar of garments it is read with its photo, if that" in done.stdout
 
 
 def test_photos_of_a_group_are_taken_together(invoke, file) -> None:
@@ -227,6 +227,71 @@ def test_without_settings_rules_of_several_buckets_have_to_name_theirs(bare, fil
     file.write_text(text.replace("name: sets", "name: sets\n    bucket: catalog-b"))
     done = bare("rules", "check", file)
     assert "catalogue: bucket: is required" in done.stderr
+
+
+def test_without_settings_a_loop_is_told_for_the_buckets_that_the_file_names(bare, file) -> None:
+    loop = RULES.replace("s3://shop/{season}/{sku}/", "s3://catalog/inbox/{season}/")
+    file.write_text(loop)
+    done = bare("rules", "check", file)
+    assert done.exit_code == 0
+    said = " ".join(done.stderr.split())
+    assert "warning: if catalog is the bucket that is watched: line 12" in said
+    assert "would be dropped itself: this rule watches inbox/{season}/{sku}.{ext}" in said
+    assert "if shop is" not in said
+    assert bare("rules", "check", file, "--bucket", "catalog").exit_code == 1
+    file.write_text(RULES)
+    assert "warning" not in bare("rules", "check", file).stderr
+
+
+def test_without_settings_no_bucket_is_guessed_that_somebody_names(bare, file) -> None:
+    file.write_text(RULES.replace("s3://shop/{season}/{sku}/", "s3://catalog/inbox/{season}/"))
+    assert "--bucket" in bare("rules", "check", file).stderr
+    done = bare("rules", "check", file, "--bucket", "other")
+    assert "warning" not in done.stderr
+    assert "any bucket passes here." in " ".join(done.stderr.split())
+
+
+def test_a_preset_that_no_rule_uses_is_warned_of_and_the_file_is_taken(invoke, file) -> None:
+    unused = """  cube:
+    workflow: full-naomi
+    input: {aspectRatio: "7:11", bogus: 3, prompt: "{colour}"}
+rules:
+"""
+    file.write_text(RULES.replace("rules:\n", unused, 1))
+    done = invoke("rules", "check", file)
+    assert done.exit_code == 0
+    assert "2 warnings" in done.stdout
+    said = " ".join(done.stderr.split())
+    assert 'warning: line 9: presets.cube.input.aspectRatio: "7:11": must be' in said
+    assert "warning: line 9: presets.cube.input.bogus: 3: is not a field of input" in said
+    found = json.loads(invoke("rules", "check", file, "--json").stdout)
+    assert [one["field"] for one in found["warnings"]] == [
+        "presets.cube.input.aspectRatio",
+        "presets.cube.input.bogus",
+    ]
+
+
+def test_what_all_rows_of_a_list_share_is_warned_of_as_a_row_may_say_otherwise(
+    invoke, file
+) -> None:
+    file.write_text(RULES + "    request: {input: {seed: many}}\n")
+    done = invoke("rules", "check", file)
+    assert done.exit_code == 0
+    said = " ".join(done.stderr.split())
+    assert 'warning: line 25: rule "catalogue": input.seed: "many": must be a whole' in said
+
+
+def test_keys_that_were_not_looked_at_are_told(invoke, file) -> None:
+    file.write_text(RULES.replace("sidecar", "sidcar"))
+    done = invoke("rules", "check", file, "--key", "inbox/spring/a.jpg")
+    assert "No --key was looked at" in done.stderr
+    assert "No --key" not in invoke("rules", "check", file).stderr
+
+
+def test_a_sidecar_is_named_once_although_an_accent_is_written_in_two_ways(invoke, file) -> None:
+    done = invoke("rules", "check", file, "--key", "inbox/spring/über.jpg")
+    (line,) = [one for one in done.stdout.splitlines() if one.startswith("  sidecar")]
+    assert line.count("ber.json") == 1
 
 
 def served(services, text: str) -> None:

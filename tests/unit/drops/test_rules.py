@@ -165,6 +165,13 @@ extra: 1
             'line 5: rule "a b": name: "a b": must be 1 to 64 of A-Z a-z 0-9 . _ - and begin with a '
             "letter or digit"
         ),
+        'line 5: rule "a b": preset: is required, or request (what is to be made of it)',
+        'line 5: rule "a b": output: is required (such as "s3://shop/{sku}/")',
+        'line 7: rule "two": preset: is required, or request (what is to be made of it)',
+        (
+            'line 8: rule "two": match: "/inbox": begins with /: keys in S3 do not (such as '
+            '"inbox/{season}/{sku}.{ext}")'
+        ),
         'line 9: rule "two": sidecar: "maybe": must be true or false (for example true)',
         'line 12: rule "three": preset: "nothing": is not a preset: known are studio',
         (
@@ -173,6 +180,54 @@ extra: 1
         ),
         "line 14: extra: 1: is not a field of a rules file (known fields: version, presets, rules)",
     ]
+
+
+def test_one_mistake_of_a_rule_hides_no_other():
+    text = """version: 1
+rules:
+  - name: one
+    match: "inbox/{sku}.{ext}"
+    preset: studo
+    sidcar: true
+    settleSeconds: soon
+    output: "s3://shop/{colour}/"
+    onSuccess: {moveTo: "done/", copyTo: "x/"}
+  - name: one
+    match: "in/{sku}.{ext}"
+    prset: studio
+    output: "s3://catalog/in/"
+  - name: three
+    match: "b/{sku}.{ext}"
+    errors: perhaps
+    request: {workflow: full-noami}
+    output: "s3://catalog/b/"
+  - name: four
+    match: "c/{sku}.{ext}"
+    creditCap: 12
+    request: {workflow: full-naomi, input: {aspectRatio: "7:11"}}
+    output: "s3://shop/{sku"
+"""
+    said = [line.partition(": ")[2] for line in refused(text)]
+    beginnings = [
+        'rule "one": preset: "studo": is not a preset',
+        'rule "one": sidcar: true: is not a field of a rule',
+        'rule "one": settleSeconds: "soon": must be a whole number',
+        'rule "one": output: s3://shop/{colour}/: {colour} is no name',
+        'rule "one": onSuccess: moveTo, copyTo: must have either',
+        'rule "one": name: "one": is the name of the rule in line 3, too',
+        'rule "one": prset: "studio": is not a field of a rule',
+        'rule "one": output: s3://catalog/in/: would be dropped itself: this rule',
+        'rule "three": errors: "perhaps": must be true or false',
+        'rule "three": workflow: "full-noami"',
+        'rule "three": output: s3://catalog/b/: would be dropped itself: this rule',
+        'rule "four": creditCap: 12: must be text (put it in quotes: "12")',
+        'rule "four": creditCap',
+        'rule "four": output: s3://shop/{sku: has a single "{"',
+    ]
+    for beginning in beginnings:
+        assert any(one.startswith(beginning) for one in said), (beginning, said)
+    assert not [one for one in said if "is required" in one]
+    assert len(said) == len(beginnings) - 1
 
 
 def test_error_names_the_file_and_counts():
@@ -439,8 +494,8 @@ def test_same_path_in_another_bucket_is_no_loop():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("", "line 1: the file: null: must have rules:"),
-        ("- a", "line 1: the file: a list of 1: must have rules:"),
+        ("", "line 1: the file: is empty (version: 1, and below it rules: with a list of them)"),
+        ("- a", "line 1: the file: a list of 1: must have version and rules in it"),
         ("version: 1\nrules: x", 'rules: "x": must be a list of at most 200 rules'),
         ("version: 1\nrules: [x]", 'rules[0]: "x": must be a rule with name, match and the rest'),
         ("version: 1\npresets: [x]", "presets: a list of 1: must be a mapping"),

@@ -103,6 +103,11 @@ def remark(text: str) -> None:
     stderr().print(styled(text), soft_wrap=True)
 
 
+def caution(text: str) -> None:
+    """Something that may be wrong, and that nobody here can know."""
+    print_hanging(stderr(), Text.assemble(("warning: ", "bold yellow"), plain(text)), 9)
+
+
 def fail(text: str, *, code: int = FAILED) -> typer.Exit:
     """Says what is wrong on stderr; `raise` the answer to end the command."""
     console = stderr()

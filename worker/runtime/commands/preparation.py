@@ -90,6 +90,8 @@ def prepare(
         is_open = document.get(PRESET) is not None
         document = _completed(document, output or (None if is_open else usual_output))
         ready, found = _checked(document, input_buckets, output_buckets)
+        if more:  # the preset is no help: what it might have said is not known to be missing
+            found = [problem for problem in found if "is required" not in problem.rule]
         more += found
         problems += [one for one in more if one.field not in {known.field for known in problems}]
         batch.findings += [Finding(draft.label, problem) for problem in problems]

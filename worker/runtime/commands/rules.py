@@ -10,13 +10,14 @@ from typing import Annotated, cast
 
 import typer
 
+from worker.drops.rule_remarks import remarks_on
 from worker.drops.rules import RuleSet, load_rules
 from worker.drops.sidecars import Sidecar, SidecarError, read_sidecar
-from worker.errors import RulesError, WorkerError
+from worker.errors import RulesError, RulesProblem, WorkerError
 from worker.runtime.commands import rules_told
-from worker.runtime.commands.output import OK, USAGE, fail, print_json, remark
+from worker.runtime.commands.output import OK, USAGE, caution, fail, print_json, remark
 from worker.runtime.commands.preset_files import read_rules_file
-from worker.runtime.commands.rule_buckets import Buckets, buckets_for
+from worker.runtime.commands.rule_buckets import NAMELESS, Buckets, buckets_for, possible_loops
 from worker.runtime.commands.rule_trials import Trial, try_keys
 from worker.runtime.commands.rules_shown import show_rules, standing_json
 from worker.runtime.commands.rules_standing import rules_standing
@@ -70,7 +71,8 @@ def check(
 
     With keys it tells which rule each one belongs to and why not the rules before, what its path
     says, how long it waits, and prints the requests. Nothing is sent. It ends with 1 if something
-    is wrong with the file, or with a request.
+    is wrong with the file, or with a request. A warning is about what only some requests would be
+    refused for: workers take such a file.
     """
     text = read_rules_file(file, lambda: services_for(ctx))
     buckets = buckets_for(text, _settings(ctx), bucket)
@@ -87,12 +89,17 @@ def check(
             print_json({"file": file, **rules_told.problems_json(error)})
         else:
             rules_told.tell_problems(error)
+        if keys:
+            remark("No --key was looked at: a file with problems is not used. Correct them first.")
         raise typer.Exit(1) from error
+    remarks = remarks_on(text, found)
     trials = try_keys(found, keys or [], bucket=bucket, sidecar=_sidecar(sidecar))
     if as_json:
-        print_json(rules_told.json_of(file, found, trials))
+        print_json(rules_told.json_of(file, found, trials, remarks))
     else:
-        _tell(file, found, trials, buckets)
+        _tell(file, found, trials, remarks)
+        if buckets.are_guessed:
+            _tell_guesses(buckets, possible_loops(text, buckets))
     raise typer.Exit(1 if any(trial.is_refused for trial in trials) else OK)
 
 
@@ -129,18 +136,28 @@ def show(
     raise typer.Exit(1 if standing.is_broken else OK)
 
 
-def _tell(file: str, found: RuleSet, trials: list[Trial], buckets: Buckets) -> None:
-    rules_told.tell_rules(file, found)
+def _tell(file: str, found: RuleSet, trials: list[Trial], remarks: list[RulesProblem]) -> None:
+    rules_told.tell_rules(file, found, warnings=len(remarks))
+    for problem in remarks:
+        caution(str(problem))
     for trial in trials:
         rules_told.tell_trial(trial)
-    if buckets.are_guessed:
-        remark(
-            "WORKER_INPUT_BUCKETS and WORKER_OUTPUT_BUCKETS are not set: any bucket passes here."
-        )
     if any(trial.plan and trial.plan.requests for trial in trials):
         remark(
             "The letters at the end of the ids, and versionId, come from the upload: they will be others."
         )
+
+
+def _tell_guesses(buckets: Buckets, loops: list[tuple[str, str]]) -> None:
+    """What could not be checked without settings, and what would be wrong if a bucket were watched."""
+    told = "WORKER_INPUT_BUCKETS and WORKER_OUTPUT_BUCKETS are not set: any bucket passes here"
+    if buckets.watched == NAMELESS:
+        told += (
+            ", and whether rules feed themselves depends on the bucket that is watched (--bucket)"
+        )
+    remark(f"{told}.")
+    for bucket, problem in loops:
+        caution(f"if {bucket} is the bucket that is watched: {problem}")
 
 
 def _sidecar(path: Path | None) -> Sidecar | SidecarError | None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import unicodedata
+from collections.abc import Sequence
 from typing import Any
 
 from rich.text import Text
 
 from worker.contracts.text import visible, visible_json
 from worker.drops.rules import Rule, RuleSet
-from worker.errors import Problem, RulesError
+from worker.errors import Problem, RulesError, RulesProblem
 from worker.runtime.commands.output import plain, print_hanging, stderr, stdout, styled
 from worker.runtime.commands.rule_trials import Trial
 from worker.runtime.commands.wording import count, duration
@@ -35,11 +37,12 @@ def tell_problems(error: RulesError) -> None:
             print_hanging(console, styled(f"            -> {found.problem.fix}", "green"), 15)
 
 
-def tell_rules(file: str, rules: RuleSet) -> None:
+def tell_rules(file: str, rules: RuleSet, *, warnings: int = 0) -> None:
     """The rules in their order."""
     console = stdout()
     presets = f", {count(len(rules.presets), 'preset')}" if rules.presets else ""
-    head = styled(f"{file}: {count(len(rules.rules), 'rule')}{presets}, no problems", "bold")
+    wrong = count(warnings, "warning") if warnings else "no problems"
+    head = styled(f"{file}: {count(len(rules.rules), 'rule')}{presets}, {wrong}", "bold")
     console.print(head, soft_wrap=True)
     width = max((len(rule.name) for rule in rules.rules), default=0)
     for rule in rules.rules:
@@ -62,7 +65,8 @@ def tell_trial(trial: Trial) -> None:
     match = trial.match
     if match is None:
         if trial.sidecar_of is not None:
-            _line("ignored", f"it is read with its photo, as a sidecar of {trial.sidecar_of.name}")
+            name = trial.sidecar_of.name
+            _line("no photo", f"as a sidecar of {name} it is read with its photo, if that comes")
         else:
             _line("ignored", "no rule takes it", style="yellow")
         return
@@ -72,7 +76,7 @@ def tell_trial(trial: Trial) -> None:
     if rule.settle_s:
         _line("rests", f"{duration(rule.settle_s)} after the upload")
     if match.sidecar_keys:
-        _line("sidecar", " or ".join(visible(key) for key in dict.fromkeys(match.sidecar_keys)))
+        _line("sidecar", _alternatives(match.sidecar_keys))
     if trial.missing:
         words = ", ".join(trial.missing)
         wait = duration(rule.parts_within_s)
@@ -84,11 +88,14 @@ def tell_trial(trial: Trial) -> None:
         _tell_plan(trial)
 
 
-def json_of(file: str, rules: RuleSet, trials: list[Trial]) -> dict[str, Any]:
+def json_of(
+    file: str, rules: RuleSet, trials: list[Trial], warnings: Sequence[RulesProblem]
+) -> dict[str, Any]:
     """All of it for scripts."""
     return {
         "file": file,
         "problems": [],
+        "warnings": _found_json(warnings),
         "rules": [rule_json(rule) for rule in rules.rules],
         "presets": sorted(rules.presets),
         "keys": [_trial_json(trial) for trial in trials],
@@ -97,11 +104,14 @@ def json_of(file: str, rules: RuleSet, trials: list[Trial]) -> dict[str, Any]:
 
 def problems_json(error: RulesError) -> dict[str, Any]:
     """The problems of a file for scripts."""
-    found = [
-        {"line": one.line, "rule": one.rule or None, **_problem_json(one.problem)}
-        for one in error.problems
+    found = _found_json(error.problems)
+    return {"problems": found, "warnings": [], "rules": [], "presets": [], "keys": []}
+
+
+def _found_json(found: Sequence[RulesProblem]) -> list[dict[str, Any]]:
+    return [
+        {"line": one.line, "rule": one.rule or None, **_problem_json(one.problem)} for one in found
     ]
-    return {"problems": found, "rules": [], "presets": [], "keys": []}
 
 
 def _tell_plan(trial: Trial) -> None:
@@ -126,6 +136,12 @@ def _tell_plan(trial: Trial) -> None:
     _line("becomes", count(len(plan.requests), "request"))
     for request in plan.requests:
         _json(request)
+
+
+def _alternatives(keys: Sequence[str]) -> str:
+    """Keys without those that look like another: an accent can be written in two ways."""
+    alike = {unicodedata.normalize("NFC", key): key for key in reversed(keys)}
+    return " or ".join(visible(key) for key in reversed(alike.values()))
 
 
 def _verb(field: str) -> str:
