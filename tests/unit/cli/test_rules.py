@@ -254,7 +254,7 @@ def test_without_settings_no_bucket_is_guessed_that_somebody_names(bare, file) -
 def test_a_preset_that_no_rule_uses_is_warned_of_and_the_file_is_taken(invoke, file) -> None:
     unused = """  cube:
     workflow: full-naomi
-    input: {aspectRatio: "7:11", bogus: 3, prompt: "{colour}"}
+    input: {aspectRatio: "7:11", bogus: 3, seed: "{seed}"}
 rules:
 """
     file.write_text(RULES.replace("rules:\n", unused, 1))

@@ -531,3 +531,17 @@ rules:
     match = loaded.match("catalog", "lists/spring.csv")
     assert match is not None
     assert plan_batch(match, photo("lists/spring.csv"))["request"]["metadata"] == "spring"
+
+
+def test_a_loop_is_told_once_though_a_trial_of_the_rule_meets_it_too():
+    loop = rule(
+        output='"s3://catalog/inbox/{season}/{sku}"', onFailure='{moveTo: "inbox/{season}/"}'
+    )
+    said = [one for one in refused(loop) if "would be dropped itself" in one]
+    assert len(said) == len({one.split(":")[0] for one in said})
+
+
+def test_a_field_that_nobody_knows_may_have_been_meant_as_the_preset():
+    said = "\n".join(refused(rule(preset=None, zzz="studio")))
+    assert "zzz" in said
+    assert "preset: is required" not in said
