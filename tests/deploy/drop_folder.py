@@ -104,7 +104,7 @@ class DropFolder:
         self._s3.put_object(
             Bucket=dropped.error.bucket,
             Key=dropped.error.key,
-            Body=b"{}",
+            Body=json.dumps({"photo": f"s3://{self._inputs}/{WATCHED}{dropped.name}"}).encode(),
             Metadata={"hautech-worker": "error"},
         )
 

@@ -128,6 +128,7 @@ def store(world: World, held: HeldJob, target: S3Uri, content: Content) -> Store
         action="output_displaced",
         uri=str(target),
     )
+    held.renew_if_short()  # the look at what stands there may be what this worker was frozen in
     again = _put_as_ours(world, held, beside, content)
     if again is not None:
         raise OutputTakenError(
