@@ -113,6 +113,8 @@ def is_loopback(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ip_address(host).is_loopback
+        address = ip_address(host)
+        # Python 3.13 calls ::ffff:127.0.0.1 a loopback address, 3.11 does not: no host is written so.
+        return address.is_loopback and getattr(address, "ipv4_mapped", None) is None
     except ValueError:
         return False
