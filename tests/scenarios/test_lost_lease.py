@@ -1,12 +1,15 @@
 """A worker that slept through the end of its lease writes nothing that others see."""
 
 import math
+from typing import Any
 
 import pytest
 
 from tests.builders import body
 from tests.scenarios.harness import VISIBILITY_S, Service
+from tests.scenarios.test_taken_places import put_of
 from tests.scenarios.test_trouble import losing_answers
+from worker.contracts.s3_uri import S3Uri
 from worker.contracts.workflows import WORKFLOWS
 from worker.jobs.job import Job, JobState, Lease, StepState
 from worker.ports.queues import ReceivedMessage
@@ -72,6 +75,26 @@ def test_a_picture_is_not_put_after_the_lease_is_lost():
     pictures = [uri for uri in service.world.objects.puts if uri.key.endswith(".png")]
     assert len(pictures) == 1
     assert service.event.type.endswith("succeeded")
+
+
+def test_a_picture_is_not_put_beside_a_taken_place_after_the_lease_is_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    service = running_service()
+    put_of(service, "sku-7", S3Uri("shop", "generated/sku-1042/sku-1042-front.png"))
+    put, late = service.world.objects.put, []
+
+    def seen(uri: S3Uri, *args: Any, **kwargs: Any) -> None:
+        if service.job.state.is_final:
+            late.append(uri)
+        put(uri, *args, **kwargs)
+
+    monkeypatch.setattr(service.world.objects, "put", seen)
+
+    sleep_in(service, "objects", "head")  # whose is it that stands there?
+
+    assert late == []
+    assert service.event.data.outputs[0].instead_of is not None
 
 
 def test_a_result_is_not_announced_after_the_lease_is_lost():
