@@ -38,8 +38,8 @@ def drop_request_id(
     """A requestId: the readable stem, 12 hex digits of what was uploaded, and the number (from 1)
     of the request where one drop makes several.
 
-    `again` (the sequencer of a later event) gives another id to the same upload: for a photo that
-    is dropped again after its job failed.
+    `again` (which turn it is) gives another id to the same upload: for a photo that is dropped again
+    after its job failed.
     """
     parts = ["drop"]
     for photo in sorted(photos, key=lambda one: (one.bucket, one.key)):

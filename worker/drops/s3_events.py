@@ -27,19 +27,14 @@ _BRIDGE_CREATED = "Object Created"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """An object that was put into a bucket, as its notification tells it.
+    """Where something was put into a bucket, and when, as its notification tells it.
 
-    `key` is literal. `version_id` is None in a bucket without versions; `sequencer` orders the
-    events of one key (longer hexadecimal numbers are padded on the right, so compare as text after
-    padding to the same length; None: the store tells none). `size_bytes` is None if not told.
+    `key` is literal. What else an event says (version, ETag, sequencer) is left alone: what lies there
+    now counts, and in which order events come decides nothing (decision 37).
     """
 
     bucket: str
     key: str
-    version_id: str | None
-    etag: str
-    size_bytes: int | None
-    sequencer: str | None
     event_time: datetime
 
 
@@ -117,10 +112,7 @@ def _direct(record: Mapping[str, Any]) -> Upload | Ignored:
     return _upload(
         bucket=bucket,
         key=key,
-        version_id=entity.version_id,
-        etag=entity.etag,
         size_bytes=entity.get("size"),
-        sequencer=entity.get("sequencer"),
         event_time=event.event_time,
     )
 
@@ -141,43 +133,20 @@ def _bridge(document: Mapping[str, Any]) -> Upload | Ignored:
         # Source: aws-solutions-library-samples/guidance-for-medialake-on-aws, pull request 21,
         # which tried names like "%2B%20%%%.png"; MiniStack does the same.
         key=entity["key"],
-        version_id=entity.get("version-id"),
-        etag=entity.get("etag") or entity.get("eTag") or "",  # moto writes it as in the direct form
         size_bytes=entity.get("size"),
-        sequencer=entity.get("sequencer"),
         event_time=event.time,
     )
 
 
-def _upload(
-    *,
-    bucket: Any,
-    key: Any,
-    version_id: Any,
-    etag: Any,
-    size_bytes: Any,
-    sequencer: Any,
-    event_time: Any,
-) -> Upload | Ignored:
+def _upload(*, bucket: Any, key: Any, size_bytes: Any, event_time: Any) -> Upload | Ignored:
     if not (isinstance(bucket, str) and isinstance(key, str) and bucket and key):
         raise ValueError("has no bucket or no key")
     place = _place(bucket, key)
     if key.endswith("/"):
         return Ignored(IgnoredBecause.FOLDER, place)
-    size = None if size_bytes is None else int(size_bytes)
-    if size == 0:
+    if size_bytes is not None and int(size_bytes) == 0:
         return Ignored(IgnoredBecause.EMPTY, place)
-    return Upload(
-        bucket=bucket,
-        key=key,
-        # "null" is the one version of an object that was put while versions were off: it is
-        # overwritten in place, so it tells nothing apart.
-        version_id=None if version_id in (None, "", "null") else str(version_id),
-        etag=str(etag or "").strip('"'),
-        size_bytes=size,
-        sequencer=str(sequencer) if sequencer else None,
-        event_time=_time(event_time),
-    )
+    return Upload(bucket=bucket, key=key, event_time=_time(event_time))
 
 
 def _time(value: Any) -> datetime:
