@@ -101,6 +101,15 @@ def test_two_failed_photos_of_one_name_have_an_error_document_each() -> None:
     assert bytes_at(service, ERROR) is not None, "the other one still has no picture"
 
 
+def test_a_group_that_is_refused_has_one_error_document_whichever_photo_tells_of_it() -> None:
+    service = service_with(drops.PARTS + "    sidecar: true\n")
+    put(service, "inbox/spring/sku.yaml", b"input: {promt: a hat}")
+    for part in ("front", "pose"):
+        drop(service, f"inbox/spring/sku_{part}.png")
+    service.run()
+    assert there(service, "shop") == ["spring/sku/sku.error.json"]
+
+
 def test_the_error_document_of_a_group_goes_when_it_succeeds_whichever_photo_came_first() -> None:
     service = service_with(drops.PARTS)
     drop(service, "inbox/spring/sku_pose.png")
